@@ -1,0 +1,38 @@
+/** Log groups and streams: functions, training jobs and endpoints write them, CloudWatch Logs reads them. */
+export interface Logs {
+  /** Creates group and stream when missing. Lines keep their order. Never throws for a full log: it drops the oldest. */
+  append(group: string, stream: string, events: readonly LogEvent[]): void;
+  createGroup(group: string): void;
+  createStream(group: string, stream: string): void;
+  deleteGroup(group: string): void;
+  groups(prefix: string): LogGroup[];
+  streams(group: string, prefix: string): LogStream[];
+  /** Events of one stream in order, from sequence number `from` on; at most `limit`. */
+  read(group: string, stream: string, options: { from: number; limit: number; backwards?: boolean }): StoredLogEvent[];
+}
+
+export interface LogEvent {
+  timestampMs: number;
+  message: string;
+}
+
+export interface StoredLogEvent extends LogEvent {
+  /** Position in the stream: 0, 1, 2 ... */
+  sequence: number;
+  ingestedMs: number;
+}
+
+export interface LogGroup {
+  name: string;
+  createdMs: number;
+  sizeBytes: number;
+}
+
+export interface LogStream {
+  name: string;
+  createdMs: number;
+  firstEventMs?: number;
+  lastEventMs?: number;
+  lastIngestedMs?: number;
+  sizeBytes: number;
+}
