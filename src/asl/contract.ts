@@ -1,0 +1,103 @@
+import type { Json } from "../kit/json.ts";
+
+/*
+ * The words between the kernel, which decides, and an engine, which remembers and acts.
+ *
+ *   compile(definition) -> Machine                       once per definition
+ *   advance(machine, execution, input) -> Step           for everything that happens
+ *
+ * E4. advance is pure: the same execution and input give the same step. Time, ids and randomness arrive in the input.
+ *     Execution is plain JSON: storing it and reading it back changes nothing.
+ */
+
+/** One thing that happened to an execution. `atMs` is when; `seed` feeds whatever randomness this step needs. */
+export type KernelInput = { atMs: number; seed: string } & (
+  | { type: "start"; input: Json; context: ExecutionContext }
+  /** A worker began the task; optional, and at most once per effect. */
+  | { type: "taskStarted"; effectId: string }
+  /** A task of pattern sync or waitForTaskToken was handed over; `output` is the submit call's answer. */
+  | { type: "taskSubmitted"; effectId: string; output: Json }
+  | { type: "taskSucceeded"; effectId: string; output: Json; startedAtMs?: number }
+  | { type: "taskFailed"; effectId: string; error: string; cause: string | undefined; startedAtMs?: number }
+  | { type: "heartbeat"; effectId: string }
+  | { type: "timerFired"; effectId: string }
+  /** A distributed Map's run made progress or ended. */
+  | { type: "mapRunEnded"; effectId: string; outcome: MapRunOutcome }
+  | { type: "stop"; error: string | undefined; cause: string | undefined }
+  | { type: "redrive" }
+);
+
+export interface ExecutionContext {
+  executionArn: string;
+  executionName: string;
+  roleArn: string;
+  startTime: string;
+  stateMachineArn: string;
+  stateMachineName: string;
+  region: string;
+}
+
+/** What `advance` answers: the execution as it is now, the history it wrote, and what must be done after all of it is durable. */
+export interface Step {
+  execution: Execution;
+  events: HistoryEvent[];
+  effects: Effect[];
+}
+
+/** A running or ended execution as plain JSON; `frames` and the rest are the kernel's own. */
+export interface Execution {
+  status: ExecutionStatus;
+  output?: Json;
+  error?: string;
+  cause?: string;
+  nextEventId: number;
+  [kernelOwned: string]: unknown;
+}
+
+export type ExecutionStatus = "RUNNING" | "SUCCEEDED" | "FAILED" | "TIMED_OUT" | "ABORTED";
+
+/** A history event as GetExecutionHistory answers it, but with the one details member under `details`, and payloads already as JSON text. */
+export interface HistoryEvent {
+  id: number;
+  previousEventId: number;
+  timestampMs: number;
+  /** Such as `TaskStateEntered`. */
+  type: string;
+  /** Such as `stateEnteredEventDetails`; absent for events without details. */
+  detailsName?: string;
+  details?: { [name: string]: Json };
+}
+
+/**
+ * What the engine must do once the step is durable. An id is the path of the thing in the frame tree, with the attempt
+ * (`Map#17/Classify:2`): stable across restarts, so it is the idempotency key. After a crash the engine asks
+ * `pendingEffects(execution)` and does them again (at least once).
+ */
+export type Effect =
+  | {
+      type: "task";
+      id: string;
+      /** As written in the definition. */
+      resource: string;
+      pattern: "request" | "sync" | "waitForTaskToken";
+      parameters: Json;
+      /** Present for waitForTaskToken and activities; also inside `parameters` where the definition put it. */
+      taskToken?: string;
+      heartbeatSeconds?: number;
+      timeoutSeconds?: number;
+    }
+  /** Call back with `timerFired` at or after `dueMs`. Waits, retry delays, task timeouts, heartbeats, the execution's own limit. */
+  | { type: "timer"; id: string; dueMs: number }
+  /** The task or timer of this id no longer matters. */
+  | { type: "cancel"; id: string }
+  | { type: "mapRun"; id: string; state: Json }
+  /** Always the last effect of an execution. */
+  | { type: "end" };
+
+export interface MapRunOutcome {
+  status: "SUCCEEDED" | "FAILED" | "ABORTED" | "TIMED_OUT";
+  output?: Json;
+  error?: string;
+  cause?: string;
+  mapRunArn: string;
+}

@@ -1,0 +1,29 @@
+/**
+ * `model.json` inside a `model.tar.gz`: how a picture becomes the network's input and what its output means.
+ * Training writes it, serving obeys it, and anyone with an ONNX classifier can write one by hand.
+ */
+export interface ModelManifest {
+  format: "scones.image-classifier/1";
+  /** The ONNX file's name inside the archive, and the SHA-256 (hex) of its bytes (M1: a model is loaded only if it matches). */
+  model: { file: string; sha256: string };
+  input: {
+    /** Name of the graph's input: float32 [N, 3, height, width], RGB. */
+    name: string;
+    width: number;
+    height: number;
+    /** The picture is resized to width x height; each value is (0..255 - mean[c]) / deviation[c]. */
+    mean: [number, number, number];
+    deviation: [number, number, number];
+  };
+  output: {
+    /** Name of the graph's output: float32 [N, labels.length]. */
+    name: string;
+    kind: "probabilities" | "logits";
+    /** Logits are divided by it before the softmax; 1 when absent. */
+    temperature?: number;
+  };
+  /** Class names in the order of the output. */
+  labels: string[];
+  /** Where it came from: data digest, seed, metrics, versions. Free form, shown to people. */
+  provenance?: Record<string, unknown>;
+}
