@@ -1,0 +1,36 @@
+import { decodeWithLibrary, sizeFromHeader } from "./decode-with-library.ts";
+import { defaultMaxBytes, defaultMaxPixels, type Image, ImageError, type ImageLimits } from "./image.ts";
+import { decodePng, isPng } from "./png-decode.ts";
+
+/*
+ * Pictures from outside become pixels here and nowhere else. Synchronous, because it runs in worker processes that have
+ * nothing else to do. No format reaches a decoder before its header has told a size within the limit.
+ */
+
+/** Decodes PNG (own decoder), JPEG, WebP, GIF and BMP. Alpha is dropped, not blended. Throws `ImageError`. */
+export function decodeImage(bytes: Uint8Array, limits: ImageLimits = {}): Image {
+  const maxBytes = limits.maxBytes ?? defaultMaxBytes;
+  const maxPixels = limits.maxPixels ?? defaultMaxPixels;
+  if (bytes.length > maxBytes) {
+    throw new ImageError("tooLarge", `the picture has ${bytes.length} bytes; at most ${maxBytes} are read`);
+  }
+  if (isPng(bytes)) return decodePng(bytes, maxPixels, decodeWithLibrary);
+  const size = sizeFromHeader(bytes);
+  if (size === undefined) {
+    throw new ImageError("unsupported", "the bytes are not a PNG, JPEG, WebP, GIF or BMP picture");
+  }
+  checkSize(size.width, size.height, maxPixels);
+  const image = decodeWithLibrary(bytes);
+  // A header that lied cannot hurt any more, but it is not the picture that was announced either.
+  if (image.width * image.height !== size.width * size.height) {
+    throw new ImageError("damaged", "the picture's size differs from the size in its header");
+  }
+  return image;
+}
+
+function checkSize(width: number, height: number, maxPixels: number): void {
+  if (width < 1 || height < 1) throw new ImageError("damaged", `the picture's size is ${width}x${height}`);
+  if (width * height > maxPixels) {
+    throw new ImageError("tooLarge", `the picture is ${width}x${height}; at most ${maxPixels} pixels are decoded`);
+  }
+}

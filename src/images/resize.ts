@@ -1,0 +1,70 @@
+import type { Image } from "./image.ts";
+
+/*
+ * Resizing with a triangle filter that widens when shrinking (each target pixel averages the source area under it), and is
+ * plain bilinear interpolation when enlarging. Training and serving both use it: the same picture must become the same
+ * numbers on both sides, on every machine, so the arithmetic is spelled out here and not left to a native library.
+ */
+
+/** The picture at the given size; the same object when it has that size already. */
+export function resize(image: Image, width: number, height: number): Image {
+  if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1) {
+    throw new RangeError(`a picture cannot be resized to ${width}x${height}`);
+  }
+  if (image.width === width && image.height === height) return image;
+  const columns = weightsOf(image.width, width);
+  const rows = weightsOf(image.height, height);
+  const narrow = new Float64Array(width * image.height * 3);
+  for (let y = 0; y < image.height; y++) {
+    for (let x = 0; x < width; x++) {
+      const { first, weights } = columns[x] as Weights;
+      const to = (y * width + x) * 3;
+      for (let i = 0; i < weights.length; i++) {
+        const from = (y * image.width + first + i) * 3;
+        const weight = weights[i] as number;
+        for (let c = 0; c < 3; c++) {
+          narrow[to + c] = (narrow[to + c] as number) + weight * (image.data[from + c] as number);
+        }
+      }
+    }
+  }
+  const data = new Uint8Array(width * height * 3);
+  const rowLength = width * 3;
+  const sum = new Float64Array(rowLength);
+  for (let y = 0; y < height; y++) {
+    const { first, weights } = rows[y] as Weights;
+    sum.fill(0);
+    for (let i = 0; i < weights.length; i++) {
+      const from = (first + i) * rowLength;
+      const weight = weights[i] as number;
+      for (let x = 0; x < rowLength; x++) sum[x] = (sum[x] as number) + weight * (narrow[from + x] as number);
+    }
+    for (let x = 0; x < rowLength; x++) data[y * rowLength + x] = Math.floor((sum[x] as number) + 0.5);
+  }
+  return { width, height, data };
+}
+
+interface Weights {
+  /** Index of the first source pixel that counts. */
+  first: number;
+  /** Their shares; the sum is 1. */
+  weights: Float64Array;
+}
+
+function weightsOf(source: number, target: number): Weights[] {
+  const scale = source / target;
+  const radius = Math.max(1, scale);
+  return Array.from({ length: target }, (_, i) => {
+    const center = (i + 0.5) * scale;
+    const first = Math.max(0, Math.floor(center - radius));
+    const last = Math.min(source - 1, Math.ceil(center + radius) - 1);
+    const weights = new Float64Array(last - first + 1);
+    let total = 0;
+    for (let j = first; j <= last; j++) {
+      const weight = Math.max(0, 1 - Math.abs((j + 0.5 - center) / radius));
+      weights[j - first] = weight;
+      total += weight;
+    }
+    return { first, weights: weights.map((weight) => weight / total) };
+  });
+}
