@@ -25,6 +25,11 @@ export interface Database {
   close(): void;
 }
 
+export interface DatabaseOptions {
+  /** Nobody else may open the file while this one is open: the operating system's lock, so a killed owner leaves none behind. */
+  isExclusive?: boolean;
+}
+
 interface NativeDatabase {
   exec(sql: string): void;
   prepare(sql: string): Statement;
@@ -39,10 +44,24 @@ interface SqliteModule {
  * Opens (or makes) a durable database file: write-ahead log, and a commit that returns is on the disk
  * (`synchronous=FULL`; NORMAL may lose the last commits when power fails). `:memory:` gives a private one.
  */
-export function openDatabase(path: string): Database {
+export function openDatabase(path: string, options: DatabaseOptions = {}): Database {
   const { DatabaseSync } = sqliteModule();
   const native = new DatabaseSync(path);
-  native.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=5000; PRAGMA foreign_keys=ON");
+  try {
+    if (options.isExclusive) native.exec("PRAGMA busy_timeout=0; PRAGMA locking_mode=EXCLUSIVE");
+    native.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON");
+    // The first write takes the lock, and an exclusive database never gives it back before it is closed or its process ends.
+    if (options.isExclusive) native.exec("BEGIN EXCLUSIVE; COMMIT");
+    else native.exec("PRAGMA busy_timeout=5000");
+  } catch (error) {
+    native.close();
+    if (options.isExclusive && /database is locked/.test(String(error))) {
+      throw new Error(`${path} is in use by another process; stop that one, or give this one a directory of its own`, {
+        cause: error,
+      });
+    }
+    throw error;
+  }
   let isOpen = true;
   let isInTransaction = false;
   return {

@@ -20,13 +20,29 @@ export interface Blobs {
   list(options: ListOptions): Promise<BlobPage>;
 
   createUpload(key: string, options?: PutOptions): Promise<string>;
-  /** The part's entity tag (hex MD5 in quotes). */
-  putPart(key: string, uploadId: string, partNumber: number, body: BlobBody): Promise<BlobInfo>;
-  /** Answers `InvalidPart`, `InvalidPartOrder`, `EntityTooSmall` or `NoSuchUpload` as S3 does. */
-  completeUpload(key: string, uploadId: string, parts: readonly CompletedPart[]): Promise<BlobInfo>;
+  /** The part's entity tag (hex MD5 in quotes). A part that was there is replaced. */
+  putPart(
+    key: string,
+    uploadId: string,
+    partNumber: number,
+    body: BlobBody,
+    options?: PartOptions,
+  ): Promise<UploadPart>;
+  /** Answers `InvalidPart`, `InvalidPartOrder`, `EntityTooSmall` or `NoSuchUpload` as S3 does. `headers` are added to the upload's. */
+  completeUpload(
+    key: string,
+    uploadId: string,
+    parts: readonly CompletedPart[],
+    options?: PutOptions,
+  ): Promise<BlobInfo>;
   abortUpload(key: string, uploadId: string): Promise<void>;
+  /** In order of part number; `NoSuchUpload` when there is none. */
   listParts(key: string, uploadId: string): Promise<UploadPart[]>;
+  /** The upload and the headers it was begun with; `NoSuchUpload` when there is none. */
+  headUpload(key: string, uploadId: string): Promise<Upload>;
+  /** In order of key, then of time. */
   listUploads(prefix: string): Promise<Upload[]>;
+  /** May be called twice. */
   close(): Promise<void>;
 }
 
@@ -48,8 +64,13 @@ export interface Blob extends BlobInfo {
   range?: { first: number; last: number };
 }
 
-export interface PutOptions {
+export interface PartOptions {
   headers?: Record<string, string>;
+  /** Further headers that are known only once the body has been read, such as its checksum. */
+  trailers?: () => Record<string, string>;
+}
+
+export interface PutOptions extends PartOptions {
   /** `*`: only if there is no such object yet. */
   ifNoneMatch?: "*";
   /** Only if the object's current entity tag is this one. */
@@ -83,10 +104,12 @@ export interface CompletedPart {
 export interface UploadPart extends CompletedPart {
   sizeBytes: number;
   lastModifiedMs: number;
+  headers: Readonly<Record<string, string>>;
 }
 
 export interface Upload {
   key: string;
   uploadId: string;
   initiatedMs: number;
+  headers: Readonly<Record<string, string>>;
 }
