@@ -3,8 +3,11 @@ import type { Json } from "../kit/json.ts";
 /*
  * The words between the kernel, which decides, and an engine, which remembers and acts.
  *
- *   compile(definition) -> Machine                       once per definition
- *   advance(machine, execution, input) -> Step           for everything that happens
+ *   validate(definition, { type }) -> Diagnostic[]       validate.ts; Create, Update, Validate and TestState read the same list
+ *   compile(definition, { type }) -> Machine             compile.ts; once per definition, throws Fault InvalidDefinition
+ *   advance(machine, execution, input) -> Step           advance.ts; for everything that happens. `execution` is undefined for "start".
+ *                                                        Answers a Step at once when only JSONPath is involved, else a promise of one.
+ *   pendingEffects(execution) -> Effect[]                pending.ts; what a restarted engine must do again
  *
  * E4. advance is pure: the same execution and input give the same step. Time, ids and randomness arrive in the input.
  *     Execution is plain JSON: storing it and reading it back changes nothing.
@@ -14,11 +17,12 @@ import type { Json } from "../kit/json.ts";
 export type KernelInput = { atMs: number; seed: string } & (
   | { type: "start"; input: Json; context: ExecutionContext }
   /** A worker began the task; optional, and at most once per effect. */
-  | { type: "taskStarted"; effectId: string }
+  | { type: "taskStarted"; effectId: string; workerName?: string }
   /** A task of pattern sync or waitForTaskToken was handed over; `output` is the submit call's answer. */
   | { type: "taskSubmitted"; effectId: string; output: Json }
   | { type: "taskSucceeded"; effectId: string; output: Json; startedAtMs?: number }
-  | { type: "taskFailed"; effectId: string; error: string; cause: string | undefined; startedAtMs?: number }
+  /** SendTaskFailure may leave out both, so `error` may be undefined. */
+  | { type: "taskFailed"; effectId: string; error: string | undefined; cause: string | undefined; startedAtMs?: number }
   | { type: "heartbeat"; effectId: string }
   | { type: "timerFired"; effectId: string }
   /** A distributed Map's run made progress or ended. */
@@ -35,6 +39,18 @@ export interface ExecutionContext {
   stateMachineArn: string;
   stateMachineName: string;
   region: string;
+  /** STANDARD when absent: an EXPRESS execution has no redrive count in its context and no limit of events. */
+  type?: "STANDARD" | "EXPRESS";
+}
+
+/** One finding about a definition, as ValidateStateMachineDefinition answers it. */
+export interface Diagnostic {
+  severity: "ERROR" | "WARNING";
+  /** Such as `SCHEMA_VALIDATION_FAILED`. */
+  code: string;
+  message: string;
+  /** Such as `/States/Classify/Resource`; absent where there is no place to name. */
+  location?: string;
 }
 
 /** What `advance` answers: the execution as it is now, the history it wrote, and what must be done after all of it is durable. */
@@ -77,7 +93,7 @@ export type Effect =
   | {
       type: "task";
       id: string;
-      /** As written in the definition. */
+      /** As written in the definition: `arn:aws:states:::lambda:invoke`, a function's ARN, an activity's ARN (then a token is given). */
       resource: string;
       pattern: "request" | "sync" | "waitForTaskToken";
       parameters: Json;
