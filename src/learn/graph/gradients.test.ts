@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { initialWeights } from "../initial-weights.ts";
+import { type Layer, layoutOf, type Network, runNetwork } from "../network.ts";
+import { residualNetwork, resnet9 } from "../networks.ts";
+import { randomFrom } from "../random.ts";
+import { ReferenceOperators, reference } from "../reference/reference-operators.ts";
+import { safeBlockSize } from "../training/block-size.ts";
+import { floatsOf, floatTensor, openSession } from "../training/runtime.ts";
+import { gradientModel } from "./models.ts";
+import { toBlockedOrder, toPlainOrder } from "./weight-order.ts";
+
+// The circle is broken here: finite differences judge the float64 reference, the reference judges both forms of the graph.
+
+interface Problem {
+  network: Network;
+  batch: number;
+  height: number;
+  width: number;
+}
+
+const everyLayer: Layer[] = [
+  { kind: "convolution", name: "a", inputs: 3, outputs: 4, kernel: 3, stride: 1 },
+  { kind: "norm", name: "an", channels: 4 },
+  { kind: "relu" },
+  { kind: "maxPool" },
+  {
+    kind: "residual",
+    body: [
+      { kind: "convolution", name: "b", inputs: 4, outputs: 4, kernel: 3, stride: 2 },
+      { kind: "norm", name: "bn", channels: 4 },
+    ],
+    shortcut: [{ kind: "convolution", name: "c", inputs: 4, outputs: 4, kernel: 1, stride: 2 }],
+  },
+  { kind: "convolution", name: "d", inputs: 4, outputs: 4, kernel: 5, stride: 1 },
+  { kind: "globalMax" },
+  { kind: "linear", name: "head", inputs: 4, outputs: 3 },
+];
+
+test("the reference's gradients are those of finite differences", () => {
+  const problem = { network: { name: "all", classes: 3, layers: everyLayer }, batch: 2, height: 7, width: 9 };
+  const { layout, parameters, x, target } = given(problem);
+  const values = Float64Array.from(parameters);
+  const { gradients } = referenceOf(problem, { parameters: values, x, target });
+  const step = 1e-6;
+  let worst = 0;
+  for (let i = 0; i < layout.total; i += 3) {
+    const at = (value: number) => {
+      const moved = values.slice();
+      moved[i] = value;
+      return referenceOf(problem, { parameters: moved, x, target }).loss;
+    };
+    const difference = (at(values[i]! + step) - at(values[i]! - step)) / (2 * step);
+    worst = Math.max(worst, Math.abs(difference - gradients[i]!));
+  }
+  const largest = gradients.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  assert.ok(worst < 1e-6 * Math.max(1, largest), `largest difference ${worst}, largest gradient ${largest}`);
+});
+
+test("the graph of standard operators has the reference's gradients for every layer, odd sides among them", async () => {
+  const network = { name: "all", classes: 3, layers: everyLayer };
+  assert.ok((await worstError({ network, batch: 3, height: 11, width: 14 }, 0)) < 1e-4);
+});
+
+test("the graph of standard operators has the reference's gradients for the recipe's network", async () => {
+  assert.ok((await worstError({ network: resnet9(3, [8, 8, 16, 16]), batch: 3, height: 16, width: 16 }, 0)) < 1e-4);
+});
+
+test("the blocked graph has the reference's gradients for the recipe's network", async (context) => {
+  const block = await safeBlockSize();
+  if (block === 0) return context.skip("this machine has no blocked convolution");
+  const network = resnet9(2, [block, block, block, 2 * block]);
+  assert.ok((await worstError({ network, batch: block, height: 8, width: 9 }, block)) < 1e-4);
+});
+
+test("the blocked graph has the reference's gradients for strides and shortcuts", async (context) => {
+  const block = await safeBlockSize();
+  if (block === 0) return context.skip("this machine has no blocked convolution");
+  assert.ok((await worstError({ network: residualNetwork(8, 2), batch: block, height: 8, width: 7 }, block)) < 1e-4);
+});
+
+test("channel counts that are no multiple of the block are computed with standard operators", async (context) => {
+  const block = await safeBlockSize();
+  if (block === 0) return context.skip("this machine has no blocked convolution");
+  const network = resnet9(2, [block - 4, block - 4, block, block]);
+  assert.ok((await worstError({ network, batch: block, height: 8, width: 8 }, block)) < 1e-4);
+});
+
+test("two runs over the same batch are equal to the last bit", async () => {
+  const problem = { network: resnet9(2, [16, 16, 16, 16]), batch: 16, height: 8, width: 8 };
+  const input = given(problem);
+  const blocking = { batch: 16, block: await safeBlockSize() };
+  assert.deepEqual(await graphOf(problem, blocking, input), await graphOf(problem, blocking, input));
+});
+
+/** The largest error of any parameter's gradient, relative to the largest gradient of that parameter. */
+async function worstError(problem: Problem, block: number): Promise<number> {
+  const input = given(problem);
+  const expected = referenceOf(problem, { ...input, parameters: Float64Array.from(input.parameters) });
+  const actual = await graphOf(problem, { batch: problem.batch, block }, input);
+  assert.ok(Math.abs(actual.loss - expected.loss) < 1e-4 * expected.loss);
+  const statisticsError = actual.statistics.reduce(
+    (worst, value, i) => Math.max(worst, Math.abs(value - expected.statistics[i]!)),
+    0,
+  );
+  assert.ok(statisticsError < 1e-4, `batch statistics differ by ${statisticsError}`);
+  let worst = 0;
+  for (const one of input.layout.parameters) {
+    let most = 1e-3;
+    let difference = 0;
+    for (let i = one.offset; i < one.offset + one.size; i++) {
+      most = Math.max(most, Math.abs(expected.gradients[i]!));
+      difference = Math.max(difference, Math.abs(expected.gradients[i]! - actual.gradients[i]!));
+    }
+    worst = Math.max(worst, difference / most);
+  }
+  return worst;
+}
+
+function given({ network, batch, height, width }: Problem) {
+  const layout = layoutOf(network);
+  const { parameters } = initialWeights(layout, 3);
+  const random = randomFrom(11, batch, height);
+  // Scales and shifts away from 1 and 0, some of them negative.
+  for (const one of layout.parameters) {
+    if (one.kind !== "scale" && one.kind !== "shift" && one.kind !== "bias") continue;
+    for (let i = 0; i < one.size; i++) parameters[one.offset + i]! += random.normal() * 0.5;
+  }
+  const x = Float32Array.from({ length: batch * 3 * height * width }, () => random.normal());
+  const target = new Float32Array(batch * network.classes).fill(0.1 / network.classes);
+  for (let n = 0; n < batch; n++) target[n * network.classes + random.integer(network.classes)]! += 0.9;
+  return { layout, parameters, x, target };
+}
+
+type Given = ReturnType<typeof given>;
+
+function referenceOf(
+  { network, batch, height, width }: Problem,
+  { parameters, x, target }: { parameters: Float64Array; x: Float32Array; target: Float32Array },
+) {
+  const layout = layoutOf(network);
+  const operators = new ReferenceOperators(parameters, layout.statistics);
+  const logits = runNetwork(network, layout, operators, reference(x, [batch, 3, height, width]));
+  const loss = operators.crossEntropy(logits, target);
+  return { loss, gradients: operators.gradients, statistics: operators.statistics };
+}
+
+async function graphOf(
+  { network, batch, height, width }: Problem,
+  blocking: { batch: number; block: number },
+  { layout, parameters, x, target }: Given,
+) {
+  const session = await openSession(gradientModel(network, layout, { blocking, height, width }));
+  const outputs = await session.run({
+    x: floatTensor(x, [batch, 3, height, width]),
+    target: floatTensor(target, [batch, network.classes]),
+    P: floatTensor(toBlockedOrder(parameters, layout, blocking), [layout.total]),
+  });
+  return {
+    gradients: toPlainOrder(floatsOf(outputs, "G"), layout, blocking),
+    loss: floatsOf(outputs, "loss")[0]!,
+    statistics: floatsOf(outputs, "S"),
+  };
+}

@@ -1,0 +1,118 @@
+import { type Layout, type Network, type Norm, type Parameter, runNetwork } from "../network.ts";
+import { ModelWriter } from "../onnx/model-writer.ts";
+import { InferenceGraph } from "./inference-graph.ts";
+import { TrainingGraph } from "./training-graph.ts";
+import type { Blocking } from "./weight-order.ts";
+
+// The three models that are written for a network: gradients of one batch, evaluation with weights that still change, and
+// the model that is served.
+
+export interface Sides {
+  height: number;
+  width: number;
+}
+
+/** Inputs x, target, P (all parameters); outputs G (all gradients), loss, logits and S (means and variances of the batch). */
+export function gradientModel(
+  network: Network,
+  layout: Layout,
+  { blocking, height, width }: { blocking: Blocking } & Sides,
+): Uint8Array {
+  const writer = new ModelWriter();
+  const { batch } = blocking;
+  const x = writer.input("x", [batch, 3, height, width]);
+  const target = writer.input("target", [batch, network.classes]);
+  const flat = splitParameters(writer, layout);
+  const graph = new TrainingGraph(writer, flat, blocking);
+  const logits = runNetwork(network, layout, graph, {
+    name: x,
+    shape: [batch, 3, height, width],
+    needsGradient: false,
+  });
+  const loss = graph.crossEntropy(logits, target);
+  graph.backward();
+  const gradients = layout.parameters.map((one) => graph.reshape(graph.parameterGradients.get(one.name)!, [one.size]));
+  const statistics = layout.norms.flatMap((one) => {
+    const { mean, variance } = graph.batchStatistics.get(one.name)!;
+    return [mean, variance];
+  });
+  writer.node("Concat", gradients, { attributes: { axis: 0 }, names: ["G"] });
+  writer.node("Concat", statistics, { attributes: { axis: 0 }, names: ["S"] });
+  writer.node("Identity", [loss], { names: ["loss"] });
+  writer.node("Identity", [logits.name], { names: ["logits"] });
+  writer.output("G", [layout.total]);
+  writer.output("S", [layout.statistics]);
+  writer.output("loss", []);
+  writer.output("logits", [batch, network.classes]);
+  return writer.finish();
+}
+
+/** Inputs x (normalised pictures), P (plain order), S (running means and variances); output logits. */
+export function evaluationModel(network: Network, layout: Layout, { height, width }: Sides): Uint8Array {
+  const writer = new ModelWriter();
+  const x = writer.input("x", ["N", 3, height, width]);
+  const flat = splitParameters(writer, layout);
+  const statistics = splitVector(writer, {
+    name: writer.input("S", [layout.statistics]),
+    sizes: layout.norms.flatMap((one) => [one.channels, one.channels]),
+  });
+  const indexOf = new Map(layout.norms.map((one, index) => [one.name, index]));
+  const graph = new InferenceGraph(
+    writer,
+    (parameter) => writer.node("Reshape", [flat.get(parameter.name)!, writer.integers(parameter.shape)]),
+    (norm) => {
+      const index = indexOf.get(norm.name)!;
+      return { mean: statistics[2 * index]!, variance: statistics[2 * index + 1]! };
+    },
+  );
+  writer.node("Identity", [runNetwork(network, layout, graph, x)], { names: ["logits"] });
+  writer.output("logits", ["N", network.classes]);
+  return writer.finish();
+}
+
+export interface TrainedWeights {
+  /** In plain order. */
+  parameters: Float32Array;
+  statistics: Float32Array;
+  /** Per channel, on the scale of 0 to 255. */
+  mean: readonly number[];
+  deviation: readonly number[];
+  /** Logits are divided by it before the softmax. */
+  temperature: number;
+}
+
+/** Input `image`, RGB of 0 to 255; output `probabilities`. Everything else is inside. */
+export function servedModel(
+  network: Network,
+  layout: Layout,
+  { weights, height, width }: { weights: TrainedWeights } & Sides,
+): Uint8Array {
+  const writer = new ModelWriter();
+  const image = writer.input("image", ["N", 3, height, width]);
+  const centred = writer.node("Sub", [image, writer.floats([...weights.mean], [1, 3, 1, 1])]);
+  const normalised = writer.node("Div", [centred, writer.floats([...weights.deviation], [1, 3, 1, 1])]);
+  const valuesOf = (parameter: Parameter) =>
+    weights.parameters.subarray(parameter.offset, parameter.offset + parameter.size);
+  const statisticsOf = ({ offset, channels }: Norm) => ({
+    mean: writer.floats(weights.statistics.subarray(offset, offset + channels)),
+    variance: writer.floats(weights.statistics.subarray(offset + channels, offset + 2 * channels)),
+  });
+  const graph = new InferenceGraph(writer, (one) => writer.floats(valuesOf(one), one.shape), statisticsOf);
+  const logits = runNetwork(network, layout, graph, normalised);
+  const calibrated = writer.node("Div", [logits, writer.scalar(weights.temperature)]);
+  writer.node("Softmax", [calibrated], { attributes: { axis: 1 }, names: ["probabilities"] });
+  writer.output("probabilities", ["N", network.classes]);
+  return writer.finish();
+}
+
+function splitParameters(writer: ModelWriter, layout: Layout): Map<string, string> {
+  const names = splitVector(writer, {
+    name: writer.input("P", [layout.total]),
+    sizes: layout.parameters.map((one) => one.size),
+  });
+  return new Map(layout.parameters.map((one, index) => [one.name, names[index]!]));
+}
+
+function splitVector(writer: ModelWriter, { name, sizes }: { name: string; sizes: readonly number[] }): string[] {
+  return writer.nodes("Split", [name, writer.integers(sizes)], { attributes: { axis: 0 }, outputs: sizes.length });
+}

@@ -1,0 +1,216 @@
+import { Fault } from "../kit/fault.ts";
+
+// The hyperparameters of the built-in image classification algorithm, as AWS names them, and a few of our own.
+// All arrive as strings. What is not known or not well formed is refused before anything runs; what is given is
+// honoured; what is absent is left to the recipe (`recipe.ts`), which is not AWS's default of a 152-layer network.
+
+export type Preset = "fast" | "default" | "best";
+export type OptimizerName = "sgd" | "nag" | "adam" | "rmsprop";
+export type AugmentationName = "none" | "crop" | "crop_color" | "crop_color_transform";
+
+export interface Hyperparameters {
+  imageShape: { height: number; width: number };
+  numClasses: number;
+  numTrainingSamples: number;
+  preset: Preset;
+  seed: number;
+  /** Absent: as many as there are cores. */
+  workers?: number;
+  /** Pictures are never trained on larger than this side, whatever `image_shape` says: the cost grows with the square. */
+  maxImageSide: number;
+  /** The share of the training pictures that is kept away from training, to measure and calibrate on. */
+  holdOut: number;
+  /** Absent: the recipe's own small network. */
+  numLayers?: number;
+  epochs?: number;
+  miniBatchSize?: number;
+  learningRate?: number;
+  lrSchedulerStep?: number[];
+  lrSchedulerFactor: number;
+  optimizer?: OptimizerName;
+  momentum?: number;
+  weightDecay?: number;
+  beta1: number;
+  beta2: number;
+  eps: number;
+  gamma: number;
+  augmentation?: AugmentationName;
+  earlyStopping: boolean;
+  earlyStoppingMinEpochs: number;
+  earlyStoppingPatience: number;
+  earlyStoppingTolerance: number;
+}
+
+/** Every name that is understood, with what it means and what it is when it is absent. */
+export const hyperparameterDocumentation: Readonly<Record<string, string>> = {
+  image_shape: "channels,height,width of the network's input, such as 3,32,32; required",
+  num_classes: "how many classes there are; required",
+  num_training_samples: "how many training pictures there are; required",
+  preset: "fast, default or best: how long the recipe trains; ours",
+  seed: "an integer; the same seed, data and number of workers give the same model; ours, default 1",
+  workers: "threads that train side by side, 1 to 64; ours, default the number of cores",
+  max_image_side: "pictures larger than this are trained on at this side, 16 to 512; ours, default 64",
+  hold_out: "share of the training pictures kept away to measure and calibrate on, 0 to 0.5; ours, default 0.1",
+  num_layers:
+    "a residual network of 18, 34, 50, 101, 152, 200 or 20, 32, 44, 56, 110 layers; default our small network",
+  epochs: "passes over the training pictures; default by preset and number of pictures",
+  mini_batch_size: "pictures per step, over all workers; default 64",
+  learning_rate: "peak of the learning rate; default 0.05, or 0.002 with adam and rmsprop",
+  lr_scheduler_step: "epochs, comma separated, at which the learning rate is multiplied; default warm-up and cosine",
+  lr_scheduler_factor: "what it is then multiplied with; default 0.1",
+  optimizer: "sgd, nag, adam or rmsprop; default nag",
+  momentum: "of sgd and nag; default 0.9",
+  weight_decay: "of convolution and linear weights; default 0.0005",
+  beta_1: "of adam; default 0.9",
+  beta_2: "of adam; default 0.999",
+  eps: "of adam and rmsprop; default 1e-8",
+  gamma: "decay of rmsprop; default 0.9",
+  augmentation_type: "none, crop, crop_color or crop_color_transform; default crop_color_transform with cutout",
+  use_pretrained_model: "0; 1 is refused, since no pretrained weights come with Scones",
+  precision_dtype: "float32; nothing else",
+  multi_label: "0; nothing else",
+  kv_store: "accepted and without effect: there is one machine",
+  checkpoint_frequency:
+    "accepted and without effect: the final averaged model is stored, or the best one with early stopping",
+  early_stopping: "True or False: stop when the held-out accuracy no longer improves; default False",
+  early_stopping_min_epochs: "default 10",
+  early_stopping_patience: "default 10",
+  early_stopping_tolerance: "default 0.01",
+};
+
+const largeNetworks = [18, 34, 50, 101, 152, 200];
+const smallNetworks = [20, 32, 44, 56, 110];
+
+/** Checks and converts what a training job was given. Throws a `ValidationException` that says which value is wrong and what would do. */
+export function parseHyperparameters(strings: Readonly<Record<string, string>>): Hyperparameters {
+  for (const [name, value] of Object.entries(strings)) {
+    if (!Object.hasOwn(hyperparameterDocumentation, name)) {
+      const known = Object.keys(hyperparameterDocumentation).join(", ");
+      throw refused(
+        `Additional properties are not allowed ('${name}' was unexpected). Known hyperparameters: ${known}`,
+      );
+    }
+    if (typeof value !== "string") throw refused(`${JSON.stringify(value)} is not of type 'string' (${name})`);
+  }
+  const given = reader(strings);
+  const numTrainingSamples = given.required("num_training_samples", (name) => given.integer(name, 1, 100_000_000));
+  const numClasses = given.required("num_classes", (name) => given.integer(name, 2, 10_000));
+  const imageShape = given.required("image_shape", (name) => imageShapeOf(given.text(name) ?? "", name));
+  refuseWhatIsNotSupported(given);
+  return {
+    imageShape,
+    numClasses,
+    numTrainingSamples,
+    preset: given.oneOf("preset", ["fast", "default", "best"]) ?? "default",
+    seed: given.integer("seed", 0, 2 ** 32 - 1) ?? 1,
+    workers: given.integer("workers", 1, 64),
+    maxImageSide: given.integer("max_image_side", 16, 512) ?? 64,
+    holdOut: given.number("hold_out", 0, 0.5) ?? 0.1,
+    numLayers: given.integer("num_layers", 1, 1000),
+    epochs: given.integer("epochs", 1, 100_000),
+    miniBatchSize: given.integer("mini_batch_size", 1, 8192),
+    learningRate: given.number("learning_rate", 1e-6, 1e6),
+    lrSchedulerStep: given.integers("lr_scheduler_step"),
+    lrSchedulerFactor: given.number("lr_scheduler_factor", 0, 1) ?? 0.1,
+    optimizer: given.oneOf("optimizer", ["sgd", "nag", "adam", "rmsprop"]),
+    momentum: given.number("momentum", 0, 0.9999),
+    weightDecay: given.number("weight_decay", 0, 1),
+    beta1: given.number("beta_1", 0, 0.999999) ?? 0.9,
+    beta2: given.number("beta_2", 0, 0.999999) ?? 0.999,
+    eps: given.number("eps", 1e-12, 1) ?? 1e-8,
+    gamma: given.number("gamma", 0, 0.999999) ?? 0.9,
+    augmentation: given.oneOf("augmentation_type", ["none", "crop", "crop_color", "crop_color_transform"]),
+    earlyStopping: given.flag("early_stopping") ?? false,
+    earlyStoppingMinEpochs: given.integer("early_stopping_min_epochs", 1, 100_000) ?? 10,
+    earlyStoppingPatience: given.integer("early_stopping_patience", 1, 100_000) ?? 10,
+    earlyStoppingTolerance: given.number("early_stopping_tolerance", 0, 1) ?? 0.01,
+  };
+}
+
+function refuseWhatIsNotSupported(given: Reader): void {
+  const layers = given.integer("num_layers", 1, 1000);
+  if (layers !== undefined && ![...largeNetworks, ...smallNetworks].includes(layers)) {
+    throw refused(`${layers} is not one of [${[...largeNetworks, ...smallNetworks].join(", ")}] (num_layers)`);
+  }
+  if (given.flag("use_pretrained_model")) {
+    throw refused(
+      "use_pretrained_model=1 needs pretrained weights, and none come with Scones. Leave it out to train from scratch",
+    );
+  }
+  if (given.flag("multi_label")) throw refused("multi_label=1 is not supported: every picture has one label");
+  given.oneOf("precision_dtype", ["float32"]);
+  if (given.flag("early_stopping") && given.number("hold_out", 0, 0.5) === 0) {
+    throw refused("early_stopping needs held-out pictures to decide on: leave hold_out above 0");
+  }
+}
+
+function imageShapeOf(text: string, name: string): { height: number; width: number } {
+  const match = /^\(?\s*(\d{1,5})\s*,\s*(\d{1,5})\s*,\s*(\d{1,5})\s*\)?$/.exec(text);
+  if (match === null) throw refused(`'${text}' is not 'channels,height,width', such as '3,32,32' (${name})`);
+  const [channels, height, width] = match.slice(1).map(Number) as [number, number, number];
+  if (channels !== 3)
+    throw refused(`${channels} channels are not supported: give 3 (${name}); grey pictures are read as RGB`);
+  for (const side of [height, width]) {
+    if (side < 16 || side > 4096) throw refused(`${side} is not between 16 and 4096 (${name})`);
+  }
+  return { height, width };
+}
+
+type Reader = ReturnType<typeof reader>;
+
+function reader(strings: Readonly<Record<string, string>>) {
+  // AWS's own clients wrap values in JSON quotes when they serialise them.
+  const text = (name: string) => strings[name]?.trim().replace(/^"(.*)"$/, "$1");
+  const number = (name: string, least: number, most: number): number | undefined => {
+    const given = text(name);
+    if (given === undefined) return undefined;
+    if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(given))
+      throw refused(`'${given}' is not of type 'number' (${name})`);
+    const value = Number(given);
+    if (value < least) throw refused(`${given} is less than the minimum of ${least} (${name})`);
+    if (value > most) throw refused(`${given} is greater than the maximum of ${most} (${name})`);
+    return value;
+  };
+  const integer = (name: string, least: number, most: number): number | undefined => {
+    const value = number(name, least, most);
+    if (value !== undefined && !Number.isInteger(value))
+      throw refused(`'${text(name)}' is not of type 'integer' (${name})`);
+    return value;
+  };
+  return {
+    text,
+    number,
+    integer,
+    integers(name: string): number[] | undefined {
+      const given = text(name);
+      if (given === undefined || given === "") return undefined;
+      if (!/^\d+(\s*,\s*\d+)*$/.test(given))
+        throw refused(`'${given}' is not a list of integers such as '10,20' (${name})`);
+      return given.split(",").map(Number);
+    },
+    flag(name: string): boolean | undefined {
+      const given = text(name);
+      if (given === undefined) return undefined;
+      if (/^(true|1)$/i.test(given)) return true;
+      if (/^(false|0)$/i.test(given)) return false;
+      throw refused(`'${given}' is not one of ['True', 'False', '1', '0'] (${name})`);
+    },
+    oneOf<T extends string>(name: string, choices: readonly T[]): T | undefined {
+      const given = text(name);
+      if (given === undefined) return undefined;
+      const choice = choices.find((one) => one === given.toLowerCase());
+      if (choice === undefined) throw refused(`'${given}' is not one of ['${choices.join("', '")}'] (${name})`);
+      return choice;
+    },
+    required<T>(name: string, read: (name: string) => T | undefined): T {
+      const value = text(name) === undefined ? undefined : read(name);
+      if (value === undefined) throw refused(`'${name}' is a required property (${hyperparameterDocumentation[name]})`);
+      return value;
+    },
+  };
+}
+
+function refused(cause: string): Fault {
+  const head = "Unable to initialize the algorithm. Failed to validate hyperparameters. (caused by ValidationError)";
+  return new Fault("ValidationException", `${head}\n\nCaused by: ${cause}`);
+}

@@ -1,0 +1,29 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+// How the built-in image classification algorithm is started. It is a program like a user's own: it finds its work below
+// the folder that `SCONES_ML_PREFIX` names (what /opt/ml is in a container), and says how it went by its exit code,
+// `output/failure` and its log lines.
+
+export interface MetricDefinition {
+  name: string;
+  /** The first group is the value. */
+  regex: string;
+}
+
+/** The program and its arguments; give it `SCONES_ML_PREFIX` in its environment. Only the built program can be started: its workers are files. */
+export function trainingCommand(): { command: string; args: string[] } {
+  const program = fileURLToPath(new URL("./train-process.js", import.meta.url));
+  if (!existsSync(program)) throw new Error(`${program} is missing: the training program runs only when it is built`);
+  return { command: process.execPath, args: ["--enable-source-maps", program] };
+}
+
+/** What the service reads from the log lines of the built-in algorithm, as AWS defines it for its own. */
+export const metricDefinitions: readonly MetricDefinition[] = [
+  { name: "train:accuracy", regex: "Epoch\\[\\d+\\] Train-accuracy=([0-9.]+)" },
+  { name: "train:loss", regex: "Epoch\\[\\d+\\] Train-loss=([0-9.eE+-]+)" },
+  { name: "validation:accuracy", regex: "Epoch\\[\\d+\\] Validation-accuracy=([0-9.]+)" },
+  { name: "validation:loss", regex: "Epoch\\[\\d+\\] Validation-loss=([0-9.eE+-]+)" },
+  { name: "held_out:accuracy", regex: "Epoch\\[\\d+\\] Held-out-accuracy=([0-9.]+)" },
+  { name: "train:images_per_second", regex: "Epoch\\[\\d+\\] Speed=([0-9.]+)" },
+];

@@ -1,0 +1,3 @@
+import { probeBlockSize } from "./block-size.ts";
+
+process.stdout.write(`${await probeBlockSize()}\n`);

@@ -1,0 +1,27 @@
+import { InferenceSession, Tensor } from "onnxruntime-node";
+
+// The one door to ONNX Runtime. One thread per session: several sessions side by side are faster than one with several threads,
+// and a pool of threads that spins would eat the machine that is serving beside us.
+
+export type Session = InferenceSession;
+
+export function openSession(model: Uint8Array): Promise<Session> {
+  return InferenceSession.create(model, {
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+    executionMode: "sequential",
+    graphOptimizationLevel: "all",
+    logSeverityLevel: 3,
+  });
+}
+
+export function floatTensor(values: Float32Array, shape: readonly number[]): Tensor {
+  return new Tensor("float32", values, shape);
+}
+
+/** The values of an output that was allocated by the run. */
+export function floatsOf(outputs: InferenceSession.OnnxValueMapType, name: string): Float32Array {
+  const tensor = outputs[name] as Tensor | undefined;
+  if (tensor === undefined) throw new Error(`the model has no output "${name}"`);
+  return tensor.data as Float32Array;
+}
