@@ -7,9 +7,15 @@ export interface Logs {
   deleteGroup(group: string): void;
   groups(prefix: string): LogGroup[];
   streams(group: string, prefix: string): LogStream[];
-  /** Events of one stream in order, from sequence number `from` on; at most `limit`. */
+  /**
+   * Events of one stream in order, at most `limit`: from sequence number `from` on, or, backwards, the last ones up to and
+   * including `from` (still in ascending order).
+   */
   read(group: string, stream: string, options: { from: number; limit: number; backwards?: boolean }): StoredLogEvent[];
 }
+
+/** Old lines of a stream are dropped beyond this: some 20 MB of usual lines, more than anybody reads. */
+export const maxEventsPerLogStream = 200_000;
 
 export interface LogEvent {
   timestampMs: number;
