@@ -48,8 +48,13 @@ test("an exclusive database refuses a second owner in the same process", (contex
   const owner = openDatabase(path, { isExclusive: true });
   owner.exec("CREATE TABLE t (a INTEGER)");
   assert.throws(() => openDatabase(path, { isExclusive: true }), /in use by another process/);
+  const statement = owner.prepare("SELECT a FROM t");
+  statement.all();
   owner.close();
-  openDatabase(path, { isExclusive: true }).close();
+  const next = openDatabase(path, { isExclusive: true });
+  next.exec("INSERT INTO t VALUES (1)");
+  next.close();
+  assert.throws(() => statement.all());
 });
 
 test("an exclusive database refuses a second owner in another process, until the first is killed", async (context) => {

@@ -90,6 +90,11 @@ export function openDatabase(path: string, options: DatabaseOptions = {}): Datab
     close() {
       if (!isOpen) return;
       isOpen = false;
+      // @photostructure/sqlite cannot finalize statements, and SQLite keeps file and lock while one lives: give the lock back
+      // by hand, which a database that entered the write-ahead log exclusively can do only after leaving it.
+      if (options.isExclusive) {
+        native.exec("PRAGMA journal_mode=DELETE; PRAGMA locking_mode=NORMAL; SELECT 1 FROM sqlite_master");
+      }
       native.close();
     },
   };
