@@ -1,0 +1,4 @@
+export interface Lamps {
+  /** Windows glow and lamps shine. */
+  areOn: boolean;
+}
