@@ -7,6 +7,7 @@ interface Row {
   body: string | undefined;
   events: StoredEvent[];
   timers: Map<string, number>;
+  tokens: TokenRecord[];
 }
 
 export function memoryExecutions(): Executions {
@@ -23,13 +24,17 @@ export function memoryExecutions(): Executions {
     row.record = { ...row.record, status, output, error, cause, stoppedMs };
     row.body = commit.body;
     row.events.push(...structuredClone(commit.events));
-    for (const { effectId, dueMs } of commit.timers ?? []) row.timers.set(effectId, dueMs);
-    for (const { effectId, token } of commit.tokens ?? []) tokens.set(token, { id, effectId, isClosed: false });
     const closed = new Set(commit.closed);
     for (const effectId of closed) row.timers.delete(effectId);
+    for (const { effectId, dueMs } of commit.timers ?? []) row.timers.set(effectId, dueMs);
     if (status !== "RUNNING") row.timers.clear();
-    for (const record of tokens.values()) {
-      if (record.id === id && (status !== "RUNNING" || closed.has(record.effectId))) record.isClosed = true;
+    for (const record of row.tokens) {
+      if (status !== "RUNNING" || closed.has(record.effectId)) record.isClosed = true;
+    }
+    for (const { effectId, token } of commit.tokens ?? []) {
+      const record = { id, effectId, isClosed: status !== "RUNNING" };
+      tokens.set(token, record);
+      row.tokens.push(record);
     }
     messages.push(
       ...(commit.outbox ?? []).map((message) => ({ id: ++lastMessage, message: structuredClone(message) })),
@@ -59,7 +64,7 @@ export function memoryExecutions(): Executions {
         sequence: 1,
         details: structuredClone(details),
       };
-      const row: Row = { key: ++lastKey, record, body: undefined, events: [], timers: new Map() };
+      const row: Row = { key: ++lastKey, record, body: undefined, events: [], timers: new Map(), tokens: [] };
       rows.set(id, row);
       write(row, commit);
       return { outcome: "created", record: { ...row.record } };

@@ -96,15 +96,16 @@ export function sqliteExecutions({ database, commits }: { database: Database; co
     const first = events[0];
     const last = events.at(-1);
     if (first !== undefined && last !== undefined) insertHistory.run(key, first.id, last.id, JSON.stringify(events));
+    // Closing comes first: a timer that fired may be set anew under the same id.
+    for (const effectId of commit.closed ?? []) {
+      deleteTimer.run(key, effectId);
+      closeToken.run(key, effectId);
+    }
     for (const { effectId, dueMs } of commit.timers ?? []) {
       deleteTimer.run(key, effectId);
       insertTimer.run(Math.ceil(dueMs), key, effectId);
     }
     for (const { effectId, token } of commit.tokens ?? []) insertToken.run(token, key, effectId);
-    for (const effectId of commit.closed ?? []) {
-      deleteTimer.run(key, effectId);
-      closeToken.run(key, effectId);
-    }
     if (status !== "RUNNING") {
       deleteTimers.run(key);
       closeTokens.run(key);
