@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -44,15 +44,8 @@ test("what was committed is there when the store is opened again", async () => {
 test("a store that is open cannot be opened a second time", () => {
   const file = newFile();
   const store = open(file);
-  assert.throws(() => open(file), /scones\.db is in use by process \d+/);
+  assert.throws(() => open(file), /scones\.db is in use by another process/);
   store.close();
-  open(file).close();
-});
-
-test("the lock of a process that is gone does not hold", () => {
-  const file = newFile();
-  open(file).close();
-  writeFileSync(`${file}.lock`, "4194305\n1\n"); // Above the highest process id there is.
   open(file).close();
 });
 

@@ -4,7 +4,6 @@ import { openDatabase } from "../kit/sqlite.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Store } from "../ports/store.ts";
 import { groupCommit } from "./group-commit.ts";
-import { takeLock } from "./lock.ts";
 import { createSchema } from "./schema.ts";
 import { sqliteExecutions } from "./sqlite-executions.ts";
 import { sqliteLogs } from "./sqlite-logs.ts";
@@ -16,9 +15,8 @@ import { sqliteResources } from "./sqlite-resources.ts";
  */
 export function sqliteStore({ file, clock }: { file: string; clock: Clock }): Store {
   mkdirSync(dirname(file), { recursive: true });
-  const releaseLock = takeLock(`${file}.lock`);
+  const database = openDatabase(file, { isExclusive: true });
   try {
-    const database = openDatabase(file);
     // Fewer checkpoints, each of them larger: 4000 pages of 4 KiB keep the log below 16 MiB.
     database.exec("PRAGMA wal_autocheckpoint=4000");
     createSchema(database, file);
@@ -37,12 +35,11 @@ export function sqliteStore({ file, clock }: { file: string; clock: Clock }): St
           commits.flush();
         } finally {
           database.close();
-          releaseLock();
         }
       },
     };
   } catch (error) {
-    releaseLock();
+    database.close();
     throw error;
   }
 }

@@ -173,7 +173,7 @@ test("of an execution that ended, one that may be redriven goes on", async () =>
   assert.equal(await engine.deliver("a", { type: "redrive" }), true);
   const record = await engine.whenEnded("a");
   assert.deepEqual([record?.status, record?.redriveCount, record?.error], ["SUCCEEDED", 1, undefined]);
-  assert.equal(executions.history("a", { limit: 99 }).length, 6);
+  assert.equal(executions.history("a", { limit: 99 }).length, 7);
 });
 
 test("messages are told of in the order of what happened", async () => {
