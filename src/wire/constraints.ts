@@ -1,0 +1,138 @@
+// The lengths, ranges, patterns and enums of the members that people get wrong. The schemas that the models are made of do
+// not hold them; these rows were compared with the shapes of botocore, which does.
+export interface Constraint {
+  /** Anchored at both ends. */
+  pattern?: RegExp;
+  /** Length of text, lists, maps and bytes; value of numbers. */
+  min?: number;
+  max?: number;
+  values?: readonly string[];
+}
+
+type Rows = Readonly<Record<string, Constraint>>;
+
+const entityName = { min: 0, max: 63, pattern: /^(?:[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62})$/ };
+const roleArn = { min: 20, max: 2048, pattern: /^(?:arn:aws[a-z-]*:iam::\d{12}:role\/?[a-zA-Z_0-9+=,.@/_-]+)$/ };
+const stateMachineArn = { min: 1, max: 256 };
+const functionName = {
+  min: 1,
+  max: 256,
+  pattern:
+    /^(?:(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?)$/,
+};
+
+// By service, then `Member` for every structure that has it, or `Structure.Member` for that one alone.
+const tables: Readonly<Record<string, Rows>> = {
+  states: {
+    name: { min: 1, max: 80 },
+    definition: { min: 1, max: 1_048_576 },
+    stateMachineArn,
+    executionArn: { min: 1, max: 256 },
+    activityArn: { min: 1, max: 256 },
+    roleArn: { min: 1, max: 256 },
+    input: { max: 262_144 },
+    maxResults: { min: 0, max: 1000 },
+    type: { values: ["STANDARD", "EXPRESS"] },
+    statusFilter: { values: ["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"] },
+    taskToken: { min: 1, max: 2048 },
+    "LoggingConfiguration.level": { values: ["ALL", "ERROR", "FATAL", "OFF"] },
+    error: { min: 0, max: 256 },
+    cause: { min: 0, max: 32_768 },
+  },
+  sagemaker: {
+    "CreateTrainingJobRequest.TrainingJobName": { ...entityName, min: 1 },
+    "CreateTrainingJobRequest.RoleArn": roleArn,
+    "CreateTrainingJobRequest.InputDataConfig": { min: 1, max: 20 },
+    "CreateTrainingJobRequest.HyperParameters": { min: 0, max: 100 },
+    "AlgorithmSpecification.TrainingInputMode": { values: ["Pipe", "File", "FastFile"] },
+    "S3DataSource.S3DataType": {
+      values: ["ManifestFile", "S3Prefix", "AugmentedManifestFile", "Converse"],
+    },
+    "S3DataSource.S3Uri": { max: 1024, pattern: /^(?:(https|s3):\/\/([^/]+)\/?(.*))$/ },
+    "S3DataSource.S3DataDistributionType": { values: ["FullyReplicated", "ShardedByS3Key"] },
+    "Channel.ChannelName": { min: 1, max: 64, pattern: /^(?:[A-Za-z0-9.\-_]+)$/ },
+    "OutputDataConfig.S3OutputPath": { max: 1024, pattern: /^(?:(https|s3):\/\/([^/]+)\/?(.*))$/ },
+    "ResourceConfig.VolumeSizeInGB": { min: 0 },
+    "StoppingCondition.MaxRuntimeInSeconds": { min: 1 },
+    "CreateModelInput.ModelName": entityName,
+    "CreateModelInput.ExecutionRoleArn": roleArn,
+    "ContainerDefinition.Image": { max: 255, pattern: /^(?:[\S]+)$/ },
+    "CreateEndpointConfigInput.EndpointConfigName": entityName,
+    "CreateEndpointConfigInput.ProductionVariants": { min: 1, max: 10 },
+    "ProductionVariant.VariantName": entityName,
+    "ProductionVariant.InitialInstanceCount": { min: 0 },
+    "ProductionVariant.InitialVariantWeight": { min: 0 },
+    "DataCaptureConfig.InitialSamplingPercentage": { min: 0, max: 100 },
+    "DataCaptureConfig.DestinationS3Uri": { max: 512, pattern: /^(?:(https|s3):\/\/([^/]+)\/?(.*))$/ },
+    "DataCaptureConfig.CaptureOptions": { min: 1, max: 32 },
+    "CaptureOption.CaptureMode": { values: ["Input", "Output", "InputAndOutput"] },
+    "CreateEndpointInput.EndpointName": entityName,
+    "CreateEndpointInput.EndpointConfigName": entityName,
+    "UpdateEndpointInput.EndpointName": entityName,
+    "CreateMonitoringScheduleRequest.MonitoringScheduleName": { ...entityName, min: 1 },
+    MaxResults: { min: 1, max: 100 },
+    SortOrder: { values: ["Ascending", "Descending"] },
+  },
+  "sagemaker-runtime": {
+    EndpointName: { max: 63, pattern: /^(?:[a-zA-Z0-9](-*[a-zA-Z0-9])*)$/ },
+    CustomAttributes: { max: 1024 },
+    TargetVariant: { max: 63, pattern: /^(?:[a-zA-Z0-9](-*[a-zA-Z0-9])*)$/ },
+    InferenceId: { min: 1, max: 64 },
+  },
+  lambda: {
+    FunctionName: functionName,
+    "CreateFunctionRequest.Role": {
+      max: 10_000,
+      pattern: /^(?:arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role\/?[a-zA-Z_0-9+=,.@\-_/]+)$/,
+    },
+    MemorySize: { min: 128, max: 32_768 },
+    Timeout: { min: 1 },
+    Handler: { max: 128, pattern: /^(?:[^\s]+)$/ },
+    Description: { max: 256 },
+    "InvocationRequest.InvocationType": { values: ["Event", "RequestResponse", "DryRun"] },
+    "InvocationRequest.LogType": { values: ["None", "Tail"] },
+    ReservedConcurrentExecutions: { min: 0 },
+  },
+  sqs: {},
+  logs: {
+    logGroupName: { min: 1, max: 512, pattern: /^(?:[.\-_/#A-Za-z0-9]+)$/ },
+    logStreamName: { min: 1, max: 512, pattern: /^(?:[^:*]*)$/ },
+    "DescribeLogStreamsRequest.limit": { min: 1, max: 50 },
+    "DescribeLogGroupsRequest.limit": { min: 1, max: 50 },
+    "GetLogEventsRequest.limit": { min: 1, max: 10_000 },
+    "FilterLogEventsRequest.limit": { min: 1, max: 10_000 },
+    orderBy: { values: ["LogStreamName", "LastEventTime"] },
+    "PutLogEventsRequest.logEvents": { min: 1, max: 10_000 },
+  },
+  events: {
+    "PutEventsRequest.Entries": { min: 1, max: 10 },
+    "PutRuleRequest.Name": { min: 1, max: 64, pattern: /^(?:[.\-_A-Za-z0-9]+)$/ },
+    "PutTargetsRequest.Targets": { min: 1, max: 100 },
+  },
+  iam: {
+    RoleName: { min: 1, max: 64, pattern: /^(?:[\w+=,.@-]+)$/ },
+    AssumeRolePolicyDocument: { min: 1, max: 131_072 },
+  },
+  sts: {
+    RoleArn: { min: 20, max: 2048 },
+    RoleSessionName: { min: 2, max: 64, pattern: /^(?:[\w+=,.@-]*)$/ },
+    "AssumeRoleRequest.DurationSeconds": { min: 900, max: 43_200 },
+  },
+  monitoring: {
+    "PutMetricDataInput.Namespace": { min: 1, max: 255, pattern: /^(?:[^:].*)$/ },
+    "PutMetricDataInput.MetricData": { max: 1000 },
+    "MetricDatum.MetricName": { min: 1, max: 255 },
+  },
+};
+
+export function constraintOf(service: string, structure: string, member: string): Constraint | undefined {
+  const rows = tables[service];
+  return rows?.[`${structure}.${member}`] ?? rows?.[member];
+}
+
+/** Every row, for the test that compares them with an independent source. */
+export function allConstraints(): [service: string, key: string, constraint: Constraint][] {
+  return Object.entries(tables).flatMap(([service, rows]) => {
+    return Object.entries(rows).map(([key, row]): [string, string, Constraint] => [service, key, row]);
+  });
+}

@@ -1,0 +1,386 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { request } from "node:http";
+import { Readable } from "node:stream";
+import { after, before, test } from "node:test";
+import { CloudWatchClient, ListMetricsCommand } from "@aws-sdk/client-cloudwatch";
+import { GetRoleCommand, IAMClient } from "@aws-sdk/client-iam";
+import { InvokeCommand, LambdaClient, ListFunctionsCommand } from "@aws-sdk/client-lambda";
+import {
+  CompleteMultipartUploadCommand,
+  DeleteObjectsCommand,
+  GetBucketLocationCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from "@aws-sdk/client-s3";
+import { CreateTrainingJobCommand, type CreateTrainingJobRequest, SageMakerClient } from "@aws-sdk/client-sagemaker";
+import {
+  InvokeEndpointCommand,
+  InvokeEndpointWithResponseStreamCommand,
+  SageMakerRuntimeClient,
+} from "@aws-sdk/client-sagemaker-runtime";
+import { DescribeExecutionCommand, SFNClient, StartExecutionCommand, StopExecutionCommand } from "@aws-sdk/client-sfn";
+import { GetTopicAttributesCommand, PublishCommand, SNSClient } from "@aws-sdk/client-sns";
+import { ReceiveMessageCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { Fault } from "../kit/fault.ts";
+import { createWireServer, type WireReport, type WireServer } from "./server.ts";
+import type { Service } from "./service.ts";
+
+const seen: Record<string, unknown> = {};
+const reports: WireReport[] = [];
+let wire: WireServer;
+let configuration: { endpoint: string; region: string; credentials: { accessKeyId: string; secretAccessKey: string } };
+
+const moment = new Date("2026-11-20T23:00:00.500Z");
+
+/** Keeps what the wire handed over, answers what it is told. */
+function answering(operation: string, output: object): [string, (input: object) => object] {
+  return [
+    operation,
+    (input) => {
+      seen[operation] = input;
+      return output;
+    },
+  ];
+}
+
+function failing(operation: string, error: Error): [string, () => never] {
+  return [
+    operation,
+    () => {
+      throw error;
+    },
+  ];
+}
+
+const services: Service[] = [
+  {
+    name: "states",
+    handlers: Object.fromEntries([
+      answering("StartExecution", { executionArn: "arn:x", startDate: moment }),
+      failing("DescribeExecution", new Fault("ExecutionDoesNotExist", "Execution Does Not Exist: 'arn:x'")),
+      failing("StopExecution", new Error("a bug")),
+    ]),
+  },
+  { name: "sagemaker", handlers: Object.fromEntries([answering("CreateTrainingJob", { TrainingJobArn: "arn:job" })]) },
+  {
+    name: "sagemaker-runtime",
+    handlers: Object.fromEntries([
+      answering("InvokeEndpoint", { Body: Buffer.from("[0.9,0.1]"), ContentType: "application/json" }),
+      answering("InvokeEndpointWithResponseStream", {
+        ContentType: "text/plain",
+        Body: Readable.from([
+          { PayloadPart: { Bytes: Buffer.from("one ") } },
+          { PayloadPart: { Bytes: Buffer.from("two") } },
+        ]),
+      }),
+    ]),
+  },
+  {
+    name: "lambda",
+    handlers: Object.fromEntries([
+      answering("Invoke", { StatusCode: 200, Payload: '{"ok":true}', LogResult: "bG9n", ExecutedVersion: "$LATEST" }),
+      failing("ListFunctions", new Fault("ResourceNotFoundException", "Function not found")),
+    ]),
+  },
+  {
+    name: "sns",
+    handlers: Object.fromEntries([
+      answering("Publish", { MessageId: "m-1" }),
+      failing("GetTopicAttributes", new Fault("NotFoundException", "Topic does not exist")),
+    ]),
+  },
+  {
+    name: "sqs",
+    handlers: Object.fromEntries([
+      answering("ReceiveMessage", {
+        Messages: [
+          {
+            Body: "a & b",
+            MD5OfBody: createHash("md5").update("a & b").digest("hex"),
+            Attributes: { SentTimestamp: "1" },
+          },
+        ],
+      }),
+      failing("SendMessage", new Fault("QueueDoesNotExist", "The specified queue does not exist.")),
+    ]),
+  },
+  {
+    name: "iam",
+    handlers: Object.fromEntries([failing("GetRole", new Fault("NoSuchEntityException", "no role named x"))]),
+  },
+  {
+    name: "monitoring",
+    handlers: Object.fromEntries([answering("ListMetrics", { Metrics: [{ Namespace: "A", MetricName: "b" }] })]),
+  },
+  {
+    name: "s3",
+    handlers: {
+      ...Object.fromEntries([
+        answering("GetBucketLocation", {}),
+        answering("DeleteObjects", { Deleted: [{ Key: "a&b" }] }),
+        answering("CompleteMultipartUpload", { Bucket: "bucket", Key: "k", ETag: '"e-2"' }),
+        answering("ListObjectsV2", {
+          Name: "bucket",
+          KeyCount: 1,
+          IsTruncated: false,
+          Contents: [{ Key: "one\u0001<&>", Size: 3, LastModified: moment, ETag: '"e"' }],
+          CommonPrefixes: [{ Prefix: "p/" }],
+        }),
+        answering("GetObject", {
+          Body: Readable.from([Buffer.from("abc")]),
+          ContentLength: 3,
+          ContentRange: "bytes 0-2/9",
+          LastModified: moment,
+          Metadata: { colour: "red" },
+        }),
+        failing("HeadObject", new Fault("NoSuchKey", "The specified key does not exist.", { status: 404 })),
+      ]),
+      PutObject: async (input: { Body: Readable; Bucket: string; Key: string }) => {
+        const chunks: Buffer[] = [];
+        for await (const chunk of input.Body) chunks.push(chunk as Buffer);
+        seen["PutObject"] = { ...input, Body: Buffer.concat(chunks).toString() };
+        return { ETag: '"e"' };
+      },
+    },
+  },
+];
+
+before(async () => {
+  const clock = { now: () => Date.now(), uuid: () => crypto.randomUUID() };
+  wire = await createWireServer({ services, port: 0, clock, report: (report) => reports.push(report) });
+  configuration = {
+    endpoint: wire.url,
+    region: "eu-west-1",
+    credentials: { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "secret" },
+  };
+});
+
+after(() => wire.close());
+
+test("a json 1.0 call goes and comes with its types", async () => {
+  const client = new SFNClient(configuration);
+  const output = await client.send(
+    new StartExecutionCommand({ stateMachineArn: "arn:sm", name: "n", input: '{"a":"\u00e9"}' }),
+  );
+  assert.equal(output.executionArn, "arn:x");
+  assert.deepEqual(output.startDate, moment);
+  assert.deepEqual(seen["StartExecution"], { stateMachineArn: "arn:sm", name: "n", input: '{"a":"\u00e9"}' });
+});
+
+test("a modelled fault arrives as the client's own exception", async () => {
+  const client = new SFNClient(configuration);
+  const call = client.send(new DescribeExecutionCommand({ executionArn: "arn:x" }));
+  await assert.rejects(call, { name: "ExecutionDoesNotExist", message: "Execution Does Not Exist: 'arn:x'" });
+});
+
+test("a bug in a handler is reported with its request id and answered 500", async () => {
+  const client = new SFNClient({ ...configuration, maxAttempts: 1 });
+  const error = await client
+    .send(new StopExecutionCommand({ executionArn: "arn:x" }))
+    .catch((reason: unknown) => reason);
+  const { $metadata } = error as { $metadata: { httpStatusCode: number; requestId: string } };
+  assert.equal($metadata.httpStatusCode, 500);
+  const report = reports.find(({ requestId }) => requestId === $metadata.requestId);
+  assert.equal((report as WireReport & { error: Error }).error.message, "a bug");
+});
+
+test("what is missing is named in AWS's words", async () => {
+  const client = new SageMakerClient(configuration);
+  const request = { TrainingJobName: "bad name", AlgorithmSpecification: {} } as CreateTrainingJobRequest;
+  const error = (await client.send(new CreateTrainingJobCommand(request)).catch((reason: unknown) => reason)) as Error;
+  assert.equal(error.name, "ValidationException");
+  assert.match(
+    error.message,
+    /^\d validation errors detected: Value 'bad name' at 'trainingJobName' failed to satisfy/,
+  );
+  assert.match(
+    error.message,
+    /Value null at 'algorithmSpecification.trainingInputMode' failed to satisfy constraint: Member must not be null/,
+  );
+});
+
+test("an operation that nobody answers is named", async () => {
+  const response = await fetch(wire.url, {
+    method: "POST",
+    headers: { "x-amz-target": "SageMaker.CreateApp", "content-type": "application/x-amz-json-1.1" },
+    body: "{}",
+  });
+  assert.equal(response.status, 400);
+  const body = (await response.json()) as { __type: string; message: string };
+  assert.equal(body.__type, "UnknownOperationException");
+  assert.match(body.message, /sagemaker\.CreateApp; COMPATIBILITY\.md/);
+});
+
+test("a restJson call carries bytes, headers and labels", async () => {
+  const client = new SageMakerRuntimeClient(configuration);
+  const output = await client.send(
+    new InvokeEndpointCommand({ EndpointName: "e-1", Body: Buffer.from([137, 0, 255]), ContentType: "image/png" }),
+  );
+  assert.equal(Buffer.from(output.Body).toString(), "[0.9,0.1]");
+  assert.equal(output.ContentType, "application/json");
+  const input = seen["InvokeEndpoint"] as { EndpointName: string; Body: Buffer; ContentType: string };
+  assert.deepEqual([input.EndpointName, [...input.Body], input.ContentType], ["e-1", [137, 0, 255], "image/png"]);
+});
+
+test("an event stream arrives frame by frame", async () => {
+  const client = new SageMakerRuntimeClient(configuration);
+  const output = await client.send(
+    new InvokeEndpointWithResponseStreamCommand({ EndpointName: "e-1", Body: Buffer.from("x") }),
+  );
+  const parts: string[] = [];
+  for await (const event of output.Body ?? []) parts.push(Buffer.from(event.PayloadPart?.Bytes ?? []).toString());
+  assert.deepEqual(parts, ["one ", "two"]);
+});
+
+test("a function's answer and log come back through Lambda's headers", async () => {
+  const client = new LambdaClient(configuration);
+  const name = "arn:aws:lambda:us-east-1:000000000000:function:f";
+  const output = await client.send(new InvokeCommand({ FunctionName: name, LogType: "Tail", Payload: '{"a":1}' }));
+  assert.equal(Buffer.from(output.Payload ?? []).toString(), '{"ok":true}');
+  assert.deepEqual([output.StatusCode, output.LogResult], [200, "bG9n"]);
+  assert.equal((seen["Invoke"] as { FunctionName: string }).FunctionName, name);
+});
+
+test("a Lambda fault has its modelled status", async () => {
+  const client = new LambdaClient(configuration);
+  const error = await client.send(new ListFunctionsCommand({})).catch((reason: unknown) => reason);
+  const { name, $metadata, Type } = error as { name: string; Type: string; $metadata: { httpStatusCode: number } };
+  assert.deepEqual([name, $metadata.httpStatusCode, Type], ["ResourceNotFoundException", 404, "User"]);
+});
+
+test("a query call carries maps and bytes", async () => {
+  const client = new SNSClient(configuration);
+  const attributes = {
+    text: { DataType: "String", StringValue: "ü&" },
+    bytes: { DataType: "Binary", BinaryValue: Buffer.from([1, 2]) },
+  };
+  const output = await client.send(
+    new PublishCommand({ Message: "m", TopicArn: "arn:t", MessageAttributes: attributes }),
+  );
+  assert.equal(output.MessageId, "m-1");
+  assert.deepEqual((seen["Publish"] as { MessageAttributes: object }).MessageAttributes, attributes);
+});
+
+test("query faults go by their older names", async () => {
+  const topic = new SNSClient(configuration).send(new GetTopicAttributesCommand({ TopicArn: "arn:t" }));
+  await assert.rejects(topic, { name: "NotFoundException", $fault: "client" });
+  const role = new IAMClient(configuration).send(new GetRoleCommand({ RoleName: "x" }));
+  await assert.rejects(role, { name: "NoSuchEntityException" });
+});
+
+test("queues speak JSON to new clients and keep their older fault names in a header", async () => {
+  const client = new SQSClient(configuration);
+  const output = await client.send(new ReceiveMessageCommand({ QueueUrl: `${wire.url}/0/q` }));
+  assert.equal(output.Messages?.[0]?.Body, "a & b");
+  const call = client.send(new SendMessageCommand({ QueueUrl: `${wire.url}/0/q`, MessageBody: "x" }));
+  await assert.rejects(call, { name: "QueueDoesNotExist" });
+});
+
+test("queues speak the query protocol to old clients", async () => {
+  const form = "Action=ReceiveMessage&Version=2012-11-05&QueueUrl=q&AttributeName.1=All&MessageAttributeName.1=x";
+  const response = await fetch(`${wire.url}/000000000000/q`, {
+    method: "POST",
+    headers: { "content-type": "application/x-www-form-urlencoded; charset=utf-8" },
+    body: form,
+  });
+  const text = await response.text();
+  assert.match(
+    text,
+    /<ReceiveMessageResult><Message><MD5OfBody>\w+<\/MD5OfBody><Body>a &amp; b<\/Body><Attribute><Name>SentTimestamp<\/Name><Value>1</,
+  );
+  assert.deepEqual((seen["ReceiveMessage"] as { AttributeNames: string[] }).AttributeNames, ["All"]);
+});
+
+test("metrics speak JSON and CBOR", async () => {
+  const output = await new CloudWatchClient(configuration).send(new ListMetricsCommand({ Namespace: "A" }));
+  assert.equal(output.Metrics?.[0]?.MetricName, "b");
+  const response = await fetch(`${wire.url}/service/GraniteServiceVersion20100801/operation/ListMetrics`, {
+    method: "POST",
+    headers: { "smithy-protocol": "rpc-v2-cbor", "content-type": "application/cbor" },
+    body: Buffer.from("bf694e616d657370616365614aff", "hex"),
+  });
+  assert.equal(response.headers.get("smithy-protocol"), "rpc-v2-cbor");
+  assert.deepEqual(seen["ListMetrics"], { Namespace: "J" });
+});
+
+test("an object's bytes, length and metadata pass by bucket path and by bucket host", async () => {
+  const byPath = new S3Client({ ...configuration, forcePathStyle: true });
+  await byPath.send(
+    new PutObjectCommand({ Bucket: "bucket", Key: "a b/ü", Body: "hello", Metadata: { colour: "red" } }),
+  );
+  const { Bucket, Key, Body, Metadata } = seen["PutObject"] as Record<string, unknown>;
+  assert.deepEqual(
+    { Bucket, Key, Body, Metadata },
+    { Bucket: "bucket", Key: "a b/ü", Body: "hello", Metadata: { colour: "red" } },
+  );
+  await putByHost("other.localhost", "/k", "hi");
+  assert.equal((seen["PutObject"] as Record<string, unknown>)["Bucket"], "other");
+});
+
+test("a range of an object is answered with 206", async () => {
+  const client = new S3Client({ ...configuration, forcePathStyle: true });
+  const output = await client.send(new GetObjectCommand({ Bucket: "bucket", Key: "k", Range: "bytes=0-2" }));
+  assert.equal(await output.Body?.transformToString(), "abc");
+  assert.equal(output.$metadata.httpStatusCode, 206);
+  assert.deepEqual(output.Metadata, { colour: "red" });
+});
+
+test("a missing object's head is a bare 404", async () => {
+  const client = new S3Client({ ...configuration, forcePathStyle: true });
+  const call = client.send(new HeadObjectCommand({ Bucket: "bucket", Key: "k" }));
+  await assert.rejects(call, { name: "NotFound" });
+});
+
+test("lists survive XML in both directions", async () => {
+  const client = new S3Client({ ...configuration, forcePathStyle: true });
+  const listed = await client.send(new ListObjectsV2Command({ Bucket: "bucket", Prefix: "o" }));
+  assert.equal(listed.Contents?.[0]?.Key, "one\u0001<&>");
+  assert.deepEqual(listed.Contents?.[0]?.LastModified, moment);
+  assert.deepEqual(listed.CommonPrefixes, [{ Prefix: "p/" }]);
+  const deleted = await client.send(
+    new DeleteObjectsCommand({ Bucket: "bucket", Delete: { Objects: [{ Key: "a&b" }, { Key: "ü" }] } }),
+  );
+  assert.deepEqual(deleted.Deleted, [{ Key: "a&b" }]);
+  assert.deepEqual((seen["DeleteObjects"] as { Delete: object }).Delete, { Objects: [{ Key: "a&b" }, { Key: "ü" }] });
+  const parts = [{ ETag: '"1"', PartNumber: 1 }];
+  await client.send(
+    new CompleteMultipartUploadCommand({
+      Bucket: "bucket",
+      Key: "k",
+      UploadId: "u",
+      MultipartUpload: { Parts: parts },
+    }),
+  );
+  assert.deepEqual((seen["CompleteMultipartUpload"] as { MultipartUpload: object }).MultipartUpload, { Parts: parts });
+  const location = await client.send(new GetBucketLocationCommand({ Bucket: "bucket" }));
+  assert.equal(location.LocationConstraint ?? "", "");
+});
+
+test("a bucket setting that Scones lacks is refused by name, not taken for something else", async () => {
+  const response = await fetch(`${wire.url}/bucket?versioning`, { method: "PUT", body: "<x/>" });
+  assert.equal(response.status, 501);
+  assert.match(await response.text(), /s3\.PutBucketVersioning/);
+});
+
+test("a body that is too large is refused before it is held", async () => {
+  const response = await fetch(wire.url, {
+    method: "POST",
+    headers: { "x-amz-target": "AWSStepFunctions.StartExecution", "content-type": "application/x-amz-json-1.0" },
+    body: Buffer.alloc(9 * 2 ** 20, 32),
+  });
+  assert.equal(response.status, 413);
+});
+
+/** As a client would whose resolver knows that every name below localhost is this machine. */
+function putByHost(host: string, path: string, body: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ port: wire.port, host: "127.0.0.1", path, method: "PUT", headers: { host } }, (response) => {
+      response.resume().on("end", resolve);
+    });
+    sent.on("error", reject).end(body);
+  });
+}

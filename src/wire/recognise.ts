@@ -1,0 +1,151 @@
+// Which service and protocol a request is for. The order matters: the surest sign first, S3 for whatever has none.
+import { headerOf, type RequestHead } from "./request-head.ts";
+
+export type Dialect = "json" | "cbor" | "query" | "restJson" | "restXml";
+
+export interface Recognised {
+  /** The model's name; absent when it is an AWS service that the wire has no model of. */
+  service: string | undefined;
+  /** What the caller called the service, for the message that we do not know it. */
+  calledService: string;
+  dialect: Dialect;
+  /** Named by the request itself in the RPC protocols; in the query protocol it may still be in the body. */
+  operation: string | undefined;
+}
+
+const dialects: Readonly<Record<string, Dialect>> = {
+  states: "json",
+  sagemaker: "json",
+  "sagemaker-runtime": "restJson",
+  s3: "restXml",
+  lambda: "restJson",
+  sns: "query",
+  sqs: "json",
+  sts: "query",
+  iam: "query",
+  logs: "json",
+  events: "json",
+  monitoring: "json",
+};
+
+const targets: Readonly<Record<string, string>> = {
+  AWSStepFunctions: "states",
+  SageMaker: "sagemaker",
+  AmazonSQS: "sqs",
+  Logs_20140328: "logs",
+  AWSEvents: "events",
+  GraniteServiceVersion20100801: "monitoring",
+};
+
+export function recognise(head: RequestHead): Recognised {
+  const target = headerOf(head, "x-amz-target");
+  if (target !== undefined) {
+    const [prefix = "", operation] = target.split(".", 2);
+    return { service: targets[prefix], calledService: prefix, dialect: "json", operation };
+  }
+  const rpc = /^\/service\/([^/]+)\/operation\/([^/]+)$/.exec(head.path);
+  if (rpc !== null && headerOf(head, "smithy-protocol") === "rpc-v2-cbor") {
+    const [, prefix = "", operation] = rpc;
+    return { service: targets[prefix], calledService: prefix, dialect: "cbor", operation };
+  }
+  const called = scopeService(head) ?? hostService(head.host);
+  if (called !== undefined) return ofService(called, head);
+  if (isForm(head)) return ofVersion(head);
+  if (head.path.startsWith("/2015-03-31/functions")) return ofService("lambda", head);
+  if (head.path.startsWith("/endpoints/")) return ofService("sagemaker", head);
+  return ofService("s3", head);
+}
+
+function ofService(called: string, head: RequestHead): Recognised {
+  // SageMaker and its runtime sign alike; the runtime alone has paths.
+  const isRuntime = called === "runtime.sagemaker" || (called === "sagemaker" && head.path.startsWith("/endpoints/"));
+  const service = isRuntime ? "sagemaker-runtime" : (aliases[called] ?? called);
+  const known = dialects[service];
+  if (known === undefined) {
+    return {
+      service: undefined,
+      calledService: called,
+      dialect: isForm(head) ? "query" : "json",
+      operation: undefined,
+    };
+  }
+  const dialect = known === "json" && isForm(head) ? "query" : known;
+  return { service, calledService: called, dialect, operation: head.query.get("Action") ?? undefined };
+}
+
+/** Unsigned query requests say which service they mean only by the date of its interface. */
+function ofVersion(head: RequestHead): Recognised {
+  const version = head.query.get("Version");
+  const service = version === null ? undefined : versions[version];
+  const operation = head.query.get("Action") ?? undefined;
+  return { service, calledService: version ?? "a query service", dialect: "query", operation };
+}
+
+export const versions: Readonly<Record<string, string>> = {
+  "2010-03-31": "sns",
+  "2011-06-15": "sts",
+  "2010-05-08": "iam",
+  "2012-11-05": "sqs",
+  "2010-08-01": "monitoring",
+};
+
+const aliases: Readonly<Record<string, string>> = {
+  "api.sagemaker": "sagemaker",
+  "sync-states": "states",
+  queue: "sqs",
+  "s3-control": "s3control",
+};
+
+export interface Scope {
+  accessKeyId: string;
+  date: string;
+  region: string;
+  service: string;
+}
+
+/** The credential scope of a signed or presigned request. */
+export function scopeOf(head: RequestHead): Scope | undefined {
+  const authorization = headerOf(head, "authorization");
+  const credential =
+    authorization === undefined
+      ? head.query.get("X-Amz-Credential")
+      : /^AWS4-[A-Z0-9-]+ .*?Credential=([^,\s]+)/.exec(authorization)?.[1];
+  // An access key may hold slashes in principle, so the scope is read from its end.
+  const match = /^(.+)\/(\d{8})\/([^/]+)\/([^/]+)\/aws4_request$/.exec(credential ?? "");
+  if (match === null) return undefined;
+  const [, accessKeyId = "", date = "", region = "", service = ""] = match;
+  return { accessKeyId, date, region, service };
+}
+
+function scopeService(head: RequestHead): string | undefined {
+  return scopeOf(head)?.service;
+}
+
+/** `sts.us-east-1.amazonaws.com`, `runtime.sagemaker.eu-west-1.amazonaws.com`, `bucket.s3.amazonaws.com`. */
+function hostService(host: string): string | undefined {
+  const labels = /^(.+)\.amazonaws\.com$/.exec(host)?.[1]?.split(".");
+  if (labels === undefined) return undefined;
+  if (labels.some((label) => isS3Label(label))) return "s3";
+  const [first = "", second] = labels;
+  return second === "sagemaker" ? `${first}.sagemaker` : first;
+}
+
+function isS3Label(label: string): boolean {
+  return label === "s3" || /^s3-[a-z]{2}-/.test(label) || label === "s3-accelerate";
+}
+
+/** The bucket that a host name carries, if it carries one. */
+export function bucketOfHost(host: string): string | undefined {
+  const aws = /^(.+)\.amazonaws\.com$/.exec(host)?.[1]?.split(".");
+  if (aws !== undefined) {
+    const at = aws.findLastIndex((label) => isS3Label(label));
+    return at > 0 ? aws.slice(0, at).join(".") : undefined;
+  }
+  return /^(.+)\.localhost$/.exec(host)?.[1];
+}
+
+function isForm(head: RequestHead): boolean {
+  return (
+    head.query.has("Action") || (headerOf(head, "content-type") ?? "").startsWith("application/x-www-form-urlencoded")
+  );
+}
