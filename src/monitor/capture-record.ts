@@ -1,0 +1,68 @@
+/** One captured exchange with an endpoint. Either half may be absent: capture can be set to input or output alone. */
+export interface CaptureRecord {
+  eventId: string;
+  /** As written, whole seconds UTC. */
+  inferenceTime: string;
+  inferenceTimeMs: number;
+  inferenceId?: string;
+  customAttributes?: string[];
+  input?: CapturedBody;
+  output?: CapturedBody;
+  /** The output read as class probabilities, in label order; absent when it is something else. */
+  probabilities?: number[];
+  /** Position and value of the largest probability. */
+  predictedLabel?: number;
+  confidence?: number;
+  /** Where it was read: file as the caller named it, line from 1. */
+  file?: string;
+  line: number;
+}
+
+export interface CapturedBody {
+  contentType: string;
+  encoding: "CSV" | "JSON" | "BASE64";
+  /** As captured: text, or base64 where the encoding says so. */
+  data: string;
+}
+
+/** The bytes that went over the wire. */
+export function bytesOf(body: CapturedBody): Uint8Array {
+  return Buffer.from(body.data, body.encoding === "BASE64" ? "base64" : "utf8");
+}
+
+/** Class probabilities in any spelling that classifiers answer with: a list, a nested list, CSV, or an object that holds one. */
+export function probabilitiesOf(body: CapturedBody): number[] | undefined {
+  const text = body.encoding === "BASE64" ? Buffer.from(body.data, "base64").toString("utf8") : body.data;
+  if (body.encoding === "CSV")
+    return numbersOrNothing(
+      text
+        .trim()
+        .split(/[,\s]+/)
+        .map(numberFromText),
+    );
+  try {
+    return listIn(JSON.parse(text));
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function listIn(value: unknown, depth = 0): number[] | undefined {
+  if (depth > 3) return undefined;
+  if (Array.isArray(value)) return Array.isArray(value[0]) ? listIn(value[0], depth + 1) : numbersOrNothing(value);
+  if (typeof value !== "object" || value === null) return undefined;
+  for (const name of ["probabilities", "predictions", "outputs", "scores"]) {
+    if (name in value) return listIn((value as Record<string, unknown>)[name], depth + 1);
+  }
+  return undefined;
+}
+
+function numbersOrNothing(values: readonly unknown[]): number[] | undefined {
+  const isList = values.length > 0 && values.every((value) => typeof value === "number" && Number.isFinite(value));
+  return isList ? (values as number[]) : undefined;
+}
+
+function numberFromText(text: string): number {
+  return text === "" ? Number.NaN : Number(text);
+}
