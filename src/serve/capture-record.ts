@@ -1,0 +1,66 @@
+/** One inference as the endpoint saw it. */
+export interface Exchange {
+  input: Payload;
+  output: Payload;
+  inferenceId?: string;
+  customAttributes?: string;
+}
+
+export interface Payload {
+  contentType: string;
+  body: Uint8Array;
+}
+
+/** What of it is kept, and how: the parts of a DataCaptureConfig that shape a record. */
+export interface CaptureShape {
+  capturesInput: boolean;
+  capturesOutput: boolean;
+  /** Content types whose bytes are kept as text; all others are kept as base64. */
+  csvContentTypes: readonly string[];
+  jsonContentTypes: readonly string[];
+}
+
+/** The record as SageMaker writes it: compact JSON in this very key order, ended by a line feed. */
+export function captureLine(
+  exchange: Exchange,
+  meta: { eventId: string; timeMs: number },
+  shape: CaptureShape,
+): string {
+  const { input, output, inferenceId, customAttributes } = exchange;
+  const record = {
+    captureData: {
+      ...(shape.capturesInput ? { endpointInput: half(input, "INPUT", shape) } : {}),
+      ...(shape.capturesOutput ? { endpointOutput: half(output, "OUTPUT", shape) } : {}),
+    },
+    eventMetadata: {
+      eventId: meta.eventId,
+      ...(customAttributes === undefined ? {} : { customAttributes: [customAttributes] }),
+      ...(inferenceId === undefined ? {} : { inferenceId }),
+      inferenceTime: `${new Date(meta.timeMs).toISOString().slice(0, 19)}Z`,
+    },
+    eventVersion: "0",
+  };
+  return `${JSON.stringify(record)}\n`;
+}
+
+function half({ contentType, body }: Payload, mode: "INPUT" | "OUTPUT", shape: CaptureShape) {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const encoding = encodingOf(contentType, shape);
+  const data = bytes.toString(encoding === "BASE64" ? "base64" : "utf8");
+  return { observedContentType: contentType, mode, data, encoding };
+}
+
+function encodingOf(contentType: string, shape: CaptureShape): "CSV" | "JSON" | "BASE64" {
+  const essence = contentType.split(";", 1)[0]?.trim().toLowerCase() as string;
+  const names = (types: readonly string[]) => types.some((type) => type.toLowerCase() === essence);
+  if (names(shape.csvContentTypes)) return "CSV";
+  return names(shape.jsonContentTypes) ? "JSON" : "BASE64";
+}
+
+/** `<destination>/<endpoint>/<variant>/yyyy/mm/dd/hh/MM-SS-mmm-<uuid>.jsonl`, by the time of the file's first record (UTC). */
+export function captureKey(prefix: string, firstRecordMs: number, uuid: string): string {
+  const [date, time] = new Date(firstRecordMs).toISOString().split("T") as [string, string];
+  const [hour, minute, second] = time.split(":") as [string, string, string];
+  const [seconds, milliseconds] = second.slice(0, -1).split(".") as [string, string];
+  return `${prefix}/${date.replaceAll("-", "/")}/${hour}/${minute}-${seconds}-${milliseconds}-${uuid}.jsonl`;
+}

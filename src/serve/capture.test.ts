@@ -1,0 +1,196 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Capture, type CaptureSettings } from "./capture.ts";
+import { captureKey, captureLine, type Exchange } from "./capture-record.ts";
+import { pythonList } from "./python-float.ts";
+import { handClock, memoryBlobs, settled } from "./testing/world.ts";
+
+const shared = process.env["SCONES_SHARED"] ?? join(import.meta.dirname, "..", "..", "..", "shared");
+const captured = join(shared, "data", "captured");
+const skip = existsSync(captured) ? false : `there are no captured files in ${captured}`;
+
+const settings: CaptureSettings = {
+  destination: "bucket/data_capture",
+  samplingPercentage: 100,
+  capturesInput: true,
+  capturesOutput: true,
+  csvContentTypes: ["text/csv"],
+  jsonContentTypes: ["application/json"],
+};
+const exchange: Exchange = {
+  input: { contentType: "image/png", body: Buffer.from("picture") },
+  output: { contentType: "application/json", body: Buffer.from("[0.5, 0.5]") },
+};
+const noon = Date.UTC(2026, 0, 2, 12, 34, 56, 789);
+
+test("records that AWS wrote come out of the same values byte for byte", { skip }, () => {
+  const lines = capturedLines();
+  const written = lines.map(({ line }) => {
+    const { captureData, eventMetadata } = JSON.parse(line);
+    const { endpointInput, endpointOutput } = captureData;
+    return captureLine(
+      {
+        input: { contentType: endpointInput.observedContentType, body: Buffer.from(endpointInput.data, "base64") },
+        output: { contentType: endpointOutput.observedContentType, body: Buffer.from(endpointOutput.data) },
+      },
+      { eventId: eventMetadata.eventId, timeMs: Date.parse(eventMetadata.inferenceTime) },
+      settings,
+    );
+  });
+  assert.ok(lines.length >= 100);
+  assert.deepEqual(
+    written,
+    lines.map(({ line }) => `${line}\n`),
+  );
+});
+
+test("probabilities that AWS printed come out of their numbers byte for byte", { skip }, () => {
+  const printed = capturedLines().map(({ line }) => JSON.parse(line).captureData.endpointOutput.data as string);
+  assert.ok(printed.length >= 100);
+  assert.deepEqual(
+    printed.map((text) => pythonList(Float32Array.from(JSON.parse(text)))),
+    printed,
+  );
+});
+
+test("a file is named by its first record's time, in that record's hour", () => {
+  const key = captureKey("bucket/data_capture/birds/AllTraffic", noon, "0b1e");
+  assert.equal(key, "bucket/data_capture/birds/AllTraffic/2026/01/02/12/34-56-789-0b1e.jsonl");
+});
+
+test("input and output can be captured alone, and ids of the request are kept", () => {
+  const line = captureLine(
+    { ...exchange, inferenceId: "mine", customAttributes: "trace=1" },
+    { eventId: "e", timeMs: noon },
+    { ...settings, capturesInput: false },
+  );
+  assert.deepEqual(JSON.parse(line), {
+    captureData: {
+      endpointOutput: { observedContentType: "application/json", mode: "OUTPUT", data: "[0.5, 0.5]", encoding: "JSON" },
+    },
+    eventMetadata: {
+      eventId: "e",
+      customAttributes: ["trace=1"],
+      inferenceId: "mine",
+      inferenceTime: "2026-01-02T12:34:56Z",
+    },
+    eventVersion: "0",
+  });
+});
+
+test("a content type that no list names is kept as base64, also an answer", () => {
+  const line = captureLine(exchange, { eventId: "e", timeMs: noon }, { ...settings, jsonContentTypes: [] });
+  assert.equal(JSON.parse(line).captureData.endpointOutput.encoding, "BASE64");
+});
+
+test("a record can be read about a second later, and the file grows until it is 60 seconds old", async () => {
+  const { clock, blobs, capture } = world();
+  capture.record(exchange);
+  await clock.advance(1_000);
+  const afterOne = linesOf(blobs);
+  await clock.advance(40_000);
+  capture.record(exchange);
+  await clock.advance(19_000);
+  const afterSixty = linesOf(blobs);
+  capture.record(exchange);
+  await clock.advance(60_000);
+  assert.deepEqual([afterOne, afterSixty, linesOf(blobs)], [[1], [2], [2, 1]]);
+});
+
+test("a growing file is written again at growing intervals, and not when nothing was added", async () => {
+  const { clock, blobs, capture } = world();
+  for (let second = 0; second < 60; second++) {
+    capture.record(exchange);
+    await clock.advance(1_000);
+  }
+  capture.record(exchange);
+  await clock.advance(60_000);
+  assert.equal(blobs.puts.length, 7); // after 1, 3, 7, 15, 31 and 60 seconds; then one more file, written once
+  assert.deepEqual(linesOf(blobs), [60, 1]);
+});
+
+test("closing writes what there is", async () => {
+  const { blobs, capture } = world();
+  capture.record(exchange);
+  await capture.close();
+  assert.deepEqual(linesOf(blobs), [1]);
+});
+
+test("records of one file are in the order of their inferences", async () => {
+  const { blobs, capture } = world();
+  const many = Array.from({ length: 100 }, (_, i) => ({ ...exchange, inferenceId: `id-${i}` }));
+  for (const one of many) capture.record(one);
+  await settled();
+  await capture.close();
+  const lines = [...blobs.contents.values()].flatMap((bytes) => bytes.toString().trim().split("\n"));
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line).eventMetadata.inferenceId),
+    many.map(({ inferenceId }) => inferenceId),
+  );
+});
+
+test("a share of the requests is captured when the sampling says so", () => {
+  const { capture, blobs } = world({ samplingPercentage: 50 }); // this clock's dice always show 0.5
+  capture.record(exchange);
+  const generous = world({ samplingPercentage: 51 });
+  generous.capture.record(exchange);
+  return Promise.all([capture.close(), generous.capture.close()]).then(() => {
+    assert.deepEqual([linesOf(blobs), linesOf(generous.blobs)], [[], [1]]);
+  });
+});
+
+test("a disk that fails for a while loses no record", async () => {
+  const { clock, blobs, capture } = world();
+  blobs.failPuts = true;
+  capture.record(exchange);
+  await clock.advance(60_500);
+  blobs.failPuts = false;
+  await clock.advance(5_000);
+  assert.deepEqual([linesOf(blobs), capture.dropped], [[1], 0]);
+});
+
+test("a disk that keeps failing drops records and says how many", async () => {
+  const { clock, blobs, capture, problems } = world();
+  blobs.failPuts = true;
+  capture.record(exchange);
+  capture.record(exchange);
+  await clock.advance(70_000);
+  assert.equal(capture.dropped, 2);
+  assert.ok(problems.some((problem) => problem.includes("disk full")));
+});
+
+test("records beyond the memory limit are dropped and counted", () => {
+  const { capture } = world({}, 2_000);
+  for (let i = 0; i < 10; i++) capture.record(exchange);
+  assert.equal(capture.dropped, 7);
+});
+
+function world(changes: Partial<CaptureSettings> = {}, maxBytes?: number) {
+  const clock = handClock(noon);
+  const blobs = memoryBlobs();
+  const problems: string[] = [];
+  const capture = new Capture({
+    blobs,
+    clock,
+    endpointName: "birds",
+    variantName: "AllTraffic",
+    settings: { ...settings, ...changes },
+    onProblem: (problem) => problems.push(problem),
+    ...(maxBytes === undefined ? {} : { maxBytes }),
+  });
+  return { clock, blobs, capture, problems };
+}
+
+function linesOf(blobs: ReturnType<typeof memoryBlobs>): number[] {
+  return [...blobs.contents.values()].map((bytes) => bytes.toString().split("\n").length - 1);
+}
+
+function capturedLines(): { line: string }[] {
+  return readdirSync(captured, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".jsonl"))
+    .flatMap((name) => readFileSync(join(captured, name), "utf8").split("\n"))
+    .filter((line) => line !== "")
+    .map((line) => ({ line: line.replace(/\r$/, "") }));
+}

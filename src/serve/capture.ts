@@ -1,0 +1,182 @@
+import type { Blobs } from "../ports/blobs.ts";
+import type { Clock } from "../ports/clock.ts";
+import { type CaptureShape, captureKey, captureLine, type Exchange } from "./capture-record.ts";
+
+/*
+ * What an endpoint's variant saw, as files of JSON lines.
+ *
+ * C1. Capture never delays or fails an inference: `record` only queues. What does not fit in memory or cannot be written is
+ *     dropped and counted.
+ * C2. A capture file is readable line by line at any time: an object holds whole records only, and objects are replaced as a
+ *     whole. Objects cannot be appended to, so a growing file is written again: about a second after its first record, then
+ *     at growing intervals (each twice the one before), finally 60 s after its first record. A crash loses at most what came
+ *     since the last writing.
+ */
+
+export interface CaptureSettings extends CaptureShape {
+  /** Blob key before the endpoint's name: bucket and prefix, without a slash at the end. */
+  destination: string;
+  samplingPercentage: number;
+}
+
+export interface CaptureOptions {
+  blobs: Blobs;
+  clock: Clock;
+  endpointName: string;
+  variantName: string;
+  settings: CaptureSettings;
+  /** Records held in memory, encoded; beyond it they are dropped. Files that are still being written count. */
+  maxBytes?: number;
+  /** Told about dropped records and failed writings. */
+  onProblem?: (message: string) => void;
+}
+
+/** As SageMaker closes its files. */
+const fileLifetimeMs = 60_000;
+const firstWritingMs = 1_000;
+/** A busy endpoint's file is closed early: rewriting it costs time, and closed files free memory. */
+const maxFileBytes = 8 * 1024 * 1024;
+const defaultMaxBytes = 64 * 1024 * 1024;
+/** Records encoded before other work gets its turn. */
+const encodedPerTurn = 32;
+const lastAttempts = 3;
+const retryMs = 1_000;
+
+interface CaptureFile {
+  key: string;
+  openedMs: number;
+  waiting: { exchange: Exchange; eventId: string; timeMs: number }[];
+  lines: Buffer[];
+  bytes: number;
+  isWritten: boolean;
+  writing: Promise<void>;
+  cancelTimers: (() => void)[];
+}
+
+export class Capture {
+  readonly #options: CaptureOptions & { maxBytes: number };
+  readonly #prefix: string;
+  readonly #closing = new Set<Promise<void>>();
+  #file: CaptureFile | undefined;
+  #heldBytes = 0;
+  #isClosed = false;
+  /** Records that were sampled but are in no file. */
+  dropped = 0;
+
+  constructor(options: CaptureOptions) {
+    this.#options = { maxBytes: defaultMaxBytes, ...options };
+    this.#prefix = `${options.settings.destination}/${options.endpointName}/${options.variantName}`;
+  }
+
+  /** Takes an answered inference, if the sampling wants it. Returns at once and never throws. */
+  record(exchange: Exchange): void {
+    const { clock, settings, maxBytes } = this.#options;
+    if (this.#isClosed || clock.random() * 100 >= settings.samplingPercentage) return;
+    const bytes = Math.ceil(((exchange.input.body.length + exchange.output.body.length) * 4) / 3) + 500;
+    if (this.#heldBytes + bytes > maxBytes) {
+      this.#drop(1, `more than ${maxBytes} bytes of captured records wait to be written`);
+      return;
+    }
+    this.#heldBytes += bytes;
+    const timeMs = clock.now();
+    this.#file ??= this.#open(timeMs);
+    const file = this.#file;
+    file.bytes += bytes;
+    file.waiting.push({ exchange, eventId: clock.uuid(), timeMs });
+    if (file.waiting.length === 1) setImmediate(() => this.#encode(file, encodedPerTurn));
+    if (file.bytes >= maxFileBytes) this.#finish(file);
+  }
+
+  /** Writes what there is. May be called twice; records after it are ignored. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    if (this.#file !== undefined) this.#finish(this.#file);
+    await Promise.all(this.#closing);
+  }
+
+  #open(nowMs: number): CaptureFile {
+    const { clock } = this.#options;
+    const file: CaptureFile = {
+      key: captureKey(this.#prefix, nowMs, clock.uuid()),
+      openedMs: nowMs,
+      waiting: [],
+      lines: [],
+      bytes: 0,
+      isWritten: true,
+      writing: Promise.resolve(),
+      cancelTimers: [],
+    };
+    file.cancelTimers.push(clock.schedule(fileLifetimeMs, () => this.#finish(file)));
+    this.#writeLater(file, firstWritingMs);
+    return file;
+  }
+
+  #writeLater(file: CaptureFile, delayMs: number): void {
+    const cancel = this.#options.clock.schedule(delayMs, () => {
+      this.#write(file).catch((error: Error) => this.#options.onProblem?.(`${file.key}: ${error.message}`));
+      this.#writeLater(file, delayMs * 2);
+    });
+    file.cancelTimers[1] = cancel;
+  }
+
+  /** Writers of one file follow each other; each writes all records that were taken when its turn came. */
+  #write(file: CaptureFile): Promise<void> {
+    const turn = file.writing.then(async () => {
+      this.#encode(file, Number.POSITIVE_INFINITY);
+      if (file.isWritten) return;
+      file.isWritten = true;
+      try {
+        await this.#options.blobs.put(file.key, Buffer.concat(file.lines), {
+          headers: { "content-type": "application/jsonlines" },
+        });
+      } catch (error) {
+        file.isWritten = false;
+        throw error;
+      }
+    });
+    file.writing = turn.catch(() => undefined); // the failure goes to this writer's caller only
+    return turn;
+  }
+
+  #encode(file: CaptureFile, limit: number): void {
+    const taken = file.waiting.splice(0, limit);
+    if (taken.length === 0) return;
+    const { settings } = this.#options;
+    file.lines.push(Buffer.from(taken.map(({ exchange, ...meta }) => captureLine(exchange, meta, settings)).join("")));
+    file.isWritten = false;
+    if (file.waiting.length > 0) setImmediate(() => this.#encode(file, encodedPerTurn));
+  }
+
+  #finish(file: CaptureFile): void {
+    for (const cancel of file.cancelTimers) cancel();
+    if (this.#file === file) this.#file = undefined;
+    const finished = this.#writeFinally(file).finally(() => {
+      this.#heldBytes -= file.bytes;
+      this.#closing.delete(finished);
+    });
+    this.#closing.add(finished);
+  }
+
+  async #writeFinally(file: CaptureFile): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#write(file);
+        return;
+      } catch (error) {
+        if (attempt === lastAttempts) {
+          const records = file.lines.reduce((sum, lines) => sum + lines.toString("latin1").split("\n").length - 1, 0);
+          this.#drop(records, `${file.key} cannot be written: ${(error as Error).message}`);
+          return;
+        }
+        await new Promise<void>((resolve) => {
+          this.#options.clock.schedule(retryMs, resolve);
+        });
+      }
+    }
+  }
+
+  #drop(records: number, why: string): void {
+    if (this.dropped === 0 || records > 1) this.#options.onProblem?.(`capture drops records: ${why}`);
+    this.dropped += records;
+  }
+}

@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { Fleet, type FleetOptions } from "./fleet.ts";
+import { realClock } from "./testing/world.ts";
+
+// A worker that repeats what it is told, ends on "poison" and never answers "silence": what a network could do to its process.
+const folder = mkdtempSync(join(tmpdir(), "fleet-"));
+after(() => rmSync(folder, { recursive: true }));
+const echo = join(folder, "echo.mjs");
+writeFileSync(
+  echo,
+  `import { Socket } from "node:net";
+import { encodeFrame, frameReader } from ${JSON.stringify(pathToFileURL(join(import.meta.dirname, "frames.js")).href)};
+const pipe = new Socket({ fd: 3 });
+pipe.on("close", () => process.exit());
+pipe.on("data", frameReader((items) => {
+  const texts = items.map((item) => Buffer.from(item).toString());
+  if (texts.includes("poison")) process.kill(process.pid, "SIGSEGV");
+  if (texts.includes("silence")) return;
+  const answers = texts.map((text) => Buffer.concat([Buffer.from([0, 200]), Buffer.from(text + " of " + texts.length)]));
+  setTimeout(() => pipe.write(encodeFrame([Buffer.from("answers"), ...answers])), 20);
+}));
+pipe.write(encodeFrame([Buffer.from("ready")]));
+`,
+);
+
+test("what queued while the worker was busy is answered as one batch of at most eight", async () => {
+  const fleet = await started();
+  const answers = await Promise.all(Array.from({ length: 12 }, () => text(fleet, "x")));
+  await fleet.close();
+  assert.deepEqual(answers, ["x of 1", ...Array(8).fill("x of 8"), ...Array(3).fill("x of 3")]);
+});
+
+test("an input that ends two workers is quarantined, and its company is answered", async () => {
+  const lines: string[] = [];
+  const fleet = await started({ onLine: (line) => lines.push(line) });
+  const first = text(fleet, "first");
+  const batch = await Promise.all([text(fleet, "a"), text(fleet, "poison"), text(fleet, "b")]);
+  const again = await text(fleet, "poison");
+  const later = await text(fleet, "later");
+  await fleet.close();
+  const refusal = "500 the model process ended twice on this input; it is not tried again";
+  assert.deepEqual([await first, ...batch], ["first of 1", "a of 1", refusal, "b of 1"]);
+  assert.deepEqual([again, later], [refusal, "later of 1"]);
+  assert.equal(lines.filter((line) => line.includes("SIGSEGV")).length, 2);
+});
+
+test("a worker that never answers is ended in time, and the fleet goes on", async () => {
+  const fleet = await started({ timeoutMs: 300 });
+  const silent = await text(fleet, "silence");
+  const next = await text(fleet, "next");
+  await fleet.close();
+  assert.match(silent, /^0 Your invocation timed out/);
+  assert.equal(next, "next of 1");
+});
+
+test("a caller that goes away frees its place in the queue", async () => {
+  const fleet = await started({ maxQueue: 1 });
+  const running = text(fleet, "running");
+  const leaving = new AbortController();
+  const left = fleet.infer(Buffer.from("left"), leaving.signal);
+  leaving.abort();
+  const waiting = text(fleet, "waiting");
+  await assert.rejects(left, { name: "AbortError" });
+  assert.deepEqual(await Promise.all([running, waiting]), ["running of 1", "waiting of 1"]);
+  await fleet.close();
+});
+
+test("closing answers what was taken and refuses what comes after", async () => {
+  const fleet = await started();
+  const taken = [text(fleet, "a"), text(fleet, "b")];
+  const closed = fleet.close();
+  await assert.rejects(fleet.infer(Buffer.from("late")), { code: "ServiceUnavailable", status: 503 });
+  assert.deepEqual(await Promise.all(taken), ["a of 1", "b of 1"]);
+  await closed;
+});
+
+test("a worker that cannot start says why", async () => {
+  const options: FleetOptions = { clock: realClock, folder: join(folder, "nowhere"), workers: 2 };
+  await assert.rejects(new Fleet(options).start(), /ENOENT.*nowhere/);
+});
+
+async function started(options: Partial<FleetOptions> = {}): Promise<Fleet> {
+  const fleet = new Fleet({ clock: realClock, folder, workers: 1, command: [process.execPath, echo], ...options });
+  await fleet.start();
+  return fleet;
+}
+
+async function text(fleet: Fleet, input: string): Promise<string> {
+  const answer = await fleet.infer(Buffer.from(input));
+  return answer.status === 200 ? answer.text : `${answer.status} ${answer.text}`;
+}

@@ -1,0 +1,331 @@
+import { createHash } from "node:crypto";
+import { Fault } from "../kit/fault.ts";
+import type { Clock } from "../ports/clock.ts";
+import { startWorker, type WorkerAnswer, WorkerDied, type WorkerProcess } from "./worker-process.ts";
+
+/*
+ * The workers of one model and the one queue before them. A request goes to an idle worker or waits; whoever becomes idle
+ * takes what has queued up meanwhile, up to `maxBatch` at once (batching without ever waiting for company).
+ *
+ * M2. Losing or scaling workers, or closing the fleet, fails no request that could still be answered:
+ *     what a dying worker held is asked once more, alone, of another one. An input that was alone with a worker that died is
+ *     quarantined: it is answered with a model error from then on instead of killing worker after worker.
+ */
+
+export interface FleetOptions {
+  clock: Clock;
+  /** The unpacked model package. */
+  folder: string;
+  workers: number;
+  /** Pictures per run; above 8 the CPU gains nothing and the first of them waits longer. */
+  maxBatch?: number;
+  /** Waiting requests; 256 are about a quarter of a second for a small network on one core. */
+  maxQueue?: number;
+  /** Bytes of waiting requests: memory stays bounded when every picture is large. */
+  maxQueueBytes?: number;
+  /** From arrival to answer, as SageMaker allows its containers. */
+  timeoutMs?: number;
+  startupTimeoutMs?: number;
+  onLine?: (line: string) => void;
+  /** Another process to start as worker, speaking the same frames. */
+  command?: readonly string[];
+}
+
+export const defaultMaxBatch = 8;
+export const defaultMaxQueue = 256;
+export const defaultMaxQueueBytes = 128 * 1024 * 1024;
+export const defaultTimeoutMs = 60_000;
+export const defaultStartupTimeoutMs = 240_000;
+/** Bytes of one batch; a larger picture travels alone. */
+const maxBatchBytes = 16 * 1024 * 1024;
+/** Remembered inputs that killed a worker; the oldest are forgotten. */
+const maxQuarantined = 1000;
+const stopGraceMs = 5_000;
+
+/** The answer of a worker, or what a container would have answered in its place; 0 stands for no answer at all. */
+export type FleetAnswer = WorkerAnswer;
+
+interface Job {
+  picture: Uint8Array;
+  deaths: number;
+  settle: (answer: FleetAnswer | Error) => void;
+  isSettled: boolean;
+}
+
+interface Slot {
+  worker?: WorkerProcess;
+  batch: Job[];
+  isLeaving: boolean;
+  /** Deaths since it last answered. */
+  deathsInARow: number;
+  /** Called when a leaving slot has answered its last batch. */
+  onFree?: () => void;
+}
+
+export class Fleet {
+  readonly #options: Required<Omit<FleetOptions, "command" | "onLine">> & Pick<FleetOptions, "command" | "onLine">;
+  readonly #slots = new Set<Slot>();
+  readonly #quarantine = new Set<string>();
+  #queue: Job[] = [];
+  #queuedBytes = 0;
+  #isClosing = false;
+  #hasStarted = false;
+  #whenIdle: (() => void)[] = [];
+
+  constructor(options: FleetOptions) {
+    this.#options = {
+      maxBatch: defaultMaxBatch,
+      maxQueue: defaultMaxQueue,
+      maxQueueBytes: defaultMaxQueueBytes,
+      timeoutMs: defaultTimeoutMs,
+      startupTimeoutMs: defaultStartupTimeoutMs,
+      ...options,
+    };
+  }
+
+  /** Resolves when every worker is ready; rejects, with all of them stopped, when one cannot be. Requests may already queue. */
+  async start(): Promise<void> {
+    const slots = Array.from({ length: this.#options.workers }, () => this.#newSlot());
+    const started = await Promise.allSettled(slots.map((slot) => this.#startSlot(slot)));
+    const failure = started.find((result) => result.status === "rejected");
+    if (failure === undefined) {
+      this.#hasStarted = true;
+      return;
+    }
+    await this.close();
+    throw failure.reason;
+  }
+
+  /** Answers one picture. Throws the fault `ServiceUnavailable` when the queue is full or the request waited too long. */
+  async infer(picture: Uint8Array, signal?: AbortSignal): Promise<FleetAnswer> {
+    if (this.#isClosing) throw unavailable("the model is being replaced");
+    const { clock, maxQueue, maxQueueBytes, timeoutMs } = this.#options;
+    if (this.#queue.length >= maxQueue || this.#queuedBytes + picture.length > maxQueueBytes) {
+      throw unavailable(`${this.#queue.length} requests are waiting already`);
+    }
+    signal?.throwIfAborted();
+    if (this.#isQuarantined(picture)) return quarantined;
+    return new Promise((resolve, reject) => {
+      const cancelTimeout = clock.schedule(timeoutMs, () => this.#timeOut(job));
+      const onAbort = () => this.#abandon(job, signal?.reason as Error);
+      const job: Job = {
+        picture,
+        deaths: 0,
+        isSettled: false,
+        settle: (answer) => {
+          if (job.isSettled) return;
+          job.isSettled = true;
+          cancelTimeout();
+          signal?.removeEventListener("abort", onAbort);
+          if (answer instanceof Error) reject(answer);
+          else resolve(answer);
+        },
+      };
+      signal?.addEventListener("abort", onAbort, { once: true });
+      this.#enqueue(job, "last");
+      this.#dispatch();
+    });
+  }
+
+  /** Grows or shrinks to `workers` without failing a request; resolves when the new ones are ready and the old ones gone. */
+  async scale(workers: number): Promise<void> {
+    const staying = [...this.#slots].filter((slot) => !slot.isLeaving);
+    this.#options.workers = workers;
+    const added = Array.from({ length: Math.max(0, workers - staying.length) }, () => this.#newSlot());
+    await Promise.all(added.map((slot) => this.#startSlot(slot)));
+    const leaving = staying.slice(workers);
+    for (const slot of leaving) slot.isLeaving = true;
+    await Promise.all(leaving.map((slot) => this.#retire(slot)));
+  }
+
+  /** Process ids of the workers that are ready. */
+  get workerIds(): number[] {
+    return [...this.#slots].flatMap((slot) => (slot.worker === undefined ? [] : [slot.worker.pid]));
+  }
+
+  get queueLength(): number {
+    return this.#queue.length;
+  }
+
+  /** Takes nothing new, answers what it has, then ends the workers. May be called twice. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    if (!this.#hasStarted) this.#giveUp();
+    await this.#idle();
+    const slots = [...this.#slots];
+    this.#slots.clear();
+    await Promise.all(slots.map((slot) => slot.worker?.stop(stopGraceMs)));
+  }
+
+  #giveUp(): void {
+    for (const job of this.#queue.splice(0)) job.settle(unavailable("the model cannot be started"));
+    this.#queuedBytes = 0;
+    this.#dispatch();
+  }
+
+  #newSlot(): Slot {
+    const slot: Slot = { batch: [], isLeaving: false, deathsInARow: 0 };
+    this.#slots.add(slot);
+    return slot;
+  }
+
+  async #startSlot(slot: Slot): Promise<void> {
+    const worker = await startWorker(this.#options);
+    if (!this.#slots.has(slot)) {
+      await worker.stop(stopGraceMs); // closed or retired while it started
+      return;
+    }
+    slot.worker = worker;
+    void worker.ended.then((how) => this.#lost(slot, how));
+    this.#dispatch();
+  }
+
+  async #retire(slot: Slot): Promise<void> {
+    if (slot.batch.length > 0) {
+      await new Promise<void>((resolve) => {
+        slot.onFree = resolve;
+      });
+    }
+    this.#slots.delete(slot);
+    await slot.worker?.stop(stopGraceMs);
+  }
+
+  #dispatch(): void {
+    const idle = [...this.#slots].filter(
+      (slot) => slot.worker !== undefined && slot.batch.length === 0 && !slot.isLeaving,
+    );
+    idle.forEach((slot, i) => {
+      const batch = this.#takeBatch(Math.ceil(this.#queue.length / (idle.length - i)));
+      if (batch.length > 0) void this.#run(slot, batch);
+    });
+    if (this.#isIdle()) for (const resolve of this.#whenIdle.splice(0)) resolve();
+  }
+
+  /** The oldest requests that still want an answer; one that was with a dying worker goes alone, so that guilt is certain. */
+  #takeBatch(share: number): Job[] {
+    const batch: Job[] = [];
+    let bytes = 0;
+    while (batch.length < Math.min(share, this.#options.maxBatch)) {
+      const job = this.#queue[0];
+      if (job === undefined) break;
+      if (!job.isSettled) {
+        const goesAlone = job.deaths > 0 || bytes + job.picture.length > maxBatchBytes;
+        if (goesAlone && batch.length > 0) break;
+        batch.push(job);
+        bytes += job.picture.length;
+      }
+      this.#queue.shift();
+      this.#queuedBytes -= job.picture.length;
+      if (job.deaths > 0 && !job.isSettled) break;
+    }
+    return batch;
+  }
+
+  async #run(slot: Slot, batch: Job[]): Promise<void> {
+    slot.batch = batch;
+    try {
+      const answers = await (slot.worker as WorkerProcess).run(batch.map((job) => job.picture));
+      slot.deathsInARow = 0;
+      slot.batch = [];
+      batch.forEach((job, i) => {
+        job.settle(answers[i] ?? new Error("the worker answered fewer pictures than it was asked"));
+      });
+    } catch (error) {
+      if (!(error instanceof WorkerDied)) throw error;
+      slot.batch = [];
+      slot.worker = undefined;
+      this.#askAgain(batch, error.hadBegun);
+    }
+    if (slot.isLeaving) slot.onFree?.();
+    this.#dispatch();
+  }
+
+  #askAgain(batch: Job[], mayBeGuilty: boolean): void {
+    for (const job of batch.reverse()) {
+      if (mayBeGuilty) job.deaths += 1;
+      if (job.deaths < 2) this.#enqueue(job, "first");
+      else {
+        this.#quarantine.add(digest(job.picture));
+        if (this.#quarantine.size > maxQuarantined)
+          this.#quarantine.delete(this.#quarantine.values().next().value ?? "");
+        this.#options.onLine?.("an input ended two workers and is quarantined");
+        job.settle(quarantined);
+      }
+    }
+  }
+
+  /** A worker ended: unless it was meant to, another one takes its place, later and later while they keep ending. */
+  #lost(slot: Slot, how: string): void {
+    slot.worker = undefined;
+    if (!this.#slots.has(slot) || slot.isLeaving) return;
+    this.#options.onLine?.(how);
+    slot.deathsInARow += 1;
+    if (this.#isClosing && slot.deathsInARow > 2) this.#giveUp(); // they will not be answered: let the fleet end
+    const delayMs = slot.deathsInARow < 3 ? 0 : Math.min(10_000, 100 * 2 ** (slot.deathsInARow - 3));
+    this.#options.clock.schedule(delayMs, () => {
+      if (!this.#slots.has(slot)) return;
+      this.#startSlot(slot).catch((error: Error) => this.#lost(slot, `the worker did not come back: ${error.message}`));
+    });
+  }
+
+  #timeOut(job: Job): void {
+    const slot = [...this.#slots].find((candidate) => candidate.batch.includes(job));
+    if (slot === undefined) {
+      this.#abandon(job, unavailable("no worker became free in time"));
+      return;
+    }
+    job.settle(timedOut);
+    slot.worker?.kill(); // it blocks its thread: nothing else stops it
+  }
+
+  /** Nobody waits for the answer any more: its place in the queue is free again. */
+  #abandon(job: Job, reason: Error): void {
+    const place = this.#queue.indexOf(job);
+    if (place >= 0) {
+      this.#queue.splice(place, 1);
+      this.#queuedBytes -= job.picture.length;
+    }
+    job.settle(reason);
+    this.#dispatch();
+  }
+
+  #enqueue(job: Job, place: "first" | "last"): void {
+    if (place === "first") this.#queue.unshift(job);
+    else this.#queue.push(job);
+    this.#queuedBytes += job.picture.length;
+  }
+
+  #isQuarantined(picture: Uint8Array): boolean {
+    return this.#quarantine.size > 0 && this.#quarantine.has(digest(picture));
+  }
+
+  #isIdle(): boolean {
+    return this.#queue.every((job) => job.isSettled) && [...this.#slots].every((slot) => slot.batch.length === 0);
+  }
+
+  #idle(): Promise<void> {
+    if (this.#isIdle()) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#whenIdle.push(resolve);
+    });
+  }
+}
+
+// As AWS answers when a container gives no answer within its time.
+const timedOut: FleetAnswer = {
+  status: 0,
+  text: "Your invocation timed out while waiting for a response from container primary. Review the latency metrics for each container in Amazon CloudWatch, resolve the issue, and try again.",
+};
+
+const quarantined: FleetAnswer = {
+  status: 500,
+  text: "the model process ended twice on this input; it is not tried again",
+};
+
+function unavailable(why: string): Fault {
+  return new Fault("ServiceUnavailable", `The service is unavailable. Try your call again. (${why})`, { status: 503 });
+}
+
+function digest(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}

@@ -1,0 +1,84 @@
+import type { ModelManifest } from "../ports/model-package.ts";
+
+/** Reads `model.json`; throws an error whose message names the first member that is wrong. */
+export function parseManifest(text: string): ModelManifest {
+  let manifest: unknown;
+  try {
+    manifest = JSON.parse(text);
+  } catch (error) {
+    throw new Error(`model.json is not JSON: ${(error as Error).message}`, { cause: error });
+  }
+  const root = record(manifest, "model.json");
+  if (root["format"] !== "scones.image-classifier/1") {
+    throw wrong("format", root["format"], '"scones.image-classifier/1"');
+  }
+  const model = record(root["model"], "model");
+  const input = record(root["input"], "input");
+  const output = record(root["output"], "output");
+  const file = textOf(model["file"], "model.file");
+  if (file.includes("/") || file.includes("\\") || file.startsWith("."))
+    throw wrong("model.file", file, "a plain file name");
+  if (typeof model["sha256"] !== "string" || !/^[0-9a-f]{64}$/.test(model["sha256"])) {
+    throw wrong("model.sha256", model["sha256"], "64 hexadecimal digits in lower case");
+  }
+  const kind = output["kind"];
+  if (kind !== "probabilities" && kind !== "logits") throw wrong("output.kind", kind, '"probabilities" or "logits"');
+  const labels = root["labels"];
+  if (!Array.isArray(labels) || labels.length < 1 || !labels.every((label) => typeof label === "string")) {
+    throw wrong("labels", labels, "a list of class names");
+  }
+  return {
+    format: "scones.image-classifier/1",
+    model: { file, sha256: model["sha256"] },
+    input: {
+      name: textOf(input["name"], "input.name"),
+      width: size(input["width"], "input.width"),
+      height: size(input["height"], "input.height"),
+      mean: triple(input["mean"], "input.mean", Number.isFinite),
+      deviation: triple(input["deviation"], "input.deviation", (value) => Number.isFinite(value) && value > 0),
+    },
+    output: { name: textOf(output["name"], "output.name"), kind, temperature: temperature(output["temperature"]) },
+    labels,
+    ...(root["provenance"] === undefined ? {} : { provenance: record(root["provenance"], "provenance") }),
+  };
+}
+
+function record(value: unknown, name: string): Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrong(name, value, "an object");
+  return value as Record<string, unknown>;
+}
+
+function textOf(value: unknown, name: string): string {
+  if (typeof value !== "string" || value === "") throw wrong(name, value, "a text");
+  return value;
+}
+
+/** The largest side a network's input may have: 4096 x 4096 x 3 floats are 200 MB, more is a mistake. */
+const maxSide = 4096;
+
+function size(value: unknown, name: string): number {
+  if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > maxSide) {
+    throw wrong(name, value, `a whole number from 1 to ${maxSide}`);
+  }
+  return value as number;
+}
+
+function triple(value: unknown, name: string, isGood: (number: number) => boolean): [number, number, number] {
+  if (!Array.isArray(value) || value.length !== 3 || !value.every((number) => typeof number === "number")) {
+    throw wrong(name, value, "three numbers");
+  }
+  if (!value.every(isGood)) throw wrong(name, value, "three finite numbers (deviations above zero)");
+  return value as [number, number, number];
+}
+
+function temperature(value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== "number" || !Number.isFinite(value) || value <= 0) {
+    throw wrong("output.temperature", value, "a number above zero");
+  }
+  return value;
+}
+
+function wrong(name: string, value: unknown, expected: string): Error {
+  return new Error(`model.json: ${name} is ${JSON.stringify(value)?.slice(0, 100)}, expected ${expected}`);
+}

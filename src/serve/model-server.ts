@@ -1,0 +1,167 @@
+import { Agent, type IncomingMessage, request } from "node:http";
+import { Fault } from "../kit/fault.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { InferenceRequest } from "../ports/models.ts";
+
+/*
+ * A model server of the user's own that already runs on this machine, spoken to as SageMaker speaks to a container:
+ * GET /ping until it answers 200, then POST /invocations.
+ */
+
+export interface ModelServerOptions {
+  clock: Clock;
+  /** Such as `http://127.0.0.1:8080`. */
+  origin: string;
+  /** Requests at once; more of them wait. */
+  maxConcurrent?: number;
+  maxQueue?: number;
+  timeoutMs?: number;
+  startupTimeoutMs?: number;
+}
+
+/** As SageMaker bounds an answer. */
+const maxAnswerBytes = 6_291_456;
+const pingTimeoutMs = 2_000;
+const pingEveryMs = 500;
+
+/** What the server answered; status 0 stands for no answer at all. */
+export interface ServerAnswer {
+  status: number;
+  body: Buffer;
+  contentType: string;
+  customAttributes?: string;
+}
+
+/** The address behind a container image `process:http://127.0.0.1:PORT`; `undefined` for any other image. Only this machine may be named. */
+export function modelServerOrigin(image: string): string | undefined {
+  const match = /^process:(http:\/\/(?:127\.0\.0\.1|localhost|\[::1\]):\d{1,5})\/?$/.exec(image);
+  return match?.[1];
+}
+
+export class ModelServer {
+  readonly #options: Required<ModelServerOptions>;
+  readonly #agent: Agent;
+  #running = 0;
+  readonly #waiting: (() => void)[] = [];
+  #whenIdle: (() => void)[] = [];
+
+  constructor(options: ModelServerOptions) {
+    this.#options = { maxConcurrent: 16, maxQueue: 256, timeoutMs: 60_000, startupTimeoutMs: 240_000, ...options };
+    this.#agent = new Agent({ keepAlive: true, maxSockets: this.#options.maxConcurrent + 1 });
+  }
+
+  /** Resolves at the first healthy ping; rejects when there is none within the start-up window. */
+  async start(signal?: AbortSignal): Promise<void> {
+    const { clock, startupTimeoutMs, origin } = this.#options;
+    const until = clock.now() + startupTimeoutMs;
+    for (;;) {
+      signal?.throwIfAborted();
+      const answer = await this.#send("GET", "/ping", { timeoutMs: pingTimeoutMs, headers: {} });
+      if (answer.status === 200) return;
+      if (clock.now() >= until) {
+        throw new Error(
+          `the model server at ${origin} did not answer GET /ping with 200 within ${startupTimeoutMs / 1000} s: ${
+            answer.status === 0 ? answer.body.toString() : `it answered ${answer.status}`
+          }`,
+        );
+      }
+      await new Promise<void>((resolve) => {
+        clock.schedule(pingEveryMs, resolve);
+      });
+    }
+  }
+
+  /** Throws the fault `ServiceUnavailable` when too many requests wait already. */
+  async infer(inference: InferenceRequest): Promise<ServerAnswer> {
+    if (this.#running >= this.#options.maxConcurrent) {
+      if (this.#waiting.length >= this.#options.maxQueue) {
+        throw new Fault("ServiceUnavailable", "The service is unavailable. Try your call again.", { status: 503 });
+      }
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve); // whoever ends hands its place over
+      });
+    } else this.#running++;
+    try {
+      const { timeoutMs } = this.#options;
+      const ask = () => this.#send("POST", "/invocations", { timeoutMs, headers: headersOf(inference), inference });
+      const answer = await ask();
+      // A kept connection may have been closed just then; inference may be asked twice.
+      return answer.status === 0 && answer.mayRetry ? await ask() : answer;
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#running--;
+      else next();
+      if (this.#running === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#running > 0) {
+      await new Promise<void>((resolve) => {
+        this.#whenIdle.push(resolve);
+      });
+    }
+    this.#agent.destroy();
+  }
+
+  #send(method: string, path: string, options: SendOptions): Promise<ServerAnswer & { mayRetry?: boolean }> {
+    return new Promise((resolve) => {
+      const noAnswer = (message: string, mayRetry: boolean) => {
+        cancel();
+        resolve({ status: 0, body: Buffer.from(message), contentType: "text/plain", mayRetry });
+      };
+      const sent = request(this.#options.origin + path, {
+        method,
+        agent: this.#agent,
+        headers: options.headers,
+        signal: options.inference?.signal,
+      });
+      const cancel = this.#options.clock.schedule(options.timeoutMs, () => {
+        noAnswer("Your invocation timed out while waiting for a response from container primary.", false);
+        sent.destroy();
+      });
+      sent.on("error", (error: NodeJS.ErrnoException) => noAnswer(error.message, error.code === "ECONNRESET"));
+      sent.on("response", (response: IncomingMessage) => {
+        const chunks: Buffer[] = [];
+        let bytes = 0;
+        response.on("error", (error) => noAnswer(error.message, false));
+        response.on("data", (chunk: Buffer) => {
+          chunks.push(chunk);
+          bytes += chunk.length;
+          if (bytes > maxAnswerBytes) {
+            noAnswer(`the model server's answer is longer than ${maxAnswerBytes} bytes`, false);
+            sent.destroy();
+          }
+        });
+        response.on("end", () => {
+          cancel();
+          const attributes = response.headers["x-amzn-sagemaker-custom-attributes"];
+          resolve({
+            status: response.statusCode ?? 0,
+            body: Buffer.concat(chunks),
+            contentType: response.headers["content-type"] ?? "application/octet-stream",
+            ...(typeof attributes === "string" ? { customAttributes: attributes } : {}),
+          });
+        });
+      });
+      sent.end(options.inference?.body);
+    });
+  }
+}
+
+interface SendOptions {
+  timeoutMs: number;
+  headers: Record<string, string | number>;
+  inference?: InferenceRequest;
+}
+
+function headersOf(inference: InferenceRequest): Record<string, string | number> {
+  return {
+    "Content-Type": inference.contentType,
+    "Content-Length": inference.body.length,
+    ...(inference.accept === undefined ? {} : { Accept: inference.accept }),
+    ...(inference.customAttributes === undefined
+      ? {}
+      : { "X-Amzn-SageMaker-Custom-Attributes": inference.customAttributes }),
+  };
+}

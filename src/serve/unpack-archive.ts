@@ -1,0 +1,91 @@
+import { createWriteStream } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createGunzip } from "node:zlib";
+import { extract } from "tar-stream";
+
+/** Bounds of one archive; whoever exceeds them is refused, whatever the archive's own headers say. */
+export interface UnpackLimits {
+  /** All files together; default 2 GiB, far above any classifier that a CPU serves. */
+  maxBytes?: number;
+  /** Files and folders; default 10,000. */
+  maxEntries?: number;
+}
+
+/** The archive is not what it should be: the uploader's business, with a message for a FailureReason. */
+export class ArchiveError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "ArchiveError";
+  }
+}
+
+/**
+ * Unpacks a tar.gz below `folder`: regular files and folders only, names that stay inside, bounded in number and size.
+ * What was unpacked before a refusal stays in `folder`: the caller throws the folder away.
+ */
+export async function unpackArchive(archive: Readable, folder: string, limits: UnpackLimits = {}): Promise<string[]> {
+  const maxBytes = limits.maxBytes ?? 2 * 1024 ** 3;
+  const maxEntries = limits.maxEntries ?? 10_000;
+  const names: string[] = [];
+  let entries = 0;
+  let bytes = 0;
+  const unpacked = extract();
+  const fed = pipeline(archive, createGunzip(), unpacked);
+  fed.catch(() => undefined); // reported below: the iteration over `unpacked` fails with the same error
+  await mkdir(folder, { recursive: true });
+  try {
+    // By hand, not by `for await`: leaving that one early waits for the entry at hand, which nobody reads any more.
+    const iterator = unpacked[Symbol.asyncIterator]();
+    for (;;) {
+      const next = await iterator.next();
+      if (next.done === true) break;
+      const entry = next.value;
+      const { name, type } = entry.header;
+      if (++entries > maxEntries) throw new ArchiveError(`the archive has more than ${maxEntries} entries`);
+      if (type === "directory") {
+        entry.resume();
+        continue;
+      }
+      if (type !== "file" && type !== "contiguous-file") {
+        throw new ArchiveError(`the archive holds a ${type} named ${JSON.stringify(name)}; only files are unpacked`);
+      }
+      const target = join(folder, safeName(name));
+      await mkdir(dirname(target), { recursive: true });
+      await pipeline(
+        bounded(entry as AsyncIterable<Buffer>, (size) => {
+          bytes += size;
+          if (bytes > maxBytes) throw new ArchiveError(`the archive unpacks to more than ${maxBytes} bytes`);
+        }),
+        createWriteStream(target, { flags: "w", mode: 0o644 }),
+      );
+      names.push(safeName(name));
+    }
+    await fed;
+  } catch (error) {
+    archive.destroy();
+    unpacked.destroy();
+    if (error instanceof ArchiveError) throw error;
+    if ((error as NodeJS.ErrnoException).syscall !== undefined) throw error; // the disk's trouble, not the archive's
+    throw new ArchiveError(`the archive cannot be read as tar.gz: ${(error as Error).message}`, { cause: error });
+  }
+  if (names.length === 0) throw new ArchiveError("the archive is empty");
+  return names;
+}
+
+async function* bounded(chunks: AsyncIterable<Buffer>, count: (bytes: number) => void): AsyncIterable<Buffer> {
+  for await (const chunk of chunks) {
+    count(chunk.length);
+    yield chunk;
+  }
+}
+
+function safeName(name: string): string {
+  const parts = name.split("/").filter((part) => part !== "" && part !== ".");
+  const isUnsafe = name.startsWith("/") || name.includes("\\") || name.includes("\0") || parts.includes("..");
+  if (isUnsafe || parts.length === 0)
+    throw new ArchiveError(`the archive holds an unsafe name: ${JSON.stringify(name)}`);
+  return parts.join("/");
+}
