@@ -68,18 +68,22 @@ export function layoutOf(network: Network): Layout {
   const visit = (layer: Layer): void => {
     switch (layer.kind) {
       case "convolution":
-        return parameter(layer.name, "convolution", [layer.outputs, layer.inputs, layer.kernel, layer.kernel]);
+        parameter(layer.name, "convolution", [layer.outputs, layer.inputs, layer.kernel, layer.kernel]);
+        return;
       case "norm":
         norms.push({ name: layer.name, channels: layer.channels, offset: statistics });
         statistics += 2 * layer.channels;
         parameter(`${layer.name}.scale`, "scale", [layer.channels]);
-        return parameter(`${layer.name}.shift`, "shift", [layer.channels]);
+        parameter(`${layer.name}.shift`, "shift", [layer.channels]);
+        return;
       case "linear":
         parameter(layer.name, "linear", [layer.outputs, layer.inputs]);
-        return parameter(`${layer.name}.bias`, "bias", [layer.outputs]);
+        parameter(`${layer.name}.bias`, "bias", [layer.outputs]);
+        return;
       case "residual":
         layer.body.forEach(visit);
-        return layer.shortcut.forEach(visit);
+        layer.shortcut.forEach(visit);
+        return;
       case "relu":
       case "maxPool":
       case "globalMax":

@@ -1,0 +1,226 @@
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
+import { decodeImage } from "../../images/decode-image.ts";
+import { ImageError } from "../../images/image.ts";
+import { type CifarArchive, cifarSide, readCifarArchive } from "./cifar-archive.ts";
+import { dataFault } from "./data-fault.ts";
+import { parseListFile } from "./list-file.ts";
+import { type PictureSet, pictureSetBuilder } from "./picture-set.ts";
+
+// From a job's input channels to pictures in memory. A channel is one of: pictures with a `.lst` file (in the channel
+// `<name>_lst` or beside them), one folder per class, or a CIFAR archive.
+
+export interface Data {
+  /** Names of the classes in the order of the labels. */
+  labels: string[];
+  train: PictureSet;
+  /** Only ever measured on: nothing is chosen by it. */
+  validation?: PictureSet;
+  /** Files that could not be read, with the reason. */
+  skipped: { file: string; reason: string }[];
+}
+
+export interface DataOptions {
+  /** Folder that holds one folder per channel. */
+  channels: string;
+  classes: number;
+  height: number;
+  width: number;
+  log?: (line: string) => void;
+  /** Share of unreadable pictures up to which they are skipped. */
+  maxSkipped?: number;
+}
+
+/** A few damaged files in a large set are everyday; more of them mean that something is wrong with the set. */
+export const defaultMaxSkipped = 0.05;
+
+interface Item {
+  /** Path from the channel's folder, for messages. */
+  name: string;
+  label: number;
+  path: string;
+}
+
+interface Listing {
+  items: Item[];
+  /** Where the data themselves name the classes. */
+  labels?: string[];
+}
+
+export async function readData(options: DataOptions): Promise<Data> {
+  const train = join(options.channels, "train");
+  if (!existsSync(train)) throw dataFault(`there is no channel "train" in ${options.channels}`);
+  const archive = archiveIn(train);
+  if (archive !== undefined) return fromArchive(await readCifarArchive(archive), options);
+
+  const listing = listChannel("train", options);
+  const skipped: Data["skipped"] = [];
+  const labels = listing.labels ?? labelNames(options) ?? Array.from({ length: options.classes }, (_, i) => String(i));
+  if (labels.length !== options.classes) {
+    throw dataFault(
+      `num_classes=${options.classes}, but the training data name ${labels.length} classes: ${shortList(labels)}`,
+    );
+  }
+  const set = readPictures(listing.items, { ...options, channel: "train", skipped });
+  refuseEmptyClasses(set, labels);
+  if (!existsSync(join(options.channels, "validation"))) return { labels, train: set, skipped };
+  const held = listChannel("validation", options);
+  const items = held.labels === undefined ? held.items : relabelled(held, labels);
+  const validation = readPictures(items, { ...options, channel: "validation", skipped });
+  return { labels, train: set, validation, skipped };
+}
+
+function listChannel(channel: string, options: DataOptions): Listing {
+  const folder = join(options.channels, channel);
+  const listFiles = [join(options.channels, `${channel}_lst`), folder].flatMap((place) =>
+    filesIn(place)
+      .filter((name) => name.endsWith(".lst"))
+      .map((name) => join(place, name)),
+  );
+  if (listFiles.length > 1) {
+    const names = listFiles.map((file) => basename(file));
+    throw dataFault(
+      `channel "${channel}" has ${listFiles.length} .lst files (${shortList(names)}): which one counts is unclear`,
+    );
+  }
+  const [list] = listFiles;
+  if (list !== undefined) {
+    options.log?.(`Searching for .lst files in ${join(options.channels, `${channel}_lst`)}.`);
+    const entries = parseListFile(readFileSync(list, "utf8"), { name: basename(list), classes: options.classes });
+    return { items: entries.map(({ file, label }) => ({ name: file, label, path: join(folder, file) })) };
+  }
+  const classFolders = readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith("."))
+    .map((entry) => entry.name)
+    .sort();
+  if (classFolders.length === 0) {
+    const isRecord = filesIn(folder).some((name) => name.endsWith(".rec"));
+    const what = isRecord
+      ? "RecordIO files, which Scones does not read"
+      : "neither a .lst file nor one folder per class";
+    throw dataFault(
+      `channel "${channel}" has ${what}: give pictures with a .lst file, or one folder of pictures per class`,
+    );
+  }
+  if (classFolders.length > options.classes || (channel === "train" && classFolders.length !== options.classes)) {
+    throw dataFault(
+      `num_classes=${options.classes}, but channel "${channel}" has ${classFolders.length} class folders: ${shortList(classFolders)}`,
+    );
+  }
+  const items = classFolders.flatMap((name, label) =>
+    filesIn(join(folder, name))
+      .filter((file) => !file.startsWith("."))
+      .map((file) => ({ name: `${name}/${file}`, label, path: join(folder, name, file) })),
+  );
+  if (items.length === 0) throw dataFault(`channel "${channel}" holds no picture`);
+  return { items, labels: classFolders };
+}
+
+function relabelled(listing: Listing, labels: readonly string[]): Item[] {
+  return listing.items.map((item) => {
+    const name = listing.labels![item.label]!;
+    const label = labels.indexOf(name);
+    if (label < 0)
+      throw dataFault(`the class "${name}" of channel "validation" is unknown: training has ${shortList(labels)}`);
+    return { ...item, label };
+  });
+}
+
+function readPictures(
+  items: readonly Item[],
+  options: DataOptions & { channel: string; skipped: Data["skipped"] },
+): PictureSet {
+  const builder = pictureSetBuilder(items.length, options);
+  const { channel, log, maxSkipped = defaultMaxSkipped } = options;
+  const skipped: Data["skipped"] = [];
+  items.forEach((item, index) => {
+    try {
+      builder.add(decodeImage(readFileSync(item.path)), item.label);
+    } catch (error) {
+      const reason = reasonOf(error);
+      if (reason === undefined) throw error;
+      skipped.push({ file: `${channel}/${item.name}`, reason });
+    }
+    if ((index + 1) % 10_000 === 0) log?.(`Read ${index + 1} of ${items.length} pictures of channel ${channel}.`);
+  });
+  if (skipped.length > 0) {
+    const names = shortList(skipped.map(({ file, reason }) => `${file} (${reason})`));
+    const said = `${skipped.length} of ${items.length} pictures of channel "${channel}" cannot be read: ${names}`;
+    if (skipped.length > maxSkipped * items.length) {
+      throw dataFault(`${said}. That is more than ${maxSkipped * 100} %: repair or remove them`);
+    }
+    log?.(`Warning: ${said}. They are skipped.`);
+    options.skipped.push(...skipped);
+  }
+  return builder.finish();
+}
+
+/** What is wrong with the file, or `undefined` when the fault is not the file's. */
+function reasonOf(error: unknown): string | undefined {
+  if (error instanceof ImageError) return error.message;
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === "ENOENT" || code === "ENOTDIR") return "no such file";
+  if (code === "EISDIR") return "it is a folder";
+  return undefined;
+}
+
+function fromArchive(archive: CifarArchive, { classes, height, width }: DataOptions): Data {
+  if (archive.labels.length !== classes) {
+    throw dataFault(`num_classes=${classes}, but the archive has ${archive.labels.length} classes`);
+  }
+  const setOf = ({ count, rows, labels }: CifarArchive["train"]): PictureSet => {
+    const builder = pictureSetBuilder(count, { height, width });
+    const sizeBytes = rows.length / count;
+    labels.forEach((label, i) => {
+      const planes = rows.subarray(i * sizeBytes, (i + 1) * sizeBytes);
+      builder.addPlanar(planes, { height: cifarSide, width: cifarSide, label });
+    });
+    return builder.finish();
+  };
+  return { labels: archive.labels, train: setOf(archive.train), validation: setOf(archive.test), skipped: [] };
+}
+
+/** `label_categories.json`, as some preparations of the data write it: {"key_mapping": {"0": "bicycle", ...}}. */
+function labelNames({ channels, classes }: DataOptions): string[] | undefined {
+  for (const channel of ["train", "train_lst"]) {
+    const path = join(channels, channel, "label_categories.json");
+    if (!existsSync(path)) continue;
+    try {
+      const mapping = (JSON.parse(readFileSync(path, "utf8")) as { key_mapping?: Record<string, unknown> }).key_mapping;
+      const names = Array.from({ length: classes }, (_, i) => mapping?.[String(i)]);
+      if (names.every((name) => typeof name === "string")) return names;
+    } catch (error) {
+      throw dataFault(`${path} is no JSON: ${(error as Error).message}`, error);
+    }
+    throw dataFault(`${path} does not name every class from 0 to ${classes - 1} in "key_mapping"`);
+  }
+  return undefined;
+}
+
+function refuseEmptyClasses(set: PictureSet, labels: readonly string[]): void {
+  const present = new Set(set.labels);
+  const missing = labels.filter((_, label) => !present.has(label));
+  if (missing.length > 0) {
+    throw dataFault(
+      `num_classes=${labels.length}, but no training picture belongs to ${shortList(missing.map((name) => `"${name}"`))}`,
+    );
+  }
+}
+
+function archiveIn(folder: string): string | undefined {
+  const name = filesIn(folder).find((file) => /\.(tar\.gz|tgz)$/.test(file));
+  return name === undefined ? undefined : join(folder, name);
+}
+
+function filesIn(folder: string): string[] {
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) return [];
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort();
+}
+
+function shortList(names: readonly string[]): string {
+  const shown = names.slice(0, 10).join(", ");
+  return names.length > 10 ? `${shown} and ${names.length - 10} more` : shown;
+}

@@ -1,0 +1,173 @@
+import { createHash } from "node:crypto";
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { ModelManifest } from "../ports/model-package.ts";
+import type { PictureSet } from "./data/picture-set.ts";
+import type { Data } from "./data/read-data.ts";
+import { evaluationModel, servedModel } from "./graph/models.ts";
+import { fitTemperature, type Measurement, measure, probabilitiesOf } from "./metrics.ts";
+import { evaluator } from "./training/evaluate.ts";
+import { floatsOf, floatTensor, openSession } from "./training/runtime.ts";
+import type { Trained } from "./training/train.ts";
+import type { EpochReport } from "./training/worker-job.ts";
+
+// From trained weights to what a job leaves behind: measured, calibrated, exported, compared with itself, and only then stored.
+//
+// X2. No model is stored whose exported file answers differently from the network that was measured.
+// X3. Everything is written to drafts and renamed when all of it is written: a model folder is whole or empty.
+
+export interface Evaluation {
+  format: "scones.evaluation/1";
+  labels: string[];
+  /** How the stored weights were chosen, and what they were never chosen by. */
+  selection: string;
+  calibration: { temperature: number; fittedOn: string; pictures: number };
+  train: Measurement;
+  /** Kept away from training. Calibration and early stopping look at these pictures, weights never. */
+  heldOut?: Measurement;
+  /** The validation channel: only measured, never chosen by. */
+  validation?: Measurement;
+}
+
+export interface Finished {
+  evaluation: Evaluation;
+  manifest: ModelManifest;
+  model: Uint8Array;
+}
+
+/** Fewer pictures than this say too little to calibrate by. */
+const leastForCalibration = 20;
+const largestDifference = 1e-4;
+const mostCompared = 512;
+
+/** Measures and exports; throws when the exported model differs from the measured one. */
+export async function finishModel(
+  trained: Trained,
+  data: Data,
+  provenance: Record<string, unknown>,
+): Promise<Finished> {
+  const { plan, layout, normalisation } = trained;
+  const classes = data.labels.length;
+  const sides = { height: plan.height, width: plan.width };
+  const session = await openSession(evaluationModel(plan.network, layout, sides));
+  const network = evaluator(session, trained, normalisation);
+  const logitsOf = async (set: PictureSet, indices: ArrayLike<number>) => ({
+    logits: await network.logits(set, indices),
+    truth: Array.from(indices, (index) => set.labels[index]!),
+  });
+  const everything = (set: PictureSet) => Uint32Array.from({ length: set.count }, (_, i) => i);
+  const train = await logitsOf(data.train, trained.trainIndices);
+  const heldOut = await logitsOf(data.train, trained.heldOutIndices);
+  const validation = data.validation && (await logitsOf(data.validation, everything(data.validation)));
+
+  const isCalibrated = heldOut.truth.length >= leastForCalibration;
+  const temperature = isCalibrated ? fitTemperature(heldOut.logits, heldOut.truth, classes) : 1;
+  const measured = ({ logits, truth }: typeof train) =>
+    measure(probabilitiesOf(logits, classes, temperature), truth, data.labels);
+  const evaluation: Evaluation = {
+    format: "scones.evaluation/1",
+    labels: data.labels,
+    selection:
+      trained.bestEpoch === undefined
+        ? "averaged weights after the last step; no epoch was selected"
+        : `averaged weights of epoch ${trained.bestEpoch}, selected by the held-out pictures (early stopping)`,
+    calibration: {
+      temperature,
+      fittedOn: isCalibrated ? "held-out pictures" : "nothing: too few held-out pictures",
+      pictures: isCalibrated ? heldOut.truth.length : 0,
+    },
+    train: measured(train),
+    heldOut: heldOut.truth.length > 0 ? measured(heldOut) : undefined,
+    validation: validation && measured(validation),
+  };
+
+  const model = servedModel(plan.network, layout, { weights: { ...trained, ...normalisation, temperature }, ...sides });
+  // X2. First what the network has not seen, then what it has.
+  const compared = validation === undefined ? { set: data.train, ...train } : { set: data.validation!, ...validation };
+  const indices = validation === undefined ? trained.trainIndices : everything(data.validation!);
+  await refuseDifference(model, compared.set, {
+    indices: indices.subarray(0, mostCompared),
+    expected: probabilitiesOf(compared.logits, classes, temperature),
+  });
+  const manifest: ModelManifest = {
+    format: "scones.image-classifier/1",
+    model: { file: "model.onnx", sha256: createHash("sha256").update(model).digest("hex") },
+    input: { name: "image", width: plan.width, height: plan.height, mean: [0, 0, 0], deviation: [1, 1, 1] },
+    output: { name: "probabilities", kind: "probabilities" },
+    labels: data.labels,
+    provenance: {
+      ...provenance,
+      network: plan.network.name,
+      seed: plan.seed,
+      workers: plan.workers,
+      epochs: plan.epochs,
+      steps: trained.steps,
+      stopped: trained.isStopped,
+      selection: evaluation.selection,
+      temperature,
+      normalisation,
+      accuracy: {
+        train: evaluation.train.accuracy,
+        heldOut: evaluation.heldOut?.accuracy,
+        validation: evaluation.validation?.accuracy,
+      },
+    },
+  };
+  return { evaluation, manifest, model };
+}
+
+async function refuseDifference(
+  model: Uint8Array,
+  set: PictureSet,
+  { indices, expected }: { indices: Uint32Array; expected: Float64Array },
+): Promise<void> {
+  const session = await openSession(model);
+  const size = 3 * set.height * set.width;
+  for (let n = 0; n < indices.length; n++) {
+    const at = indices[n]! * size;
+    const image = Float32Array.from(set.pixels.subarray(at, at + size));
+    const feeds = { image: floatTensor(image, [1, 3, set.height, set.width]) };
+    const actual = floatsOf(await session.run(feeds), "probabilities");
+    actual.forEach((value, k) => {
+      const difference = Math.abs(value - expected[n * actual.length + k]!);
+      if (!(difference < largestDifference)) {
+        throw new Error(
+          `the exported model differs from the trained network by ${difference} (picture ${n}): it is not stored`,
+        );
+      }
+    });
+  }
+}
+
+/** Writes everything or nothing into the job's model folder. */
+export function writeModelFolder(
+  folder: string,
+  { model, manifest, evaluation }: Finished,
+  curve: readonly EpochReport[],
+): void {
+  const files: [string, Uint8Array | string][] = [
+    ["model.onnx", model],
+    ["labels.json", json(manifest.labels)],
+    ["metrics/evaluation.json", json(evaluation)],
+    ["metrics/training-curve.json", json(curve)],
+    ["model.json", json(manifest)],
+  ];
+  const draft = (name: string) => join(folder, `${name}.draft`);
+  try {
+    for (const [name, content] of files) {
+      mkdirSync(dirname(draft(name)), { recursive: true });
+      writeFileSync(draft(name), content, { flush: true });
+    }
+    for (const [name] of files) renameSync(draft(name), join(folder, name));
+  } catch (error) {
+    for (const [name] of files) {
+      rmSync(draft(name), { force: true });
+      rmSync(join(folder, name), { force: true });
+    }
+    throw error;
+  }
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}

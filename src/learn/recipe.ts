@@ -1,0 +1,176 @@
+import type { AugmentationName, Hyperparameters, OptimizerName } from "./hyperparameters.ts";
+import type { Network } from "./network.ts";
+import { residualNetwork, resnet9 } from "./networks.ts";
+
+// What is done when little is said. Chosen by measurement on small pictures; every part of it gives way to a
+// hyperparameter that was given.
+
+export interface Plan {
+  network: Network;
+  height: number;
+  width: number;
+  /** Pictures per step, over all workers. */
+  batch: number;
+  workers: number;
+  /** Channels per block of the fast convolution; 0 for standard operators. */
+  block: number;
+  epochs: number;
+  stepsPerEpoch: number;
+  schedule: Schedule;
+  optimizer: Optimizer;
+  labelSmoothing: number;
+  /** Share of the past in the running average of the weights. */
+  averageDecay: number;
+  augmentation: Augmentation;
+  /** Whether the first layer begins with whitening filters. */
+  hasWhitening: boolean;
+  /** Epochs between two evaluations; the last epoch is always evaluated. */
+  evaluateEvery: number;
+  earlyStopping?: { minEpochs: number; patience: number; tolerance: number };
+  seed: number;
+}
+
+export type Schedule =
+  | { kind: "cosine"; peak: number; warmUp: number }
+  | { kind: "steps"; rate: number; factor: number; epochs: readonly number[] };
+
+export interface Optimizer {
+  name: OptimizerName;
+  momentum: number;
+  weightDecay: number;
+  beta1: number;
+  beta2: number;
+  eps: number;
+  gamma: number;
+}
+
+/** Lengths are shares of the picture's side. */
+export interface Augmentation {
+  flip: boolean;
+  shift: number;
+  rotationDegrees: number;
+  /** Scales by e to the power of +- this. */
+  logScale: number;
+  contrast: number;
+  channelContrast: number;
+  brightness: number;
+  cutout: number;
+}
+
+const still: Augmentation = {
+  flip: false,
+  shift: 0,
+  rotationDegrees: 0,
+  logScale: 0,
+  contrast: 0,
+  channelContrast: 0,
+  brightness: 0,
+  cutout: 0,
+};
+const crop = { ...still, flip: true, shift: 0.125 };
+const cropColor = { ...crop, contrast: 0.2, channelContrast: 0.06, brightness: 0.2 };
+const cropColorTransform = { ...cropColor, rotationDegrees: 10, logScale: 0.15 };
+const augmentations: Record<AugmentationName, Augmentation> = {
+  none: still,
+  crop,
+  crop_color: cropColor,
+  crop_color_transform: cropColorTransform,
+};
+const recipeAugmentation = { ...cropColorTransform, cutout: 0.25 };
+
+/** Pictures trained on in all, and the fewest and most epochs: large sets need fewer passes. */
+const presets = {
+  fast: { pictures: 36_000, least: 6, most: 40 },
+  default: { pictures: 135_000, least: 10, most: 150 },
+  best: { pictures: 360_000, least: 20, most: 400 },
+};
+
+export interface Circumstances {
+  /** Pictures that are trained on, held-out ones not counted. */
+  pictures: number;
+  cores: number;
+  block: number;
+}
+
+/** The whole of what will be done, before anything is done. */
+export function planOf(asked: Hyperparameters, { pictures, cores, block }: Circumstances): Plan {
+  const preset = presets[asked.preset];
+  const batch = asked.miniBatchSize ?? 64;
+  const workers = workersFor(batch, { most: Math.min(asked.workers ?? cores, 64), block });
+  const epochs = asked.epochs ?? Math.min(preset.most, Math.max(preset.least, Math.round(preset.pictures / pictures)));
+  const optimizer = asked.optimizer ?? "nag";
+  const isAdaptive = optimizer === "adam" || optimizer === "rmsprop";
+  const rate = asked.learningRate ?? (isAdaptive ? 0.002 : 0.05 * Math.min(2, batch / 64));
+  const shrink = Math.min(1, asked.maxImageSide / Math.max(asked.imageShape.height, asked.imageShape.width));
+  return {
+    network:
+      asked.numLayers === undefined ? resnet9(asked.numClasses) : residualNetwork(asked.numLayers, asked.numClasses),
+    height: Math.round(asked.imageShape.height * shrink),
+    width: Math.round(asked.imageShape.width * shrink),
+    batch,
+    workers,
+    block: batch % (workers * Math.max(1, block)) === 0 ? block : 0,
+    epochs,
+    stepsPerEpoch: Math.max(1, Math.floor(pictures / batch)),
+    schedule:
+      asked.lrSchedulerStep === undefined
+        ? { kind: "cosine", peak: rate, warmUp: 0.15 }
+        : { kind: "steps", rate, factor: asked.lrSchedulerFactor, epochs: asked.lrSchedulerStep },
+    optimizer: {
+      name: optimizer,
+      momentum: asked.momentum ?? 0.9,
+      weightDecay: asked.weightDecay ?? 5e-4,
+      beta1: asked.beta1,
+      beta2: asked.beta2,
+      eps: asked.eps,
+      gamma: asked.gamma,
+    },
+    labelSmoothing: 0.1,
+    averageDecay: 0.99,
+    augmentation: asked.augmentation === undefined ? recipeAugmentation : augmentations[asked.augmentation],
+    hasWhitening: asked.numLayers === undefined,
+    evaluateEvery: asked.earlyStopping ? 1 : Math.ceil(epochs / 50),
+    earlyStopping: asked.earlyStopping
+      ? {
+          minEpochs: asked.earlyStoppingMinEpochs,
+          patience: asked.earlyStoppingPatience,
+          tolerance: asked.earlyStoppingTolerance,
+        }
+      : undefined,
+    seed: asked.seed,
+  };
+}
+
+/** A norm over fewer pictures than this is too noisy, so more workers than that would cost accuracy. */
+const leastPerWorker = 16;
+
+/**
+ * The most workers that share the batch evenly, in whole blocks where blocks are used: an uneven share would
+ * silently run everything on the slower operators.
+ */
+export function workersFor(batch: number, { most, block }: { most: number; block: number }): number {
+  const unit = block > 0 && batch % block === 0 ? block : 1;
+  for (let workers = Math.min(most, batch); workers > 1; workers--) {
+    const share = batch / workers;
+    if (Number.isInteger(share) && share % unit === 0 && share >= leastPerWorker) return workers;
+  }
+  return 1;
+}
+
+/** The learning rate at a step, counted from 0 over the whole training. */
+export function learningRateAt(step: number, { schedule, epochs, stepsPerEpoch }: Plan): number {
+  switch (schedule.kind) {
+    case "cosine": {
+      const total = epochs * stepsPerEpoch;
+      const warm = Math.max(1, Math.floor(total * schedule.warmUp));
+      if (step < warm) return (schedule.peak * (step + 1)) / warm;
+      return schedule.peak * 0.5 * (1 + Math.cos((Math.PI * (step - warm)) / Math.max(1, total - warm)));
+    }
+    case "steps": {
+      const epoch = Math.floor(step / stepsPerEpoch);
+      return schedule.rate * schedule.factor ** schedule.epochs.filter((one) => one <= epoch).length;
+    }
+    default:
+      return schedule satisfies never;
+  }
+}

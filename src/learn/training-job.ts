@@ -1,0 +1,255 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { Fault } from "../kit/fault.ts";
+import { dataFault } from "./data/data-fault.ts";
+import { readData } from "./data/read-data.ts";
+import { type Hyperparameters, parseHyperparameters } from "./hyperparameters.ts";
+import { type Finished, finishModel, writeModelFolder } from "./model-folder.ts";
+import type { Plan } from "./recipe.ts";
+import { startTraining, type Training } from "./training/train.ts";
+import { DivergedError } from "./training/worker-group.ts";
+import type { EpochReport } from "./training/worker-job.ts";
+
+// A training job as SageMaker's container contract has it: input below `input/`, the model below `model/`, a failure's text in
+// `output/failure`, and log lines in the form of AWS's own image classification algorithm, from which metrics are read.
+
+export interface JobOptions {
+  /** What /opt/ml is in a container. */
+  prefix: string;
+  cores: number;
+  /** Finds the block of the fast convolution; 0 for none. */
+  block(): Promise<number>;
+  log(line: string): void;
+  /** The program of a worker; another one only in tests. */
+  workerProgram?: URL;
+}
+
+export interface Job {
+  /** Ends after the current step and keeps the model so far. */
+  stop(): void;
+  /** The exit code: 0, or 1 with `output/failure` written. Never rejects. */
+  done: Promise<number>;
+}
+
+export function startJob(options: JobOptions): Job {
+  let training: Training | undefined;
+  let isStopping = false;
+  const run = async () => {
+    rmSync(join(options.prefix, "output", "failure"), { force: true });
+    await runJob(options, (started) => {
+      training = started;
+      if (isStopping) training.stop();
+    });
+    return 0;
+  };
+  return {
+    stop() {
+      isStopping = true;
+      options.log("Stop asked for: ending after this step and keeping the model so far.");
+      training?.stop();
+    },
+    done: run().catch((error: unknown) => {
+      const text = failureText(error);
+      for (const line of text.split("\n")) options.log(line);
+      if (!(error instanceof Fault) && error instanceof Error && error.stack) options.log(error.stack);
+      writeFailure(options.prefix, text, options.log);
+      return 1;
+    }),
+  };
+}
+
+async function runJob(options: JobOptions, onStart: (training: Training) => void): Promise<void> {
+  const { prefix, log } = options;
+  const strings = readStrings(join(prefix, "input", "config", "hyperparameters.json"));
+  log(
+    `Merging with provided configuration from ${join(prefix, "input/config/hyperparameters.json")}: ${pythonDictionary(strings)}`,
+  );
+  const asked = parseHyperparameters(strings);
+  refuseUnreadableChannels(join(prefix, "input", "config", "inputdataconfig.json"));
+
+  const block = await options.block();
+  const shrink = Math.min(1, asked.maxImageSide / Math.max(asked.imageShape.height, asked.imageShape.width));
+  const height = Math.round(asked.imageShape.height * shrink);
+  const width = Math.round(asked.imageShape.width * shrink);
+  if (shrink < 1) {
+    log(
+      `image_shape asks for ${asked.imageShape.width}x${asked.imageShape.height}: training on ${width}x${height}, ` +
+        `since max_image_side is ${asked.maxImageSide}.`,
+    );
+  }
+  const data = await readData({
+    channels: join(prefix, "input", "data"),
+    classes: asked.numClasses,
+    height,
+    width,
+    log,
+  });
+  log(
+    `Done reading ${data.train.count} training and ${data.validation?.count ?? 0} validation pictures of ${data.labels.length} classes.`,
+  );
+  if (data.train.count !== asked.numTrainingSamples) {
+    log(
+      `Warning: num_training_samples is ${asked.numTrainingSamples}, but ${data.train.count} pictures were read. All of them are used.`,
+    );
+  }
+
+  const curve: EpochReport[] = [];
+  let plan: Plan | undefined;
+  const training = startTraining({
+    asked,
+    data,
+    cores: options.cores,
+    block,
+    workerProgram: options.workerProgram,
+    onPlan(made, pictures) {
+      plan = made;
+      logPlan(made, { asked, strings, pictures, log });
+    },
+    onEpoch(report) {
+      curve.push(report);
+      logEpoch(report, plan!, log);
+    },
+  });
+  onStart(training);
+  const trained = await training.done;
+  const provenance = {
+    hyperparameters: strings,
+    dataSha256: createHash("sha256").update(data.train.pixels).update(data.train.labels).digest("hex"),
+    trainingPictures: data.train.count,
+    skippedFiles: data.skipped.length,
+    onnxruntime: createRequire(import.meta.url)("onnxruntime-node/package.json").version as string,
+    node: process.version,
+  };
+  const finished = await finishModel(trained, data, provenance);
+  mkdirSync(join(prefix, "model"), { recursive: true });
+  writeModelFolder(join(prefix, "model"), finished, curve);
+  logResult(finished, join(prefix, "model"), log);
+}
+
+function logPlan(
+  plan: Plan,
+  {
+    asked,
+    strings,
+    pictures,
+    log,
+  }: {
+    asked: Hyperparameters;
+    strings: Record<string, string>;
+    pictures: { train: number; heldOut: number };
+    log: (line: string) => void;
+  },
+): void {
+  log("---- Parameters ----");
+  const lines: [string, unknown][] = [
+    ["asked for", pythonDictionary(strings)],
+    ["preset", asked.preset],
+    ["network", plan.network.name],
+    ["image_shape", `3,${plan.height},${plan.width}`],
+    ["training pictures", pictures.train],
+    ["held-out pictures", `${pictures.heldOut} (of the training channel; the validation channel is only measured)`],
+    ["epochs", plan.epochs],
+    ["mini_batch_size", plan.batch],
+    ["steps per epoch", plan.stepsPerEpoch],
+    ["workers", `${plan.workers} of ${plan.batch / plan.workers} pictures`],
+    ["convolutions", plan.block > 0 ? `in blocks of ${plan.block}` : "standard operators"],
+    ["optimizer", pythonDictionary(plan.optimizer)],
+    ["learning rate", pythonDictionary(plan.schedule)],
+    ["augmentation", pythonDictionary(plan.augmentation)],
+    ["label_smoothing", plan.labelSmoothing],
+    ["seed", plan.seed],
+  ];
+  for (const [name, value] of lines) log(`${name}: ${value}`);
+}
+
+function logEpoch(report: EpochReport, plan: Plan, log: (line: string) => void): void {
+  const { epoch } = report;
+  log(`Epoch[${epoch}] Train-accuracy=${report.trainAccuracy.toFixed(6)}`);
+  log(`Epoch[${epoch}] Train-loss=${report.trainLoss.toFixed(6)}`);
+  log(`Epoch[${epoch}] Time cost=${report.seconds.toFixed(3)}`);
+  log(`Epoch[${epoch}] Speed=${report.imagesPerSecond.toFixed(1)} samples/sec`);
+  if (report.heldOut !== undefined) log(`Epoch[${epoch}] Held-out-accuracy=${report.heldOut.accuracy.toFixed(6)}`);
+  if (report.validation !== undefined) {
+    log(`Epoch[${epoch}] Validation-accuracy=${report.validation.accuracy.toFixed(6)}`);
+    log(`Epoch[${epoch}] Validation-loss=${report.validation.loss.toFixed(6)}`);
+  }
+  const left = plan.epochs - epoch - 1;
+  const isMilestone = epoch === 0 || left % Math.max(1, Math.round(plan.epochs / 10)) === 0;
+  if (isMilestone && left > 0) {
+    const seconds = (left * plan.stepsPerEpoch * plan.batch) / report.imagesPerSecond;
+    log(`ETA ${seconds.toFixed(0)} s for ${left} more epochs at ${report.imagesPerSecond.toFixed(0)} samples/sec`);
+  }
+}
+
+function logResult({ evaluation }: Finished, folder: string, log: (line: string) => void): void {
+  for (const [name, one] of [
+    ["Held-out", evaluation.heldOut],
+    ["Validation", evaluation.validation],
+  ] as const) {
+    if (one === undefined) continue;
+    const [low, high] = one.accuracyInterval95.map((value) => value.toFixed(4));
+    log(
+      `Final ${name.toLowerCase()} accuracy: ${one.accuracy.toFixed(6)} (${one.correct} of ${one.pictures}, 95 % interval ${low} to ${high})`,
+    );
+  }
+  log(`Stored: ${evaluation.selection}.`);
+  log(`Saved model to "${join(folder, "model.onnx")}"`);
+}
+
+function readStrings(path: string): Record<string, string> {
+  if (!existsSync(path)) throw dataFault(`there is no ${path}`);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    throw dataFault(`${path} is no JSON: ${(error as Error).message}`, error);
+  }
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
+    throw dataFault(`${path} holds no JSON object`);
+  return parsed as Record<string, string>;
+}
+
+function refuseUnreadableChannels(path: string): void {
+  if (!existsSync(path)) return;
+  for (const [channel, value] of Object.entries(readStrings(path) as Record<string, unknown>)) {
+    const type = (value as { ContentType?: unknown } | null)?.ContentType;
+    if (type === "application/x-recordio") {
+      throw dataFault(
+        `channel "${channel}" has the content type application/x-recordio, which Scones does not read: give pictures (application/x-image)`,
+      );
+    }
+  }
+}
+
+function failureText(error: unknown): string {
+  if (error instanceof Fault) return `ClientError: ${error.message}`;
+  if (error instanceof DivergedError) return `ClientError: ${error.message}`;
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === "ENOSPC") return `ClientError: no space is left on the disk: ${message}`;
+  return `AlgorithmError: ${message}`;
+}
+
+/** AWS reads at most 1,024 characters of it. */
+function writeFailure(prefix: string, text: string, log: (line: string) => void): void {
+  try {
+    mkdirSync(join(prefix, "output"), { recursive: true });
+    writeFileSync(join(prefix, "output", "failure"), text.slice(0, 1024));
+  } catch (error) {
+    log(`output/failure cannot be written: ${(error as Error).message}`);
+  }
+}
+
+/** As AWS prints dictionaries: {'a': 1, 'b': 'c'}. */
+function pythonDictionary(value: object): string {
+  const shown = (one: unknown): string => {
+    if (typeof one === "string") return `'${one.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+    if (typeof one === "boolean") return one ? "True" : "False";
+    if (Array.isArray(one)) return `[${one.map(shown).join(", ")}]`;
+    return one === undefined || one === null ? "None" : String(one);
+  };
+  return `{${Object.entries(value)
+    .map(([name, one]) => `'${name}': ${shown(one)}`)
+    .join(", ")}}`;
+}

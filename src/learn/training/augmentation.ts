@@ -1,0 +1,122 @@
+import type { PictureSet } from "../data/picture-set.ts";
+import type { Random } from "../random.ts";
+import type { Augmentation } from "../recipe.ts";
+
+export interface Normalisation {
+  mean: readonly number[];
+  deviation: readonly number[];
+}
+
+/** Mean and deviation of each channel over the given pictures, on the scale of 0 to 255. */
+export function normalisationOf(set: PictureSet, indices: ArrayLike<number>): Normalisation {
+  const area = set.height * set.width;
+  const mean: number[] = [];
+  const deviation: number[] = [];
+  for (let c = 0; c < 3; c++) {
+    let sum = 0;
+    let squares = 0;
+    for (let n = 0; n < indices.length; n++) {
+      const at = (indices[n]! * 3 + c) * area;
+      for (let i = at; i < at + area; i++) {
+        const value = set.pixels[i]!;
+        sum += value;
+        squares += value * value;
+      }
+    }
+    const count = indices.length * area;
+    mean.push(sum / count);
+    // A channel without any contrast must not become a division by zero.
+    deviation.push(Math.max(1, Math.sqrt(Math.max(0, squares / count - (sum / count) ** 2))));
+  }
+  return { mean, deviation };
+}
+
+/** The picture as it is, normalised, into `target` at `offset`. */
+export function plainPicture(
+  set: PictureSet,
+  index: number,
+  { target, offset, mean, deviation }: { target: Float32Array; offset: number } & Normalisation,
+): void {
+  const area = set.height * set.width;
+  const from = index * 3 * area;
+  for (let c = 0; c < 3; c++) {
+    const shift = mean[c]!;
+    const scale = 1 / deviation[c]!;
+    for (let i = c * area; i < (c + 1) * area; i++) target[offset + i] = (set.pixels[from + i]! - shift) * scale;
+  }
+}
+
+export interface Augmenter {
+  /** A changed picture, normalised, into `target` at `offset`. */
+  picture(index: number, random: Random, options: { target: Float32Array; offset: number }): void;
+}
+
+/** Changes pictures at random: one resampling for everything geometric, with reflected borders, then colours, then a hole. */
+export function augmenter(set: PictureSet, { mean, deviation }: Normalisation, how: Augmentation): Augmenter {
+  const { height, width } = set;
+  const area = height * width;
+  const [centreX, centreY] = [(width - 1) / 2, (height - 1) / 2];
+  const [holeHeight, holeWidth] = [Math.round(how.cutout * height), Math.round(how.cutout * width)];
+
+  return {
+    picture(index, random, { target, offset }) {
+      const flip = how.flip && random.uniform() < 0.5 ? -1 : 1;
+      const angle = (random.between(-1, 1) * how.rotationDegrees * Math.PI) / 180;
+      const scale = Math.exp(random.between(-1, 1) * how.logScale);
+      const shiftX = random.between(-1, 1) * how.shift * width;
+      const shiftY = random.between(-1, 1) * how.shift * height;
+      const contrast = 1 + random.between(-1, 1) * how.contrast;
+      const brightness = random.between(-1, 1) * how.brightness;
+      const gain = [0, 1, 2].map(() => contrast * (1 + random.between(-1, 1) * how.channelContrast));
+      const bias = [0, 1, 2].map((c) => brightness - (mean[c]! * gain[c]!) / deviation[c]!);
+      const factor = [0, 1, 2].map((c) => gain[c]! / deviation[c]!);
+      const [cosine, sine] = [Math.cos(angle) * scale, Math.sin(angle) * scale];
+
+      const from = index * 3 * area;
+      const { pixels } = set;
+      for (let y = 0; y < height; y++) {
+        for (let x = 0; x < width; x++) {
+          const [u, v] = [(x - centreX) * flip, y - centreY];
+          const sourceX = reflect(cosine * u - sine * v + centreX + shiftX, width - 1);
+          const sourceY = reflect(sine * u + cosine * v + centreY + shiftY, height - 1);
+          const left = Math.floor(sourceX);
+          const top = Math.floor(sourceY);
+          const right = left < width - 1 ? 1 : 0;
+          const down = top < height - 1 ? width : 0;
+          const [shareX, shareY] = [sourceX - left, sourceY - top];
+          const a = (1 - shareX) * (1 - shareY);
+          const b = shareX * (1 - shareY);
+          const c = (1 - shareX) * shareY;
+          const d = shareX * shareY;
+          let at = from + top * width + left;
+          let to = offset + y * width + x;
+          for (let channel = 0; channel < 3; channel++) {
+            const value =
+              a * pixels[at]! + b * pixels[at + right]! + c * pixels[at + down]! + d * pixels[at + down + right]!;
+            target[to] = value * factor[channel]! + bias[channel]!;
+            at += area;
+            to += area;
+          }
+        }
+      }
+      if (how.cutout > 0) {
+        const top = random.integer(height) - (holeHeight >> 1);
+        const left = random.integer(width) - (holeWidth >> 1);
+        for (let c = 0; c < 3; c++) {
+          for (let y = Math.max(0, top); y < Math.min(height, top + holeHeight); y++) {
+            const row = offset + c * area + y * width;
+            target.fill(0, row + Math.max(0, left), row + Math.max(0, Math.min(width, left + holeWidth)));
+          }
+        }
+      }
+    },
+  };
+}
+
+function reflect(value: number, last: number): number {
+  const positive = Math.abs(value);
+  if (positive <= last) return positive;
+  if (last === 0) return 0;
+  const folded = positive % (2 * last);
+  return folded <= last ? folded : 2 * last - folded;
+}

@@ -1,0 +1,68 @@
+import type { PictureSet } from "../data/picture-set.ts";
+import { type Normalisation, plainPicture } from "./augmentation.ts";
+import { floatsOf, floatTensor, type Session } from "./runtime.ts";
+
+/** Pictures per run of an evaluation. */
+export const evaluationChunk = 32;
+
+export interface EvaluationWeights {
+  /** In plain order. */
+  parameters: Float32Array;
+  statistics: Float32Array;
+}
+
+export interface Evaluator {
+  /** Logits of some pictures, one row each. */
+  logits(set: PictureSet, indices: ArrayLike<number>): Promise<Float32Array>;
+}
+
+/** Runs the evaluation model with the weights as they are now. */
+export function evaluator(session: Session, weights: EvaluationWeights, normalisation: Normalisation): Evaluator {
+  const parameters = floatTensor(weights.parameters, [weights.parameters.length]);
+  const statistics = floatTensor(weights.statistics, [weights.statistics.length]);
+  return {
+    async logits(set, indices) {
+      const size = 3 * set.height * set.width;
+      const parts: Float32Array[] = [];
+      for (let from = 0; from < indices.length; from += evaluationChunk) {
+        const count = Math.min(evaluationChunk, indices.length - from);
+        const x = new Float32Array(count * size);
+        for (let i = 0; i < count; i++) {
+          plainPicture(set, indices[from + i]!, { target: x, offset: i * size, ...normalisation });
+        }
+        const feeds = { x: floatTensor(x, [count, 3, set.height, set.width]), P: parameters, S: statistics };
+        parts.push(floatsOf(await session.run(feeds), "logits"));
+      }
+      const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+      let at = 0;
+      for (const part of parts) {
+        whole.set(part, at);
+        at += part.length;
+      }
+      return whole;
+    },
+  };
+}
+
+/** Accuracy and mean cross-entropy of rows of logits. */
+export function score(
+  logits: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  classes: number,
+): { accuracy: number; loss: number } {
+  let right = 0;
+  let loss = 0;
+  for (let n = 0; n < labels.length; n++) {
+    let most = Number.NEGATIVE_INFINITY;
+    let choice = 0;
+    for (let k = 0; k < classes; k++) {
+      const value = logits[n * classes + k]!;
+      if (value > most) [most, choice] = [value, k];
+    }
+    let sum = 0;
+    for (let k = 0; k < classes; k++) sum += Math.exp(logits[n * classes + k]! - most);
+    loss += most + Math.log(sum) - logits[n * classes + labels[n]!]!;
+    if (choice === labels[n]) right++;
+  }
+  return { accuracy: right / Math.max(1, labels.length), loss: loss / Math.max(1, labels.length) };
+}

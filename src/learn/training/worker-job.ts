@@ -1,0 +1,94 @@
+import type { PictureSet } from "../data/picture-set.ts";
+import type { Layout } from "../network.ts";
+import type { Plan } from "../recipe.ts";
+import type { Normalisation } from "./augmentation.ts";
+import { controlWords } from "./barrier.ts";
+
+type Floats = Float32Array<SharedArrayBuffer>;
+
+/** All that the workers of one training share. Vectors of parameters are in blocked order where blocks are used. */
+export interface SharedState {
+  control: Int32Array<SharedArrayBuffer>;
+  parameters: Floats;
+  first: Floats;
+  second: Floats;
+  /** Running average of the parameters: what is evaluated and kept. */
+  average: Floats;
+  /** The best average so far, where early stopping chooses one. */
+  best: Floats;
+  /** Running means and variances of the norms, their average, and those of the best epoch. */
+  statistics: Floats;
+  averageStatistics: Floats;
+  bestStatistics: Floats;
+  /** Per worker. */
+  gradients: Floats;
+  batchStatistics: Floats;
+  /** Per worker: loss, pictures right. */
+  tallies: Float64Array<SharedArrayBuffer>;
+  /** Of the pictures that are evaluated: held out first, then validation. */
+  logits: Floats;
+}
+
+export interface WorkerJob {
+  worker: number;
+  plan: Plan;
+  layout: Layout;
+  gradientModel: Uint8Array;
+  evaluationModel: Uint8Array;
+  set: PictureSet;
+  trainIndices: Uint32Array;
+  heldOutIndices: Uint32Array;
+  validation?: PictureSet;
+  normalisation: Normalisation;
+  shared: SharedState;
+}
+
+/** What a worker tells the main thread; all but the last come from the first worker. */
+export type WorkerMessage =
+  | { kind: "epoch"; report: EpochReport }
+  | { kind: "diverged"; epoch: number; step: number; loss: number }
+  | { kind: "finished"; steps: number; bestEpoch?: number; isStopped: boolean }
+  | { kind: "failed"; message: string; stack?: string };
+
+export interface EpochReport {
+  epoch: number;
+  steps: number;
+  /** Over the augmented pictures of the epoch. */
+  trainLoss: number;
+  trainAccuracy: number;
+  seconds: number;
+  imagesPerSecond: number;
+  /** Of the averaged weights, where this epoch was evaluated. */
+  heldOut?: { accuracy: number; loss: number };
+  validation?: { accuracy: number; loss: number };
+}
+
+export function sharedState({
+  layout,
+  plan,
+  evaluated,
+}: {
+  layout: Layout;
+  plan: Plan;
+  evaluated: number;
+}): SharedState {
+  const floats = (length: number): Floats =>
+    new Float32Array(new SharedArrayBuffer(Math.max(1, length) * 4)).subarray(0, length);
+  const usesSecond = plan.optimizer.name === "adam" || plan.optimizer.name === "rmsprop";
+  const choosesBest = plan.earlyStopping !== undefined;
+  return {
+    control: new Int32Array(new SharedArrayBuffer(controlWords * 4)),
+    parameters: floats(layout.total),
+    first: floats(layout.total),
+    second: floats(usesSecond ? layout.total : 0),
+    average: floats(layout.total),
+    best: floats(choosesBest ? layout.total : 0),
+    statistics: floats(layout.statistics),
+    averageStatistics: floats(layout.statistics),
+    bestStatistics: floats(choosesBest ? layout.statistics : 0),
+    gradients: floats(layout.total * plan.workers),
+    batchStatistics: floats(layout.statistics * plan.workers),
+    tallies: new Float64Array(new SharedArrayBuffer(16 * plan.workers)),
+    logits: floats(evaluated * plan.network.classes),
+  };
+}
