@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { InferenceRequest, Models } from "../../ports/models.ts";
+import type { Call, Handler } from "../../wire/service.ts";
+import { maxInvocationBytes, sagemakerRuntimeService } from "./sagemaker-runtime-service.ts";
+
+const call: Call = {
+  requestId: "r",
+  region: "us-east-1",
+  accountId: "123456789012",
+  baseUrl: "http://127.0.0.1:4566",
+  signal: new AbortController().signal,
+};
+
+test("an invocation reaches the endpoint with its headers, and the answer names the variant", async () => {
+  const { invoke, seen } = runtime();
+  const output = await invoke({
+    EndpointName: "birds",
+    Body: Buffer.from("picture"),
+    ContentType: "image/png",
+    Accept: "*/*",
+    CustomAttributes: "trace=1",
+    TargetVariant: "B",
+    InferenceId: "mine",
+  });
+  assert.deepEqual(output, {
+    Body: Buffer.from("[1.0, 0.0]"),
+    ContentType: "application/json",
+    InvokedProductionVariant: "B",
+  });
+  assert.deepEqual(seen, [
+    {
+      body: Buffer.from("picture"),
+      contentType: "image/png",
+      accept: "*/*",
+      customAttributes: "trace=1",
+      targetVariant: "B",
+      inferenceId: "mine",
+      signal: call.signal,
+    },
+  ]);
+});
+
+test("a body without a content type is taken for a picture", async () => {
+  const { invoke, seen } = runtime();
+  await invoke({ EndpointName: "birds", Body: Buffer.from("picture") });
+  assert.equal(seen[0]?.contentType, "application/x-image");
+});
+
+test("a body above six megabytes is refused before it reaches the model", async () => {
+  const { invoke, seen } = runtime();
+  const Body = Buffer.alloc(maxInvocationBytes + 1);
+  await assert.rejects(invoke({ EndpointName: "birds", Body }), { code: "ValidationError", status: 413 });
+  assert.equal(seen.length, 0);
+});
+
+test("a target model is refused, not ignored", async () => {
+  const { invoke } = runtime();
+  await assert.rejects(invoke({ EndpointName: "birds", Body: Buffer.alloc(1), TargetModel: "other.tar.gz" }), {
+    code: "ValidationError",
+  });
+});
+
+function runtime() {
+  const seen: InferenceRequest[] = [];
+  const models: Models = {
+    invoke: async (_name, request) => {
+      seen.push(request);
+      return {
+        body: Buffer.from("[1.0, 0.0]"),
+        contentType: "application/json",
+        variantName: request.targetVariant ?? "A",
+      };
+    },
+  };
+  const handler = sagemakerRuntimeService({ models }).handlers["InvokeEndpoint"] as Handler;
+  return { seen, invoke: async (input: object) => handler(input, call) };
+}
