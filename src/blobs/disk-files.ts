@@ -13,7 +13,7 @@ import type { BlobBody } from "../ports/blobs.ts";
  */
 export interface DiskFiles {
   /** Reads the body to its end into a new data file. */
-  write(body: BlobBody): Promise<WrittenFile>;
+  write(body: BlobBody, passing?: (piece: Uint8Array) => void): Promise<WrittenFile>;
   /** A new data file with the same bytes; `undefined` when there is no such file. */
   duplicate(file: string): Promise<string | undefined>;
   open(file: string): Promise<FileHandle | undefined>;
@@ -62,14 +62,14 @@ export async function openDiskFiles({ directory, newId, reached }: DiskFilesOpti
   }
 
   return {
-    async write(body) {
+    async write(body, passing) {
       const file = newFile();
       const temporary = join(aside, file);
       try {
         const handle = await open(temporary, "wx", 0o600);
         let written: { sizeBytes: number; md5: string };
         try {
-          written = await writeBody(handle, body);
+          written = await writeBody(handle, body, passing);
           reached("aside-written");
           await handle.sync();
           reached("aside-synced");
@@ -153,12 +153,17 @@ export function bytesOf(body: BlobBody): Iterable<Uint8Array> | AsyncIterable<Ui
   return body instanceof Readable ? (body as AsyncIterable<Uint8Array>) : body;
 }
 
-async function writeBody(handle: FileHandle, body: BlobBody): Promise<{ sizeBytes: number; md5: string }> {
+async function writeBody(
+  handle: FileHandle,
+  body: BlobBody,
+  passing?: (piece: Uint8Array) => void,
+): Promise<{ sizeBytes: number; md5: string }> {
   const md5 = createHash("md5");
   let sizeBytes = 0;
   for await (const piece of bytesOf(body)) {
     const bytes = typeof piece === "string" ? Buffer.from(piece) : piece;
     md5.update(bytes);
+    passing?.(bytes);
     await writeAll(handle, bytes);
     sizeBytes += bytes.byteLength;
   }

@@ -61,26 +61,26 @@ export function diskUploads(options: DiskUploadsOptions): Uploads {
         throw new Fault("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive");
       }
       uploadOf(key, uploadId);
-      const { file, sizeBytes, md5 } = await files.write(body);
-      return orRemove(file, async () => {
+      const { file, sizeBytes, md5 } = await files.write(body, part.passing);
+      const { written, replaced } = await orRemove(file, async () => {
         const headers = { ...part.headers, ...part.trailers?.() };
         const written: IndexedPart = { partNumber, file, sizeBytes, md5, lastModifiedMs: clock.now(), headers };
-        const replaced = await commits.run(() => {
+        return commits.run(() => {
           uploadOf(key, uploadId);
           const before = index.part(uploadId, partNumber);
           index.putPart(uploadId, written);
-          return before;
+          return { written, replaced: before };
         });
-        if (replaced) await files.remove(replaced.file);
-        return toUploadPart(written);
       });
+      if (replaced) await files.remove(replaced.file);
+      return toUploadPart(written);
     },
 
     async completeUpload(key, uploadId, named, put = {}) {
       const upload = uploadOf(key, uploadId);
       const parts = chosenParts(index.parts(uploadId), named, options.smallestPartBytes);
-      const { file, sizeBytes } = await files.write(joined(files, parts));
-      return orRemove(file, async () => {
+      const { file, sizeBytes } = await files.write(joined(files, parts), put.passing);
+      const { info, obsolete } = await orRemove(file, async () => {
         const digest = createHash("md5");
         for (const part of parts) digest.update(part.md5, "hex");
         const blob: IndexedBlob = {
@@ -89,9 +89,9 @@ export function diskUploads(options: DiskUploadsOptions): Uploads {
           sizeBytes,
           etag: `"${digest.digest("hex")}-${parts.length}"`,
           lastModifiedMs: clock.now(),
-          headers: { ...upload.headers, ...put.headers },
+          headers: { ...upload.headers, ...put.headers, ...put.trailers?.() },
         };
-        const obsolete = await commits.run(() => {
+        return commits.run(() => {
           uploadOf(key, uploadId);
           const now = index.parts(uploadId);
           const present = new Set(now.map((part) => part.file));
@@ -100,12 +100,12 @@ export function diskUploads(options: DiskUploadsOptions): Uploads {
           options.checkConditions(key, replaced, put);
           index.put(blob);
           index.removeUpload(uploadId);
-          return [...now.map((part) => part.file), ...(replaced ? [replaced.file] : [])];
+          const { file: _, ...info } = blob;
+          return { info, obsolete: [...now.map((part) => part.file), ...(replaced ? [replaced.file] : [])] };
         });
-        for (const name of obsolete) await files.remove(name);
-        const { file: _, ...info } = blob;
-        return info;
       });
+      for (const name of obsolete) await files.remove(name);
+      return info;
     },
 
     async abortUpload(key, uploadId) {

@@ -53,18 +53,19 @@ export async function diskBlobs(options: DiskBlobsOptions): Promise<Blobs> {
     let isClosed = false;
 
     /** Makes a file the object of its key; the file is gone when that is refused. */
-    async function publish(blob: IndexedBlob, put: PutOptions): Promise<BlobInfo> {
-      return orRemove(blob.file, async () => {
-        const replaced = await commits.run(() => {
+    async function publish(file: string, put: PutOptions, blobWith: () => IndexedBlob): Promise<BlobInfo> {
+      const { blob, replaced } = await orRemove(file, async () => {
+        const blob = blobWith();
+        return commits.run(() => {
           const current = index.get(blob.key);
           checkConditions(blob.key, current, put);
           index.put(blob);
-          return current;
+          return { blob, replaced: current };
         });
-        reached("committed");
-        if (replaced) await files.remove(replaced.file);
-        return infoOf(blob);
       });
+      reached("committed");
+      if (replaced) await files.remove(replaced.file);
+      return infoOf(blob);
     }
 
     async function orRemove<T>(file: string, work: () => Promise<T>): Promise<T> {
@@ -91,9 +92,11 @@ export async function diskBlobs(options: DiskBlobsOptions): Promise<Blobs> {
 
       async put(key, body, put = {}) {
         checkKey(key);
-        const { file, sizeBytes, md5 } = await files.write(body);
-        const headers = { ...put.headers, ...put.trailers?.() };
-        return publish({ key, file, sizeBytes, etag: `"${md5}"`, lastModifiedMs: clock.now(), headers }, put);
+        const { file, sizeBytes, md5 } = await files.write(body, put.passing);
+        return publish(file, put, () => {
+          const headers = { ...put.headers, ...put.trailers?.() };
+          return { key, file, sizeBytes, etag: `"${md5}"`, lastModifiedMs: clock.now(), headers };
+        });
       },
 
       async get(key, get = {}) {
@@ -125,7 +128,7 @@ export async function diskBlobs(options: DiskBlobsOptions): Promise<Blobs> {
           const file = await files.duplicate(original.file);
           if (file === undefined) continue;
           const headers = put.headers ?? original.headers;
-          return publish({ ...original, key: target, file, lastModifiedMs: clock.now(), headers }, put);
+          return publish(file, put, () => ({ ...original, key: target, file, lastModifiedMs: clock.now(), headers }));
         }
         throw new Error(`the data file of ${JSON.stringify(source)} is missing from ${directory}`);
       },

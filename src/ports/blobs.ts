@@ -66,7 +66,9 @@ export interface Blob extends BlobInfo {
 
 export interface PartOptions {
   headers?: Record<string, string>;
-  /** Further headers that are known only once the body has been read, such as its checksum. */
+  /** Sees every piece of the body on its way to the disk. */
+  passing?: (piece: Uint8Array) => void;
+  /** Refuses what has passed by throwing, or gives the headers that are known only once the body has been read, such as its checksum. */
   trailers?: () => Record<string, string>;
 }
 

@@ -1,0 +1,154 @@
+import type {
+  CreateBucketCommandInput,
+  DeleteBucketCommandInput,
+  HeadBucketCommandInput,
+  ListBucketsCommandInput,
+} from "@aws-sdk/client-s3";
+import { Fault } from "../../kit/fault.ts";
+import type { Blobs } from "../../ports/blobs.ts";
+import type { Resources } from "../../ports/resources.ts";
+import type { Call, Handler } from "../../wire/service.ts";
+import { headNotFound, invalidArgument, noSuchBucket } from "./faults.ts";
+
+const kind = "s3:bucket";
+
+export interface Bucket {
+  region: string;
+  accountId: string;
+}
+
+/** The region whose buckets have no location constraint, and where making one's own bucket again succeeds: as S3 has it. */
+const firstRegion = "us-east-1";
+
+export function bucketResource({ blobs, resources }: { blobs: Blobs; resources: Resources }) {
+  function find(name: string): Bucket {
+    const bucket = resources.get<Bucket>(kind, name);
+    if (bucket === undefined) throw noSuchBucket(name);
+    return bucket.value;
+  }
+
+  const handlers: Record<string, Handler> = {
+    CreateBucket(input: CreateBucketCommandInput, call: Call) {
+      const name = checkName(input.Bucket);
+      const region = regionFor(input.CreateBucketConfiguration?.LocationConstraint, call);
+      const isNew = resources.create<Bucket>(kind, name, { region, accountId: call.accountId });
+      if (!isNew && (region !== firstRegion || find(name).region !== firstRegion)) {
+        throw new Fault(
+          "BucketAlreadyOwnedByYou",
+          "Your previous request to create the named bucket succeeded and you already own it.",
+          { status: 409, members: { BucketName: name } },
+        );
+      }
+      return { Location: region === firstRegion ? `/${name}` : `${call.baseUrl}/${name}/` };
+    },
+
+    HeadBucket(input: HeadBucketCommandInput) {
+      const bucket = resources.get<Bucket>(kind, input.Bucket as string);
+      if (bucket === undefined) throw headNotFound();
+      return { BucketRegion: bucket.value.region, AccessPointAlias: false };
+    },
+
+    GetBucketLocation(input: { Bucket: string }) {
+      const { region } = find(input.Bucket);
+      return { LocationConstraint: region === firstRegion ? undefined : region };
+    },
+
+    /** Versions are not kept, and an answer without a status says so. */
+    GetBucketVersioning(input: { Bucket: string }) {
+      find(input.Bucket);
+      return {};
+    },
+
+    ListBuckets(input: ListBucketsCommandInput, call: Call) {
+      const limit = input.MaxBuckets ?? 10_000;
+      const options = { prefix: input.Prefix ?? "", after: input.ContinuationToken, limit: limit + 1 };
+      const found = resources.list<Bucket>(kind, options);
+      const page = found.slice(0, limit);
+      return {
+        Buckets: page.map((bucket) => ({
+          Name: bucket.id,
+          CreationDate: new Date(bucket.createdMs),
+          BucketRegion: bucket.value.region,
+        })),
+        Owner: { ID: ownerId(call.accountId) },
+        Prefix: input.Prefix,
+        ContinuationToken: found.length > limit ? page.at(-1)?.id : undefined,
+      };
+    },
+
+    async DeleteBucket(input: DeleteBucketCommandInput) {
+      const name = input.Bucket as string;
+      find(name);
+      const { blobs: objects } = await blobs.list({ prefix: `${name}/`, maxKeys: 1 });
+      if (objects.length > 0) {
+        throw new Fault("BucketNotEmpty", "The bucket you tried to delete is not empty", {
+          status: 409,
+          members: { BucketName: name },
+        });
+      }
+      for (const upload of await blobs.listUploads(`${name}/`)) await blobs.abortUpload(upload.key, upload.uploadId);
+      resources.delete(kind, name);
+      return {};
+    },
+  };
+  return { handlers, find };
+}
+
+/** A stable identifier in the form of S3's canonical user ids. */
+export function ownerId(accountId: string): string {
+  return accountId.padStart(64, "0");
+}
+
+function checkName(name: string | undefined): string {
+  const isValid =
+    name !== undefined &&
+    /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name) &&
+    !/\.\.|\.-|-\./.test(name) &&
+    !/^\d+\.\d+\.\d+\.\d+$/.test(name) &&
+    !/^(xn--|sthree-|amzn-s3-demo-)/.test(name) &&
+    !/(-s3alias|--ol-s3|\.mrap|--x-s3)$/.test(name);
+  if (!isValid) {
+    throw new Fault(
+      "InvalidBucketName",
+      `The specified bucket is not valid: "${name}" (3 to 63 lower-case letters, digits, dots and hyphens)`,
+      { members: { BucketName: name } },
+    );
+  }
+  return name;
+}
+
+function regionFor(constraint: string | undefined, call: Call): string {
+  if (constraint === undefined) {
+    if (call.region === firstRegion) return firstRegion;
+    throw new Fault(
+      "IllegalLocationConstraintException",
+      `The unspecified location constraint is incompatible for the region specific endpoint this request was sent to: give CreateBucketConfiguration.LocationConstraint "${call.region}".`,
+    );
+  }
+  if (constraint === firstRegion) {
+    throw invalidLocation(constraint);
+  }
+  if (call.region !== firstRegion && call.region !== constraint) {
+    throw new Fault(
+      "IllegalLocationConstraintException",
+      `The ${constraint} location constraint is incompatible for the region specific endpoint this request was sent to.`,
+    );
+  }
+  if (!/^([a-z]{2}(-[a-z]+)+-\d|EU)$/.test(constraint)) throw invalidLocation(constraint);
+  return constraint === "EU" ? "eu-west-1" : constraint;
+}
+
+function invalidLocation(constraint: string): Fault {
+  return new Fault("InvalidLocationConstraint", "The specified location-constraint is not valid", {
+    members: { LocationConstraint: constraint },
+  });
+}
+
+/** How many a caller asked for, within S3's bounds. */
+export function pageSize(asked: number | undefined, name: string, largest = 1000): number {
+  if (asked === undefined) return largest;
+  if (!Number.isInteger(asked) || asked < 0) {
+    throw invalidArgument(`Argument ${name} must be an integer between 0 and 2147483647`, name, asked);
+  }
+  return Math.min(asked, largest);
+}
