@@ -257,7 +257,8 @@ export function engine(options: EngineOptions): Engine {
         throw new Error(`execution ${entry.id} was moved on by somebody else after commit ${loaded.record.sequence}`);
       }
       if (outbox.length > 0) options.onMessages?.();
-      const record = { ...loaded.record, sequence: loaded.record.sequence + 1, status };
+      const redriveCount = loaded.record.redriveCount + (redrive === undefined ? 0 : 1);
+      const record = { ...loaded.record, sequence: loaded.record.sequence + 1, status, redriveCount };
       entry.loaded = { ...loaded, execution, record };
       afterCommit(entry, draft.effects(), draft.earliestDueMs());
     } else {

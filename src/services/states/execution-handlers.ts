@@ -1,0 +1,194 @@
+import type {
+  DescribeExecutionInput,
+  DescribeExecutionOutput,
+  ListExecutionsInput,
+  ListExecutionsOutput,
+  RedriveExecutionInput,
+  RedriveExecutionOutput,
+  StartExecutionInput,
+  StartExecutionOutput,
+  StartSyncExecutionInput,
+  StartSyncExecutionOutput,
+  StopExecutionInput,
+  StopExecutionOutput,
+} from "@aws-sdk/client-sfn";
+import { Fault } from "../../kit/fault.ts";
+import type { ExecutionPage, ExecutionRecord } from "../../ports/store.ts";
+import type { Call } from "../../wire/service.ts";
+import { parseMachineArn } from "./arns.ts";
+import { detailsOf, findExecution } from "./execution-records.ts";
+import { findAlias, findMachine, findTarget } from "./machine-records.ts";
+import { pageSize, readToken, writeToken } from "./paging.ts";
+import type { Parsed } from "./parsed.ts";
+import type { ServiceContext } from "./service-context.ts";
+import { startExecution, startRequest } from "./start-execution.ts";
+
+const redrivableForMs = 14 * 86_400_000;
+
+export function executionHandlers(context: ServiceContext) {
+  const { store, clock, engine, expressEngine } = context;
+  const { executions, resources } = store;
+  return {
+    async StartExecution(input: Parsed<StartExecutionInput>): Promise<StartExecutionOutput> {
+      const { executionArn, startedMs } = await startExecution(context, input);
+      return { executionArn, startDate: new Date(startedMs) };
+    },
+
+    async StartSyncExecution(
+      input: Parsed<StartSyncExecutionInput>,
+      call: Call,
+    ): Promise<Omit<StartSyncExecutionOutput, "$metadata">> {
+      const target = findTarget(resources, input.stateMachineArn, clock.random());
+      if (target.machine.type !== "EXPRESS") throw notSupported();
+      const start = startRequest(context, target, input);
+      const record = await expressEngine.startAndWait(start, call.signal);
+      const stoppedMs = record.stoppedMs ?? clock.now();
+      return {
+        executionArn: start.context.executionArn,
+        stateMachineArn: target.machine.arn,
+        name: start.context.executionName,
+        startDate: new Date(record.startedMs),
+        stopDate: new Date(stoppedMs),
+        status: syncStatus(record.status),
+        error: record.error,
+        cause: record.cause,
+        input: record.input,
+        inputDetails: { included: true },
+        output: record.output,
+        outputDetails: { included: true },
+        billingDetails: {
+          billedDurationInMilliseconds: Math.max(1, Math.ceil((stoppedMs - record.startedMs) / 100)) * 100,
+          billedMemoryUsedInMB: 64,
+        },
+      };
+    },
+
+    async StopExecution(input: Parsed<StopExecutionInput>): Promise<StopExecutionOutput> {
+      const { record } = findExecution(store, input.executionArn);
+      await engine.deliver(record.id, { type: "stop", error: input.error, cause: input.cause });
+      const { stoppedMs } = executions.describe(record.id) ?? {};
+      return { stopDate: new Date(stoppedMs ?? clock.now()) };
+    },
+
+    async DescribeExecution(input: Parsed<DescribeExecutionInput>): Promise<DescribeExecutionOutput> {
+      const { record, details } = findExecution(store, input.executionArn);
+      const withData = input.includedData !== "METADATA_ONLY";
+      const hasOutput = record.output !== undefined;
+      return {
+        executionArn: details.arn,
+        stateMachineArn: details.machineArn,
+        name: details.name,
+        status: record.status,
+        startDate: new Date(record.startedMs),
+        stopDate: dateOf(record.stoppedMs),
+        input: withData ? record.input : undefined,
+        inputDetails: { included: withData },
+        output: withData ? record.output : undefined,
+        outputDetails: hasOutput ? { included: withData } : undefined,
+        stateMachineVersionArn: details.versionArn,
+        stateMachineAliasArn: details.aliasArn,
+        error: record.error,
+        cause: record.cause,
+        redriveCount: record.redriveCount,
+        redriveDate: dateOf(record.redrivenMs),
+        ...redriveStatusOf(record, clock.now()),
+      };
+    },
+
+    async ListExecutions(input: Parsed<ListExecutionsInput>): Promise<ListExecutionsOutput> {
+      const { stateMachineArn, statusFilter, maxResults, redriveFilter } = input;
+      if (stateMachineArn === undefined) {
+        throw new Fault(
+          "ValidationException",
+          "Scones lists executions by stateMachineArn only; mapRunArn is not supported",
+        );
+      }
+      const machine = findMachine(resources, stateMachineArn);
+      if (machine.type === "EXPRESS") throw notSupported();
+      const { qualifier } = parseMachineArn(stateMachineArn);
+      const aliasArn = findAlias(resources, stateMachineArn)?.arn;
+      const isWanted = (execution: ExecutionPage["executions"][number]) => {
+        const { versionArn, aliasArn: startedBy } = detailsOf(execution);
+        const isOfVersion =
+          qualifier === undefined ||
+          (aliasArn === undefined ? versionArn?.endsWith(`:${qualifier}`) : startedBy === aliasArn);
+        const isRedriven = execution.redriveCount > 0;
+        return isOfVersion && (redriveFilter === undefined || (redriveFilter === "REDRIVEN") === isRedriven);
+      };
+      const limit = pageSize(maxResults);
+      const found: ExecutionPage["executions"] = [];
+      let after = input.nextToken === undefined ? undefined : readToken(input.nextToken);
+      do {
+        const page = executions.list({
+          machine: machine.name,
+          status: statusFilter as ExecutionRecord["status"] | undefined,
+          limit: limit - found.length,
+          after,
+        });
+        found.push(...page.executions.filter(isWanted));
+        after = page.next;
+      } while (after !== undefined && found.length < limit);
+      return {
+        executions: found.map((execution) => {
+          const details = detailsOf(execution);
+          return {
+            executionArn: details.arn,
+            stateMachineArn: details.machineArn,
+            name: details.name,
+            status: execution.status,
+            startDate: new Date(execution.startedMs),
+            stopDate: dateOf(execution.stoppedMs),
+            stateMachineVersionArn: details.versionArn,
+            stateMachineAliasArn: details.aliasArn,
+            redriveCount: execution.redriveCount,
+            redriveDate: dateOf(execution.redrivenMs),
+          };
+        }),
+        nextToken: after === undefined ? undefined : writeToken(after),
+      };
+    },
+
+    async RedriveExecution(input: Parsed<RedriveExecutionInput>): Promise<RedriveExecutionOutput> {
+      const { record, details } = findExecution(store, input.executionArn);
+      const { redriveStatus, redriveStatusReason } = redriveStatusOf(record, clock.now());
+      const refusal = () =>
+        new Fault(
+          "ExecutionNotRedrivable",
+          `Execution is not redrivable: '${details.arn}'. Reason: ${redriveStatusReason}`,
+        );
+      if (redriveStatus !== "REDRIVABLE") throw refusal();
+      if (!(await engine.deliver(record.id, { type: "redrive" }))) throw refusal();
+      const { redrivenMs } = executions.describe(record.id) ?? {};
+      return { redriveDate: new Date(redrivenMs ?? clock.now()) };
+    },
+  };
+}
+
+function redriveStatusOf(record: ExecutionRecord, nowMs: number) {
+  const { status, stoppedMs = nowMs } = record;
+  if (status === "RUNNING" || status === "SUCCEEDED") {
+    return {
+      redriveStatus: "NOT_REDRIVABLE" as const,
+      redriveStatusReason: `Execution is ${status} and cannot be redriven`,
+    };
+  }
+  if (nowMs - stoppedMs > redrivableForMs) {
+    return {
+      redriveStatus: "NOT_REDRIVABLE" as const,
+      redriveStatusReason: "Execution's redrivable period of 14 days has passed",
+    };
+  }
+  return { redriveStatus: "REDRIVABLE" as const };
+}
+
+function syncStatus(status: ExecutionRecord["status"]): "SUCCEEDED" | "FAILED" | "TIMED_OUT" {
+  return status === "SUCCEEDED" || status === "TIMED_OUT" ? status : "FAILED";
+}
+
+function dateOf(ms: number | undefined): Date | undefined {
+  return ms === undefined ? undefined : new Date(ms);
+}
+
+function notSupported(): Fault {
+  return new Fault("StateMachineTypeNotSupported", "This operation is not supported by this type of state machine");
+}

@@ -1,0 +1,23 @@
+import type { Diagnostic } from "../../asl/contract.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Store } from "../../ports/store.ts";
+import type { Engine } from "./engine.ts";
+import type { Kernel } from "./kernel.ts";
+
+/** The language: the kernel that runs definitions, and what judges them. */
+export interface Language extends Kernel {
+  validate(definition: string, options: { type: "STANDARD" | "EXPRESS" }): Diagnostic[];
+}
+
+/** What the handlers share. */
+export interface ServiceContext {
+  store: Store;
+  clock: Clock;
+  language: Language;
+  /** Of STANDARD machines. */
+  engine: Engine;
+  /** Of EXPRESS machines: in memory, forgotten at the end. */
+  expressEngine: Engine;
+  /** `undefined` when this server can run it; else what AWS says of a resource that does not exist. */
+  refusalOf(resource: string): string | undefined;
+}

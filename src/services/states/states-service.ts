@@ -1,0 +1,92 @@
+import type { Json } from "../../kit/json.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Events } from "../../ports/events.ts";
+import type { Functions } from "../../ports/functions.ts";
+import { memoryExecutions } from "../../ports/memory-executions.ts";
+import type { Operations } from "../../ports/operations.ts";
+import type { Store } from "../../ports/store.ts";
+import type { Service } from "../../wire/service.ts";
+import { activityQueues } from "./activities.ts";
+import { activityHandlers } from "./activity-handlers.ts";
+import { aliasHandlers } from "./alias-handlers.ts";
+import { engine } from "./engine.ts";
+import { executionHandlers } from "./execution-handlers.ts";
+import { historyHandlers } from "./history-handler.ts";
+import { refusalOf, taskRunner } from "./integrations/run-task.ts";
+import { machineHandlers } from "./machine-handlers.ts";
+import type { Language, ServiceContext } from "./service-context.ts";
+import { outbox, type StatusMessage } from "./status-events.ts";
+import { tagHandlers } from "./tag-handlers.ts";
+import { versionHandlers } from "./version-handlers.ts";
+
+export interface StatesServiceOptions {
+  store: Store;
+  functions: Functions;
+  operations: Operations;
+  events: Events;
+  clock: Clock;
+  language: Language;
+  maxConcurrentTasks?: number;
+  maxCachedExecutions?: number;
+  onError?: (error: unknown) => void;
+}
+
+export interface StatesService {
+  service: Service;
+  engine: {
+    /** Takes up what was running when the process ended; to be called once functions and operations can be. */
+    recover(): Promise<number>;
+    close(): Promise<void>;
+  };
+}
+
+/** AWS Step Functions: the API, and the engine behind it. */
+export function statesService(options: StatesServiceOptions): StatesService {
+  const { store, functions, operations, events, clock, language } = options;
+  const { maxConcurrentTasks, maxCachedExecutions, onError = () => {} } = options;
+  const { executions } = store;
+  const queues = activityQueues(clock);
+  const runTask = taskRunner({ functions, operations, clock, queues, context: () => context });
+  const announcer = outbox({ executions, events, clock, onError });
+  const shared = { clock, kernel: language, runTask, maxConcurrentTasks, maxCachedExecutions, onError };
+  const context: ServiceContext = {
+    store,
+    clock,
+    language,
+    engine: engine({
+      ...shared,
+      executions,
+      messagesOf: (change): Json[] => {
+        const message: StatusMessage = { kind: "status", eventId: clock.uuid(), ...change };
+        return [message as unknown as Json];
+      },
+      onMessages: () => announcer.wake(),
+    }),
+    expressEngine: engine({ ...shared, executions: memoryExecutions(), isForgetful: true }),
+    refusalOf: (resource) => refusalOf(operations, resource),
+  };
+  return {
+    service: {
+      name: "states",
+      handlers: {
+        ...machineHandlers(context),
+        ...versionHandlers(context),
+        ...aliasHandlers(context),
+        ...tagHandlers(context),
+        ...executionHandlers(context),
+        ...historyHandlers(context),
+        ...activityHandlers(context, queues),
+      },
+    },
+    engine: {
+      async recover() {
+        announcer.wake(); // What was not announced before the process ended.
+        return context.engine.recover();
+      },
+      async close() {
+        announcer.close();
+        await Promise.all([context.engine.close(), context.expressEngine.close()]);
+      },
+    },
+  };
+}
