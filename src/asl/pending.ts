@@ -1,0 +1,19 @@
+import { executionTimerId } from "./advance.ts";
+import type { Effect, Execution } from "./contract.ts";
+import type { KernelExecution } from "./kernel-state.ts";
+import { taskEffects } from "./states/task.ts";
+
+/** Everything a running execution waits for, for an engine that begins again after a crash: the same effects with the same ids. */
+export function pendingEffects(execution: Execution): Effect[] {
+  if (execution.status !== "RUNNING") return [];
+  const { frames, deadlineMs } = execution as KernelExecution;
+  const effects: Effect[] =
+    deadlineMs === undefined ? [] : [{ type: "timer", id: executionTimerId, dueMs: deadlineMs }];
+  for (const { work } of Object.values(frames)) {
+    if (work?.type === "task") effects.push(...taskEffects(work));
+    else if (work?.type === "mapRun") effects.push({ type: "mapRun", id: work.effectId, state: work.state });
+    else if (work?.type === "wait" || work?.type === "retry")
+      effects.push({ type: "timer", id: work.effectId, dueMs: work.dueMs });
+  }
+  return effects;
+}
