@@ -1,0 +1,56 @@
+import type { EnvironmentOptions } from "./environment.ts";
+import type { FunctionSpec } from "./function-spec.ts";
+import type { Interpreter } from "./interpreters.ts";
+import { functionPath, type Place } from "./isolation.ts";
+
+/**
+ * Python's limit counts its libraries and the stacks of boto3's threads too, not only what the handler allocates: this much
+ * is added to MemorySize so that three lines of boto3 run in the default 128 MB. (AWS counts resident memory instead.)
+ */
+const pythonOverheadMb = 256;
+
+/** The command line of an environment's process. */
+export function processCommand(spec: FunctionSpec, interpreter: Interpreter, place: Place): string[] {
+  if (spec.runtime.startsWith("nodejs")) {
+    return [interpreter.path, `--max-old-space-size=${spec.memoryMb}`, `${place.bootstrapFolder}/node.mjs`];
+  }
+  const limitBytes = (spec.memoryMb + pythonOverheadMb) * 1024 * 1024;
+  // -B: code folders are shared and read-only; -u: output is in the log when the process dies; utf8 whatever the locale.
+  const flags = ["-B", "-u", "-X", "utf8"];
+  const extras = `${place.bootstrapFolder}/extras`;
+  return [interpreter.path, ...flags, `${place.bootstrapFolder}/python.py`, String(limitBytes), extras];
+}
+
+/** The whole environment of the process: nothing of the server's own is passed on. */
+export function processVariables(
+  { spec, place, extraVariables }: EnvironmentOptions,
+  { runtimeApi, logStream }: { runtimeApi: string; logStream: string },
+): Record<string, string> {
+  const region = spec.arn.split(":")[3] ?? "us-east-1";
+  return {
+    TZ: ":UTC",
+    LANG: "en_US.UTF-8",
+    PATH: functionPath,
+    LD_LIBRARY_PATH: `${place.taskRoot}:${place.taskRoot}/lib`,
+    // Not the server's own home: what lies in ~/.aws there is none of the function's business.
+    HOME: place.tmpFolder,
+    ...(place.tmpFolder === "/tmp" ? {} : { TMPDIR: place.tmpFolder }),
+    AWS_REGION: region,
+    AWS_DEFAULT_REGION: region,
+    AWS_EC2_METADATA_DISABLED: "true",
+    ...extraVariables,
+    ...spec.variables,
+    _HANDLER: spec.handler,
+    PWD: place.taskRoot,
+    LAMBDA_TASK_ROOT: place.taskRoot,
+    LAMBDA_RUNTIME_DIR: place.runtimeFolder,
+    AWS_LAMBDA_RUNTIME_API: runtimeApi,
+    AWS_EXECUTION_ENV: `AWS_Lambda_${spec.runtime}`,
+    AWS_LAMBDA_FUNCTION_NAME: spec.name,
+    AWS_LAMBDA_FUNCTION_VERSION: spec.version,
+    AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(spec.memoryMb),
+    AWS_LAMBDA_INITIALIZATION_TYPE: "on-demand",
+    AWS_LAMBDA_LOG_GROUP_NAME: spec.logGroup,
+    AWS_LAMBDA_LOG_STREAM_NAME: logStream,
+  };
+}

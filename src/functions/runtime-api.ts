@@ -1,0 +1,136 @@
+// The Lambda Runtime API of one environment: a listener of its own, so that the port says who is calling.
+//
+// R1. A result counts once, and only for the invocation that is running now: a late one is refused and changes nothing.
+// R2. What a process sends is bounded: of a body beyond the limit nothing is kept.
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { maxResponseBytes } from "./error-objects.ts";
+import type { Invocation } from "./function-spec.ts";
+
+export interface RuntimeApi {
+  /** `127.0.0.1:port`, the value of AWS_LAMBDA_RUNTIME_API. */
+  address: string;
+  /** Hands an event to the process as soon as it asks for one. Only after `ready`, one at a time. */
+  handOut(invocation: Invocation, deadlineMs: number): void;
+  close(): void;
+}
+
+/** What the process said. */
+export interface RuntimeEvents {
+  /** It asked for an event: the first time this means that its initialisation is done. */
+  ready(): void;
+  result(result: RuntimeResult): void;
+  initError(body: Uint8Array): void;
+}
+
+export interface RuntimeResult {
+  kind: "response" | "error" | "too large";
+  body: Uint8Array;
+  /** The peak of the process's memory so far, where its bootstrap tells. */
+  maxMemoryKb?: number;
+}
+
+const prefix = "/2018-06-01/runtime";
+
+export async function startRuntimeApi(events: RuntimeEvents): Promise<RuntimeApi> {
+  let waiting: ServerResponse | undefined;
+  let pending: ((response: ServerResponse) => void) | undefined;
+  let runningId: string | undefined;
+
+  const server = createServer((request, response) => {
+    answer(request, response).catch((error: unknown) => {
+      // The process died in the middle of a body: its exit tells the rest.
+      response.destroy(error instanceof Error ? error : undefined);
+    });
+  });
+  // A warm environment waits for hours.
+  server.keepAliveTimeout = 0;
+  server.requestTimeout = 0;
+  server.headersTimeout = 0;
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", resolve);
+  });
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = request.url ?? "";
+    if (request.method === "GET" && path === `${prefix}/invocation/next`) {
+      if (pending === undefined) waiting = response;
+      else pending(response);
+      pending = undefined;
+      events.ready();
+      return;
+    }
+    const body = await readBody(request);
+    if (request.method !== "POST")
+      return refuse(response, 404, "InvalidRoute", `there is no ${request.method} ${path}`);
+    if (path === `${prefix}/init/error`) {
+      accept(response);
+      events.initError(body ?? new Uint8Array());
+      return;
+    }
+    const match = /^\/invocation\/([^/]+)\/(response|error)$/.exec(path.slice(prefix.length));
+    if (match === null) return refuse(response, 404, "InvalidRoute", `there is no POST ${path}`);
+    if (match[1] !== runningId) return refuse(response, 400, "InvalidRequestID", "Invalid request ID");
+    runningId = undefined;
+    if (body === undefined) refuse(response, 413, "RequestEntityTooLarge", "Exceeded maximum allowed payload size");
+    else accept(response);
+    events.result({
+      kind: body === undefined ? "too large" : match[2] === "response" ? "response" : "error",
+      body: body ?? new Uint8Array(),
+      maxMemoryKb: Number(request.headers["scones-max-memory-kb"]) || undefined,
+    });
+  }
+
+  return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    handOut(invocation, deadlineMs) {
+      runningId = invocation.requestId;
+      // The process may still be on its way back from the previous answer.
+      if (waiting === undefined) pending = (response) => send(response, invocation, deadlineMs);
+      else send(waiting, invocation, deadlineMs);
+      waiting = undefined;
+    },
+    close() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+function send(response: ServerResponse, invocation: Invocation, deadlineMs: number): void {
+  response.writeHead(200, {
+    "Content-Type": "application/json",
+    "Content-Length": invocation.event.byteLength,
+    "Lambda-Runtime-Aws-Request-Id": invocation.requestId,
+    "Lambda-Runtime-Deadline-Ms": String(deadlineMs),
+    "Lambda-Runtime-Invoked-Function-Arn": encodeURI(invocation.invokedArn),
+    ...(invocation.clientContext && { "Lambda-Runtime-Client-Context": asciiJson(invocation.clientContext) }),
+  });
+  response.end(invocation.event);
+}
+
+/** The body, or nothing when it is larger than a result may be. */
+async function readBody(request: IncomingMessage): Promise<Uint8Array | undefined> {
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    sizeBytes += chunk.byteLength;
+    if (sizeBytes <= maxResponseBytes) chunks.push(chunk);
+    else chunks.length = 0;
+  }
+  return sizeBytes <= maxResponseBytes ? Buffer.concat(chunks) : undefined;
+}
+
+function accept(response: ServerResponse): void {
+  response.writeHead(202, { "Content-Type": "application/json" }).end('{"status":"OK"}\n');
+}
+
+function refuse(response: ServerResponse, status: number, errorType: string, errorMessage: string): void {
+  response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify({ errorMessage, errorType }));
+}
+
+// A header may only carry ASCII.
+function asciiJson(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
