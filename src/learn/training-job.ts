@@ -38,9 +38,11 @@ export function startJob(options: JobOptions): Job {
   let isStopping = false;
   const run = async () => {
     rmSync(join(options.prefix, "output", "failure"), { force: true });
-    await runJob(options, (started) => {
-      training = started;
-      if (isStopping) training.stop();
+    await runJob(options, {
+      isStopping: () => isStopping,
+      onStart: (started) => {
+        training = started;
+      },
     });
     return 0;
   };
@@ -60,7 +62,10 @@ export function startJob(options: JobOptions): Job {
   };
 }
 
-async function runJob(options: JobOptions, onStart: (training: Training) => void): Promise<void> {
+async function runJob(
+  options: JobOptions,
+  { isStopping, onStart }: { isStopping(): boolean; onStart(training: Training): void },
+): Promise<void> {
   const { prefix, log } = options;
   const strings = readStrings(join(prefix, "input", "config", "hyperparameters.json"));
   log(
@@ -95,6 +100,7 @@ async function runJob(options: JobOptions, onStart: (training: Training) => void
     );
   }
 
+  if (isStopping()) return log("Stopped before the first step: there is no model.");
   const curve: EpochReport[] = [];
   let plan: Plan | undefined;
   const training = startTraining({

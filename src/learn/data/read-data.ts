@@ -72,11 +72,15 @@ export async function readData(options: DataOptions): Promise<Data> {
 
 function listChannel(channel: string, options: DataOptions): Listing {
   const folder = join(options.channels, channel);
-  const listFiles = [join(options.channels, `${channel}_lst`), folder].flatMap((place) =>
-    filesIn(place)
-      .filter((name) => name.endsWith(".lst"))
-      .map((name) => join(place, name)),
-  );
+  // The channel made for the list counts; one beside the pictures only where there is none.
+  const listFiles =
+    [join(options.channels, `${channel}_lst`), folder]
+      .map((place) =>
+        filesIn(place)
+          .filter((name) => name.endsWith(".lst"))
+          .map((name) => join(place, name)),
+      )
+      .find((files) => files.length > 0) ?? [];
   if (listFiles.length > 1) {
     const names = listFiles.map((file) => basename(file));
     throw dataFault(

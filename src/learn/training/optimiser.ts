@@ -29,39 +29,75 @@ export interface UpdateInput {
 
 /** One step on a part of the parameters, with the mean of the workers' gradients, always summed in the same order. */
 export function update(input: UpdateInput, how: Optimizer): void {
-  const { parameters: p, first, second, gradients, workers, mask, from, to, rate, step } = input;
-  const total = p.length;
-  const { weightDecay, momentum, beta1, beta2, eps, gamma } = how;
+  const gradient = meanGradient(input, how.weightDecay);
+  switch (how.name) {
+    case "sgd":
+      withMomentum(input, gradient, { momentum: how.momentum, nesterov: 0 });
+      break;
+    case "nag":
+      withMomentum(input, gradient, { momentum: how.momentum, nesterov: 1 });
+      break;
+    case "adam":
+      adam(input, gradient, how);
+      break;
+    case "rmsprop":
+      rmsprop(input, gradient, how);
+      break;
+    default:
+      how.name satisfies never;
+  }
+}
+
+/** With the decay of the weights added. One plain loop per worker and optimiser: what V8 makes fast. */
+function meanGradient({ parameters, gradients, workers, mask, from, to }: UpdateInput, decay: number): Float64Array {
+  const total = parameters.length;
+  const length = to - from;
+  const mean = new Float64Array(length);
+  for (let worker = 0; worker < workers; worker++) {
+    const at = worker * total + from;
+    for (let i = 0; i < length; i++) mean[i] = mean[i]! + gradients[at + i]!;
+  }
+  const share = 1 / workers;
+  for (let i = 0; i < length; i++) mean[i] = mean[i]! * share + decay * mask[from + i]! * parameters[from + i]!;
+  return mean;
+}
+
+function withMomentum(
+  { parameters, first, from, rate }: UpdateInput,
+  gradient: Float64Array,
+  { momentum, nesterov }: { momentum: number; nesterov: 0 | 1 },
+): void {
+  // sgd steps by m, nag by g + momentum * m.
+  const ofGradient = rate * nesterov;
+  const ofMomentum = nesterov === 1 ? rate * momentum : rate;
+  for (let i = 0; i < gradient.length; i++) {
+    const g = gradient[i]!;
+    const m = momentum * first[from + i]! + g;
+    first[from + i] = m;
+    parameters[from + i] = parameters[from + i]! - ofGradient * g - ofMomentum * m;
+  }
+}
+
+function adam(input: UpdateInput, gradient: Float64Array, { beta1, beta2, eps }: Optimizer): void {
+  const { parameters, first, second, from, rate, step } = input;
   const correction1 = 1 - beta1 ** step;
   const correction2 = 1 - beta2 ** step;
-  for (let i = from; i < to; i++) {
-    let g = 0;
-    for (let worker = 0; worker < workers; worker++) g += gradients[worker * total + i]!;
-    g = g / workers + weightDecay * mask[i]! * p[i]!;
-    switch (how.name) {
-      case "sgd":
-      case "nag": {
-        const m = momentum * first[i]! + g;
-        first[i] = m;
-        p[i] = p[i]! - rate * (how.name === "nag" ? g + momentum * m : m);
-        break;
-      }
-      case "adam": {
-        const m = beta1 * first[i]! + (1 - beta1) * g;
-        const v = beta2 * second[i]! + (1 - beta2) * g * g;
-        first[i] = m;
-        second[i] = v;
-        p[i] = p[i]! - (rate * (m / correction1)) / (Math.sqrt(v / correction2) + eps);
-        break;
-      }
-      case "rmsprop": {
-        const v = gamma * second[i]! + (1 - gamma) * g * g;
-        second[i] = v;
-        p[i] = p[i]! - (rate * g) / (Math.sqrt(v) + eps);
-        break;
-      }
-      default:
-        how.name satisfies never;
-    }
+  for (let i = 0; i < gradient.length; i++) {
+    const g = gradient[i]!;
+    const m = beta1 * first[from + i]! + (1 - beta1) * g;
+    const v = beta2 * second[from + i]! + (1 - beta2) * g * g;
+    first[from + i] = m;
+    second[from + i] = v;
+    parameters[from + i] = parameters[from + i]! - (rate * (m / correction1)) / (Math.sqrt(v / correction2) + eps);
+  }
+}
+
+function rmsprop(input: UpdateInput, gradient: Float64Array, { gamma, eps }: Optimizer): void {
+  const { parameters, second, from, rate } = input;
+  for (let i = 0; i < gradient.length; i++) {
+    const g = gradient[i]!;
+    const v = gamma * second[from + i]! + (1 - gamma) * g * g;
+    second[from + i] = v;
+    parameters[from + i] = parameters[from + i]! - (rate * g) / (Math.sqrt(v) + eps);
   }
 }

@@ -12,6 +12,7 @@ export function openSession(model: Uint8Array): Promise<Session> {
     executionMode: "sequential",
     graphOptimizationLevel: "all",
     logSeverityLevel: 3,
+    extra: { session: { set_denormal_as_zero: "1" } },
   });
 }
 

@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseHyperparameters } from "./hyperparameters.ts";
+import { learningRateAt, planOf, workersFor } from "./recipe.ts";
+
+const three = { image_shape: "3,32,32", num_classes: "2", num_training_samples: "1000" };
+const planFor = (strings: Record<string, string>, block = 16) =>
+  planOf(parseHyperparameters({ ...three, ...strings }), { pictures: 900, cores: 4, block });
+
+test("four cores share a batch of 64 in whole blocks", () => {
+  const plan = planFor({});
+  assert.deepEqual([plan.workers, plan.batch, plan.block], [4, 64, 16]);
+});
+
+test("a batch that four workers cannot share in whole blocks is shared by fewer", () => {
+  assert.equal(workersFor(48, { most: 4, block: 16 }), 3);
+  assert.equal(workersFor(32, { most: 4, block: 16 }), 2);
+  assert.equal(workersFor(96, { most: 4, block: 8 }), 4);
+  assert.equal(workersFor(64, { most: 48, block: 8 }), 4);
+});
+
+test("a batch that is no multiple of the block never reaches the blocked convolutions", () => {
+  const plan = planFor({ mini_batch_size: "50" });
+  assert.deepEqual([plan.workers, plan.block], [2, 0]);
+});
+
+test("what is given explicitly is what is run", () => {
+  const plan = planFor({
+    epochs: "7",
+    optimizer: "adam",
+    learning_rate: "0.01",
+    num_layers: "20",
+    augmentation_type: "crop",
+  });
+  assert.equal(plan.epochs, 7);
+  assert.equal(plan.optimizer.name, "adam");
+  assert.equal(plan.network.name, "resnet20");
+  assert.equal(plan.augmentation.cutout, 0);
+  assert.deepEqual(plan.schedule, { kind: "cosine", peak: 0.01, warmUp: 0.15 });
+});
+
+test("pictures larger than max_image_side are trained on at that side, in their proportions", () => {
+  const plan = planFor({ image_shape: "3,224,112" });
+  assert.deepEqual([plan.height, plan.width], [64, 32]);
+  assert.equal(planFor({ image_shape: "3,224,112", max_image_side: "224" }).width, 112);
+});
+
+test("the learning rate rises, then falls to nothing", () => {
+  const plan = planFor({ epochs: "100", learning_rate: "1" });
+  const total = 100 * plan.stepsPerEpoch;
+  assert.ok(learningRateAt(0, plan) < 0.01);
+  assert.ok(Math.abs(learningRateAt(Math.floor(total * 0.15), plan) - 1) < 0.01);
+  assert.ok(learningRateAt(total - 1, plan) < 0.001);
+});
+
+test("a learning rate with steps is multiplied at the epochs given", () => {
+  const plan = planFor({ lr_scheduler_step: "2,4", lr_scheduler_factor: "0.5", learning_rate: "1" });
+  const rates = [0, 2, 4].map((epoch) => learningRateAt(epoch * plan.stepsPerEpoch, plan));
+  assert.deepEqual(rates, [1, 0.5, 0.25]);
+});

@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { decodeImage } from "../images/decode-image.ts";
+import { resize } from "../images/resize.ts";
+import type { ModelManifest } from "../ports/model-package.ts";
+import type { Evaluation } from "./model-folder.ts";
+import { type JobFolder, jobFolder } from "./testing/job-folder.ts";
+import { safeBlockSize } from "./training/block-size.ts";
+import { floatsOf, floatTensor, openSession } from "./training/runtime.ts";
+import { metricDefinitions, trainingCommand } from "./training-command.ts";
+import { startJob } from "./training-job.ts";
+
+const small = {
+  image_shape: "3,16,16",
+  num_classes: "2",
+  num_training_samples: "80",
+  epochs: "4",
+  mini_batch_size: "32",
+  workers: "2",
+};
+
+async function run({ prefix }: JobFolder, workerProgram?: URL) {
+  const lines: string[] = [];
+  const log = (line: string) => void lines.push(line);
+  const code = await startJob({ prefix, cores: 2, block: safeBlockSize, log, workerProgram }).done;
+  return { code, lines };
+}
+
+const modelFiles = (folder: JobFolder) =>
+  existsSync(join(folder.prefix, "model")) ? readdirSync(join(folder.prefix, "model")) : [];
+const failureOf = (folder: JobFolder) => readFileSync(join(folder.prefix, "output/failure"), "utf8");
+const jsonOf = <T>(folder: JobFolder, path: string) => JSON.parse(readFileSync(join(folder.prefix, path), "utf8")) as T;
+
+test("a job trains a model that recognises what it was shown", async (context) => {
+  const folder = jobFolder(context);
+  folder.pictures("train", 80);
+  folder.pictures("validation", 40);
+  folder.hyperparameters({ ...small, epochs: "20", image_shape: "3,24,24" });
+  const { code, lines } = await run(folder);
+  assert.equal(code, 0, lines.join("\n"));
+  const evaluation = jsonOf<Evaluation>(folder, "model/metrics/evaluation.json");
+  assert.ok(evaluation.validation!.accuracy >= 0.9, JSON.stringify(evaluation.validation));
+  assert.equal(evaluation.train.pictures + evaluation.heldOut!.pictures, 80);
+
+  const manifest = jsonOf<ModelManifest>(folder, "model/model.json");
+  const bytes = readFileSync(join(folder.prefix, "model", manifest.model.file));
+  assert.equal(createHash("sha256").update(bytes).digest("hex"), manifest.model.sha256);
+  const picture = decodeImage(readFileSync(join(folder.prefix, "input/data/validation/0.png")));
+  const { data } = resize(picture, 24, 24);
+  const image = Float32Array.from({ length: data.length }, (_, i) => data[(i % 576) * 3 + Math.floor(i / 576)]!);
+  const session = await openSession(bytes);
+  const feeds = { [manifest.input.name]: floatTensor(image, [1, 3, 24, 24]) };
+  const probabilities = floatsOf(await session.run(feeds), manifest.output.name);
+  assert.ok(Math.abs(probabilities[0]! + probabilities[1]! - 1) < 1e-5);
+});
+
+test("the service finds its metrics in the log lines", async (context) => {
+  const folder = jobFolder(context);
+  folder.pictures("train", 80);
+  folder.pictures("validation", 8);
+  folder.hyperparameters(small);
+  const { lines } = await run(folder);
+  const found = metricDefinitions.map(({ name, regex }) => [name, lines.some((line) => new RegExp(regex).test(line))]);
+  assert.deepEqual(
+    found,
+    metricDefinitions.map(({ name }) => [name, true]),
+  );
+});
+
+test("the same seed and workers give the same model, to the last bit", async (context) => {
+  const digests: string[] = [];
+  for (const folder of [jobFolder(context), jobFolder(context)]) {
+    folder.pictures("train", 80);
+    folder.hyperparameters({ ...small, epochs: "2" });
+    await run(folder);
+    digests.push(jsonOf<ModelManifest>(folder, "model/model.json").model.sha256);
+  }
+  assert.equal(digests[0], digests[1]);
+});
+
+test("adam, a residual network of 20 layers and early stopping are honoured", async (context) => {
+  const folder = jobFolder(context);
+  folder.pictures("train", 80);
+  folder.hyperparameters({
+    ...small,
+    optimizer: "adam",
+    num_layers: "20",
+    early_stopping: "True",
+    early_stopping_min_epochs: "1",
+    early_stopping_patience: "1",
+    early_stopping_tolerance: "1",
+    epochs: "6",
+  });
+  const { code, lines } = await run(folder);
+  assert.equal(code, 0, lines.join("\n"));
+  assert.match(
+    jsonOf<Evaluation>(folder, "model/metrics/evaluation.json").selection,
+    /selected by the held-out pictures/,
+  );
+  assert.equal(jsonOf<unknown[]>(folder, "model/metrics/training-curve.json").length < 6, true);
+});
+
+test("pictures of odd and unequal sides can be trained on", async (context) => {
+  const folder = jobFolder(context);
+  folder.pictures("train", 40);
+  folder.hyperparameters({ ...small, image_shape: "3,21,18", num_training_samples: "40", epochs: "1" });
+  const { code, lines } = await run(folder);
+  assert.equal(code, 0, lines.join("\n"));
+});
+
+test("a refused hyperparameter ends the job with its reason and no model", async (context) => {
+  const folder = jobFolder(context);
+  folder.hyperparameters({ ...small, epochz: "2" });
+  assert.equal((await run(folder)).code, 1);
+  assert.match(failureOf(folder), /^ClientError: Unable to initialize the algorithm.*'epochz' was unexpected/s);
+  assert.deepEqual(modelFiles(folder), []);
+});
+
+test("a loss that is no number ends the job with the step and no model", async (context) => {
+  const folder = jobFolder(context);
+  folder.pictures("train", 80);
+  folder.hyperparameters({ ...small, learning_rate: "1000000", epochs: "40" });
+  assert.equal((await run(folder)).code, 1);
+  assert.match(failureOf(folder), /the loss became .* at step \d+ \(epoch \d+\): use a lower learning_rate/);
+  assert.deepEqual(modelFiles(folder), []);
+});
+
+test("a worker that dies ends the job and lets the others go", async (context) => {
+  const folder = jobFolder(context);
+  folder.pictures("train", 80);
+  folder.hyperparameters(small);
+  const worker = new URL("./training/worker.js", import.meta.url).href;
+  const program = `import { workerData } from "node:worker_threads";
+    if (workerData.worker === 1) throw new Error("out of everything"); else await import(${JSON.stringify(worker)});`;
+  folder.write("worker.mjs", program);
+  const { code } = await run(folder, pathToFileURL(join(folder.prefix, "worker.mjs")));
+  assert.equal(code, 1);
+  assert.match(failureOf(folder), /worker 1 died: out of everything/);
+  assert.deepEqual(modelFiles(folder), []);
+});
+
+test("a model folder that cannot be written leaves nothing half-written", async (context) => {
+  const folder = jobFolder(context);
+  folder.pictures("train", 40);
+  folder.hyperparameters({ ...small, num_training_samples: "40", epochs: "1" });
+  folder.write("model/metrics", "a file where a folder must be");
+  assert.equal((await run(folder)).code, 1);
+  assert.deepEqual(modelFiles(folder), ["metrics"]);
+});
+
+test("the program keeps its model when it is told to stop", { timeout: 60_000 }, async (context) => {
+  const folder = jobFolder(context);
+  folder.pictures("train", 80);
+  folder.hyperparameters({ ...small, epochs: "100000" });
+  const { command, args } = trainingCommand();
+  const child = spawn(command, args, {
+    env: { SCONES_ML_PREFIX: folder.prefix },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  context.after(() => child.kill("SIGKILL"));
+  const exit = new Promise<number | null>((resolve) => child.on("exit", resolve));
+  for await (const line of createInterface(child.stdout)) {
+    if (line.includes("Epoch[2] Train-accuracy")) child.kill("SIGTERM");
+  }
+  assert.equal(await exit, 0);
+  assert.equal(jsonOf<ModelManifest>(folder, "model/model.json").provenance!["stopped"], true);
+});
