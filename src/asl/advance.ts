@@ -69,10 +69,11 @@ function begin(draft: Draft, input: KernelInput): Running<void> | undefined {
 
 function* start(draft: Draft, input: Json): Running<void> {
   const { machine, execution } = draft;
-  draft.emit(undefined, "ExecutionStarted", {
-    detailsName: "executionStartedEventDetails",
-    details: { input: draft.text(input), inputDetails: { truncated: false }, roleArn: execution.context.roleArn },
-  });
+  const { roleArn, stateMachineAliasArn, stateMachineVersionArn } = execution.context;
+  const details: { [name: string]: Json } = { input: draft.text(input), inputDetails: { truncated: false }, roleArn };
+  if (stateMachineAliasArn !== undefined) details["stateMachineAliasArn"] = stateMachineAliasArn;
+  if (stateMachineVersionArn !== undefined) details["stateMachineVersionArn"] = stateMachineVersionArn;
+  draft.emit(undefined, "ExecutionStarted", { detailsName: "executionStartedEventDetails", details });
   armExecutionTimer(draft);
   const frame = draft.addFrame({
     id: "",

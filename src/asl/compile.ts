@@ -50,15 +50,21 @@ function languageOf(fields: Fields, inherited: Language): Language {
   return (fields["QueryLanguage"] as Language | undefined) ?? inherited;
 }
 
-function compileScope(scope: Fields, language: Language): Scope {
+/** States that name no query language speak that of the whole machine, also inside a state that speaks another. */
+function compileScope(scope: Fields, machineLanguage: Language): Scope {
   const states = Object.entries(scope["States"] as { [name: string]: Fields });
   const compiled = states.map(
-    ([name, fields]) => [name, compileState(name, fields, languageOf(fields, language))] as const,
+    ([name, fields]) =>
+      [name, compileState(name, fields, { machineLanguage, language: languageOf(fields, machineLanguage) })] as const,
   );
   return { startAt: scope["StartAt"] as string, states: new Map(compiled) };
 }
 
-function compileState(name: string, fields: Fields, language: Language): State {
+function compileState(
+  name: string,
+  fields: Fields,
+  { language, machineLanguage }: { language: Language; machineLanguage: Language },
+): State {
   const flow = compileFlow(name, fields, language);
   const payload = (field: string) => compilePayload(fields, field, language);
   switch (fields["Type"] as State["type"]) {
@@ -98,10 +104,10 @@ function compileState(name: string, fields: Fields, language: Language): State {
         ...flow,
         type: "Parallel",
         arguments: payload(language === "JSONata" ? "Arguments" : "Parameters"),
-        branches: (fields["Branches"] as Fields[]).map((branch) => compileScope(branch, languageOf(branch, language))),
+        branches: (fields["Branches"] as Fields[]).map((branch) => compileScope(branch, machineLanguage)),
       };
     case "Map":
-      return { ...flow, type: "Map", ...compileMap(fields, language) };
+      return { ...flow, type: "Map", ...compileMap(fields, language, machineLanguage) };
   }
 }
 
@@ -206,20 +212,20 @@ function compileFailText(fields: Fields, field: "Error" | "Cause", language: Lan
   return path === undefined ? undefined : compileReferenceOrCall(path, `${field}Path`);
 }
 
-function compileMap(fields: Fields, language: Language) {
+function compileMap(fields: Fields, language: Language, machineLanguage: Language) {
   const processor = (fields["ItemProcessor"] ?? fields["Iterator"]) as Fields;
   const itemsPath = fields["ItemsPath"] === undefined ? undefined : compilePath(fields["ItemsPath"] as string);
   const items = fields["Items"];
   const itemsOfPath = itemsPath === undefined ? undefined : compileItemsPath(itemsPath);
   return {
-    processor: compileScope(processor, languageOf(processor, language)),
+    processor: compileScope(processor, machineLanguage),
     itemsPath,
     items: items === undefined ? itemsOfPath : compileTypedField(items, "Items", "array"),
     itemSelector: compilePayload(fields, "ItemSelector", language) ?? compilePayload(fields, "Parameters", language),
     maxConcurrency: compileNumber(fields, "MaxConcurrency", language),
     toleratedFailureCount: compileNumber(fields, "ToleratedFailureCount", language),
     toleratedFailurePercentage: compileNumber(fields, "ToleratedFailurePercentage", language),
-    distributed: compileDistributed(fields, processor, language),
+    distributed: compileDistributed(fields, processor, { language, machineLanguage }),
   };
 }
 
@@ -238,14 +244,18 @@ function compileNumber(fields: Fields, field: string, language: Language): Numbe
   return { field: path === undefined ? field : `${field}Path`, value, path };
 }
 
-function compileDistributed(fields: Fields, processor: Fields, language: Language): DistributedMap | undefined {
+function compileDistributed(
+  fields: Fields,
+  processor: Fields,
+  { language, machineLanguage }: { language: Language; machineLanguage: Language },
+): DistributedMap | undefined {
   const config = (processor["ProcessorConfig"] ?? {}) as Fields;
   if (config["Mode"] !== "DISTRIBUTED") return undefined;
   const { ProcessorConfig: _config, ...definition } = processor;
   return {
     label: fields["Label"] as string | undefined,
     executionType: (config["ExecutionType"] as "STANDARD" | "EXPRESS" | undefined) ?? "STANDARD",
-    processorDefinition: { ...definition, QueryLanguage: languageOf(processor, language) },
+    processorDefinition: { ...definition, QueryLanguage: machineLanguage },
     itemReader: compilePayload(fields, "ItemReader", language),
     itemBatcher: compilePayload(fields, "ItemBatcher", language),
     resultWriter: compilePayload(fields, "ResultWriter", language),

@@ -14,8 +14,11 @@ import type { Json } from "../kit/json.ts";
  */
 
 /** One thing that happened to an execution. `atMs` is when; `seed` feeds whatever randomness this step needs. */
-export type KernelInput = { atMs: number; seed: string } & (
-  | { type: "start"; input: Json; context: ExecutionContext }
+export type KernelInput = {
+  atMs: number;
+  seed: string;
+} /** `inputText` is the input as the caller wrote it; the first events repeat it to the letter. */ & (
+  | { type: "start"; input: Json; inputText?: string; context: ExecutionContext }
   /** A worker began the task; optional, and at most once per effect. */
   | { type: "taskStarted"; effectId: string; workerName?: string }
   /** A task of pattern sync or waitForTaskToken was handed over; `output` is the submit call's answer. */
@@ -38,6 +41,9 @@ export interface ExecutionContext {
   startTime: string;
   stateMachineArn: string;
   stateMachineName: string;
+  /** Given when the execution was started through a version or alias; ExecutionStarted names them. */
+  stateMachineVersionArn?: string;
+  stateMachineAliasArn?: string;
   region: string;
   /** STANDARD when absent: an EXPRESS execution has no redrive count in its context and no limit of events. */
   type?: "STANDARD" | "EXPRESS";

@@ -34,6 +34,7 @@ export class Draft {
     this.execution = { ...execution, frames: { ...execution.frames } };
     this.input = input;
     this.random = seededRandom(input.seed);
+    if (input.type === "start" && input.inputText !== undefined) this.texts.set(input.input, input.inputText);
   }
 
   /** A frame that this step may change. */

@@ -61,13 +61,7 @@ export const fieldsOfMachine: ReadonlySet<string> = new Set([
   "TimeoutSeconds",
   "QueryLanguage",
 ]);
-export const fieldsOfBranch: ReadonlySet<string> = new Set([
-  "StartAt",
-  "States",
-  "Comment",
-  "QueryLanguage",
-  "ProcessorConfig",
-]);
+export const fieldsOfBranch: ReadonlySet<string> = new Set(["StartAt", "States", "Comment", "ProcessorConfig"]);
 export const fieldsOfRetrier: ReadonlySet<string> = new Set([
   ...["ErrorEquals", "IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds", "JitterStrategy", "Comment"],
 ]);

@@ -1,8 +1,8 @@
 import type { Json } from "../kit/json.ts";
 import { compile } from "./compile.ts";
-import type { HistoryEvent } from "./contract.ts";
-import type { Happening, MapRunEffect, Ran, TaskEffect } from "./test-driver.ts";
-import { runExecution } from "./test-driver.ts";
+import type { ExecutionContext, HistoryEvent } from "./contract.ts";
+import type { Happening, MapRunEffect, Ran, TaskEffect } from "./driver-in-memory.ts";
+import { runExecution } from "./driver-in-memory.ts";
 
 /* Replays one case recorded on AWS: its tasks answer what the recording says they answered, then both histories are compared. */
 
@@ -60,9 +60,9 @@ async function run(recorded: RecordedCase): Promise<Ran> {
     .filter(({ event }) => /(Task|LambdaFunction|Activity)Scheduled$/.test(event.type));
   const used = new Set<number>();
   const isAborted = recorded.expect.status === "ABORTED";
-  const isOpen = recorded.expect.status === "RUNNING" || recorded.expect.status === undefined;
+  const isOpen = recorded.expect.status === "RUNNING" || recorded.expect.status == null;
   return await runExecution(machine, withNow(recorded.input), {
-    context: { type: recorded.type ?? "STANDARD" },
+    context: contextOf(recorded.type),
     task: (effect) => {
       const found = scheduled.find(({ i }) => !used.has(i));
       if (found === undefined)
@@ -74,6 +74,14 @@ async function run(recorded: RecordedCase): Promise<Ran> {
     ...(isAborted ? { outside: [{ type: "stop" as const, error: undefined, cause: undefined, atMs: 1000 }] } : {}),
     ...(isOpen ? { untilMs: 0 } : {}),
   });
+}
+
+function contextOf(type: RecordedCase["type"]): Partial<ExecutionContext> {
+  if (type !== "EXPRESS") return { type: "STANDARD" };
+  return {
+    type,
+    executionArn: "arn:aws:states:us-east-1:111111111111:express:machine:run:00000000-0000-4000-8000-000000000000",
+  };
 }
 
 /** What the recording says happened to a task: the events up to its end. */
@@ -107,13 +115,19 @@ function happeningsOf(effect: TaskEffect, following: RecordedEvent[]): Happening
   return happenings;
 }
 
-function mapRunHappenings(effect: MapRunEffect, events: RecordedEvent[]): Happening[] {
+/** Items that are known are really run, each as an execution of its own; what a reader found is taken from the recording. */
+async function mapRunHappenings(effect: MapRunEffect, events: RecordedEvent[]): Promise<Happening[]> {
   const effectId = effect.id;
-  const mapRunArn = (effect.state as Fields)["mapRunArn"] as string;
+  const { mapRunArn, definition, items } = effect.state as { mapRunArn: string; definition: Json; items?: Json[] };
   const failed = events.find(({ type }) => type === "MapRunFailed");
   if (failed !== undefined) {
     const { error, cause } = failed["mapRunFailedEventDetails"] as { error?: string; cause?: string };
     return [{ type: "mapRunEnded", effectId, outcome: { status: "FAILED", error, cause, mapRunArn } }];
+  }
+  if (items !== undefined && !JSON.stringify(definition).includes('"Task"')) {
+    const children = await Promise.all(items.map((item) => runExecution(compile(definition), item)));
+    const output = children.map(({ execution }) => execution.output ?? null);
+    return [{ type: "mapRunEnded", effectId, outcome: { status: "SUCCEEDED", output, mapRunArn } }];
   }
   const exited = events.find((event) => event.type === "MapStateExited");
   const output = unparsed((exited?.["stateExitedEventDetails"] as Fields | undefined)?.["output"]);
@@ -151,7 +165,7 @@ function compare(recorded: RecordedCase, ran: Ran): Levels {
   const { expect } = recorded;
   const same = matcher(recorded);
   const { execution } = ran;
-  const isOpen = expect.status === "RUNNING" || expect.status === undefined;
+  const isOpen = expect.status === "RUNNING" || expect.status == null;
   const problems: string[] = [];
   const l1 =
     (isOpen || execution.status === expect.status) &&

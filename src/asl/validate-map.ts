@@ -13,7 +13,7 @@ export function validateMap(check: Check, state: Fields, place: Place): undefine
   if (processor === undefined) check.report("The field 'ItemProcessor' is required but was missing", place.path);
   else check.validateScope(processor, { path: `${place.path}/${field}`, language: check.machineLanguage });
   const mode = modeOf(check, processor, `${place.path}/${field}/ProcessorConfig`);
-  for (const name of ["Parameters", "ItemSelector", "ItemBatcher", "ItemReader", "ResultWriter"]) {
+  for (const name of ["ItemSelector", "ItemBatcher", "ItemReader", "ResultWriter"]) {
     validatePayload(check, { value: state[name], field: name, place });
   }
   for (const name of ["MaxConcurrency", "ToleratedFailureCount", "ToleratedFailurePercentage"]) {

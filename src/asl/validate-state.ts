@@ -47,7 +47,6 @@ function validateTask(check: Check, state: Fields, place: Place): undefined {
   if (resource === undefined) check.report("The field 'Resource' is required but was missing", place.path);
   else if (typeof resource !== "string") check.report("Expected value of type String", location);
   else validateResource(check, resource, location);
-  validatePayload(check, { value: state["Parameters"], field: "Parameters", place });
   validateTwins(check, state, { field: "TimeoutSeconds", place, least: 1 });
   validateTwins(check, state, { field: "HeartbeatSeconds", place, least: 1 });
   const { Credentials: credentials, TimeoutSeconds: timeout, HeartbeatSeconds: heartbeat } = state;
@@ -110,7 +109,6 @@ function validateFail(check: Check, state: Fields, { path }: Place): undefined {
 function validateParallel(check: Check, state: Fields, place: Place): undefined {
   const branches = state["Branches"];
   const location = `${place.path}/Branches`;
-  validatePayload(check, { value: state["Parameters"], field: "Parameters", place });
   if (branches === undefined) return check.report("The field 'Branches' is required but was missing", place.path);
   if (!Array.isArray(branches)) return check.report("Expected value of type Array", location);
   if (branches.length === 0) return check.report("Value cannot be empty", location);

@@ -44,7 +44,8 @@ export function validateFlow(check: Check, state: Fields, place: Place): undefin
     checkSyntax(check, problem, () => compileReferenceOrCall(text as string, field));
   }
   validateResultPath(check, state, place);
-  for (const field of ["ResultSelector", "Assign"]) validatePayload(check, { value: state[field], field, place });
+  for (const field of ["Parameters", "ResultSelector", "Assign"])
+    validatePayload(check, { value: state[field], field, place });
 }
 
 export function validateResultPath(check: Check, holder: Fields, { path }: { path: string }): undefined {

@@ -177,7 +177,9 @@ class PathReader {
         this.position++;
         return value;
       }
-      if (character === "\\") this.position++;
+      const next = this.text[this.position + 1];
+      // A backslash before anything but a backslash or this kind of quote stands for itself.
+      if (character === "\\" && (next === "\\" || next === quote)) this.position++;
       value += this.peek();
     }
     return this.fail("a quote is not closed");

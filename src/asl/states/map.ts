@@ -20,6 +20,7 @@ export function* startMap(draft: Draft, frame: Frame): Running<Exit | undefined>
   const environment = environmentOf(draft, frame, { data: input });
   const items = state.distributed?.itemReader === undefined ? yield* itemsOf(state, input, environment) : [];
   const limit = yield* numberOf(state.maxConcurrency, environment);
+  if (limit !== undefined && limit < 0) throw runtimeFailure("MaxConcurrency cannot be negative.");
   draft.emit(frame, "MapStateStarted", {
     detailsName: "mapStateStartedEventDetails",
     details: { length: items.length },
@@ -34,7 +35,7 @@ export function* startMap(draft: Draft, frame: Frame): Running<Exit | undefined>
       ...tolerated,
     });
   }
-  const concurrency = limit === undefined || limit <= 0 ? defaultConcurrency : limit;
+  const concurrency = limit === undefined || limit === 0 ? defaultConcurrency : limit;
   frame.work = {
     type: "children",
     effectId: effectIdOf(frame),

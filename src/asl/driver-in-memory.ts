@@ -18,7 +18,7 @@ export interface DriverOptions {
   context?: Partial<ExecutionContext>;
   /** How a task or map run goes; `attempt` counts the tasks of this execution from 0. */
   task?: (effect: TaskEffect, attempt: number) => Happening[];
-  mapRun?: (effect: MapRunEffect) => Happening[];
+  mapRun?: (effect: MapRunEffect) => Promise<Happening[]>;
   /** What the outside does, at instants after the start. */
   outside?: (Happening & { atMs: number })[];
   /** Where the virtual clock ends although something still waits. */
@@ -58,13 +58,13 @@ export async function runExecution(machine: Machine, input: Json, options: Drive
       put(atMs, happening as WithoutTime<KernelInput>);
     }
   };
-  const perform = (effect: Effect, nowMs: number) => {
+  const perform = async (effect: Effect, nowMs: number) => {
     if (effect.type === "timer") {
       drop(queue, effect.id);
       put(effect.dueMs, { type: "timerFired", effectId: effect.id }, effect.id);
     } else if (effect.type === "cancel") drop(queue, effect.id);
     else if (effect.type === "task") plan(nowMs, options.task?.(effect, tasks++) ?? []);
-    else if (effect.type === "mapRun") plan(nowMs, options.mapRun?.(effect) ?? []);
+    else if (effect.type === "mapRun") plan(nowMs, (await options.mapRun?.(effect)) ?? []);
   };
   put(startMs, { type: "start", input, context: { ...testContext, ...options.context } });
   for (const { atMs, ...happening } of options.outside ?? [])
@@ -82,7 +82,7 @@ export async function runExecution(machine: Machine, input: Json, options: Drive
     ran.steps.push(step);
     ran.events.push(...step.events);
     ran.execution = step.execution;
-    for (const effect of step.effects) perform(effect, next.atMs);
+    for (const effect of step.effects) await perform(effect, next.atMs);
   }
   return ran;
 }
