@@ -4,7 +4,7 @@ import { Fault } from "../kit/fault.ts";
 // All arrive as strings. What is not known or not well formed is refused before anything runs; what is given is
 // honoured; what is absent is left to the recipe (`recipe.ts`), which is not AWS's default of a 152-layer network.
 
-export type Preset = "fast" | "default" | "best";
+type Preset = "fast" | "default" | "best";
 export type OptimizerName = "sgd" | "nag" | "adam" | "rmsprop";
 export type AugmentationName = "none" | "crop" | "crop_color" | "crop_color_transform";
 

@@ -17,7 +17,7 @@ export interface Measurement {
   thresholds: { threshold: number; coverage: number; accepted: number; accuracy: number | null; risk: number | null }[];
 }
 
-export interface ClassMeasurement {
+interface ClassMeasurement {
   label: string;
   pictures: number;
   /** Absent (null) where nothing was predicted, or nothing was there to be found. */

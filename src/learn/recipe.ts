@@ -30,7 +30,7 @@ export interface Plan {
   seed: number;
 }
 
-export type Schedule =
+type Schedule =
   | { kind: "cosine"; peak: number; warmUp: number }
   | { kind: "steps"; rate: number; factor: number; epochs: readonly number[] };
 

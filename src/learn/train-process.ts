@@ -1,4 +1,4 @@
-import { availableParallelism, setPriority } from "node:os";
+import { availableParallelism, getPriority, setPriority } from "node:os";
 import { safeBlockSize } from "./training/block-size.ts";
 import { startJob } from "./training-job.ts";
 
@@ -6,8 +6,9 @@ import { startJob } from "./training-job.ts";
 // stops, the exit code tells how it went. Its threads are its own; whoever ends the process ends them.
 
 const prefix = process.env["SCONES_ML_PREFIX"] ?? "/opt/ml";
-// Serving on the same machine goes first.
-setPriority(5);
+// Serving on the same machine goes first. Who is lower already must not ask to be raised.
+const priority = 5;
+if (getPriority() < priority) setPriority(priority);
 console.log("Docker entrypoint called with argument(s): train");
 const job = startJob({
   prefix,

@@ -128,10 +128,13 @@ async function runJob(
     onnxruntime: createRequire(import.meta.url)("onnxruntime-node/package.json").version as string,
     node: process.version,
   };
+  log("Measuring the averaged weights and exporting the model.");
   const finished = await finishModel(trained, data, provenance);
   mkdirSync(join(prefix, "model"), { recursive: true });
   writeModelFolder(join(prefix, "model"), finished, curve);
   logResult(finished, join(prefix, "model"), log);
+  const { user, system } = process.cpuUsage();
+  log(`CPU time ${((user + system) / 1e6).toFixed(1)} s`);
 }
 
 function logPlan(

@@ -17,7 +17,7 @@ export interface CifarArchive {
   test: CifarPictures;
 }
 
-export interface CifarPictures {
+interface CifarPictures {
   count: number;
   /** 3,072 bytes per picture: 32 x 32 red, green, blue. */
   rows: Uint8Array;

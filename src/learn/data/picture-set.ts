@@ -12,7 +12,7 @@ export interface PictureSet {
 }
 
 /** All pictures of a set lie in memory; a set that needs more than this is refused before it is read. */
-export const defaultMaxSetBytes = 4 * 1024 ** 3;
+const defaultMaxSetBytes = 4 * 1024 ** 3;
 
 export interface PictureSetBuilder {
   add(image: Image, label: number): void;

@@ -32,7 +32,7 @@ export interface DataOptions {
 }
 
 /** A few damaged files in a large set are everyday; more of them mean that something is wrong with the set. */
-export const defaultMaxSkipped = 0.05;
+const defaultMaxSkipped = 0.05;
 
 interface Item {
   /** Path from the channel's folder, for messages. */
@@ -168,7 +168,8 @@ function reasonOf(error: unknown): string | undefined {
   return undefined;
 }
 
-function fromArchive(archive: CifarArchive, { classes, height, width }: DataOptions): Data {
+function fromArchive(archive: CifarArchive, { classes, height, width, log }: DataOptions): Data {
+  log?.("The training channel holds a CIFAR archive: its test part takes the place of the validation channel.");
   if (archive.labels.length !== classes) {
     throw dataFault(`num_classes=${classes}, but the archive has ${archive.labels.length} classes`);
   }

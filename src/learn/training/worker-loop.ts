@@ -189,12 +189,14 @@ function scores({ shared, set, heldOutIndices, validation, plan }: WorkerJob): P
 function bestEpoch({ plan, shared }: WorkerJob) {
   const rules = plan.earlyStopping;
   if (rules === undefined) return undefined;
-  let best = { accuracy: Number.NEGATIVE_INFINITY, loss: Number.POSITIVE_INFINITY, epoch: 0 };
+  let best: { accuracy: number; loss: number; epoch: number } | undefined;
   let reference = Number.NEGATIVE_INFINITY;
   let waited = 0;
   const choose = (report: EpochReport): boolean => {
-    const { accuracy, loss } = report.heldOut ?? { accuracy: 0, loss: 0 };
-    if (accuracy > best.accuracy || (accuracy === best.accuracy && loss < best.loss)) {
+    // A set too small to hold anything out has nothing to choose by.
+    if (report.heldOut === undefined) return false;
+    const { accuracy, loss } = report.heldOut;
+    if (best === undefined || accuracy > best.accuracy || (accuracy === best.accuracy && loss < best.loss)) {
       best = { accuracy, loss, epoch: report.epoch };
       shared.best.set(shared.average);
       shared.bestStatistics.set(shared.averageStatistics);
@@ -205,5 +207,5 @@ function bestEpoch({ plan, shared }: WorkerJob) {
     } else if (report.epoch >= rules.minEpochs) waited++;
     return waited >= rules.patience;
   };
-  return Object.assign(choose, { epoch: () => best.epoch });
+  return Object.assign(choose, { epoch: () => best?.epoch });
 }
