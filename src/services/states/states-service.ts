@@ -13,8 +13,9 @@ import { engine } from "./engine.ts";
 import { executionHandlers } from "./execution-handlers.ts";
 import { historyHandlers } from "./history-handler.ts";
 import { refusalOf, taskRunner } from "./integrations/run-task.ts";
+import { statesLanguage } from "./language.ts";
 import { machineHandlers } from "./machine-handlers.ts";
-import type { Language, ServiceContext } from "./service-context.ts";
+import type { ServiceContext } from "./service-context.ts";
 import { outbox, type StatusMessage } from "./status-events.ts";
 import { tagHandlers } from "./tag-handlers.ts";
 import { versionHandlers } from "./version-handlers.ts";
@@ -25,7 +26,6 @@ export interface StatesServiceOptions {
   operations: Operations;
   events: Events;
   clock: Clock;
-  language: Language;
   maxConcurrentTasks?: number;
   maxCachedExecutions?: number;
   onError?: (error: unknown) => void;
@@ -42,7 +42,8 @@ export interface StatesService {
 
 /** AWS Step Functions: the API, and the engine behind it. */
 export function statesService(options: StatesServiceOptions): StatesService {
-  const { store, functions, operations, events, clock, language } = options;
+  const { store, functions, operations, events, clock } = options;
+  const language = statesLanguage;
   const { maxConcurrentTasks, maxCachedExecutions, onError = () => {} } = options;
   const { executions } = store;
   const queues = activityQueues(clock);
