@@ -1,0 +1,101 @@
+import { Fault } from "../../kit/fault.ts";
+import type { Resource, Resources } from "../../ports/resources.ts";
+
+export interface Topic {
+  arn: string;
+  owner: string;
+  attributes: Record<string, string>;
+  tags: Record<string, string>;
+  /** How many subscriptions ended; SNS tells it. */
+  deleted: number;
+}
+
+export interface Subscription {
+  arn: string;
+  topicArn: string;
+  protocol: Protocol;
+  endpoint: string;
+  owner: string;
+  isConfirmed: boolean;
+  token: string;
+  attributes: Record<string, string>;
+}
+
+export const protocols = ["http", "https", "lambda", "sqs", "email", "email-json"] as const;
+export type Protocol = (typeof protocols)[number];
+
+export interface MessageAttribute {
+  DataType: string;
+  StringValue?: string;
+  /** Base64. */
+  BinaryValue?: string;
+}
+
+/**
+ * Topics under their name, subscriptions under `topic:uuid`, tokens under themselves. Account and region name things,
+ * they never find them: an ARN of another region finds the topic of that name.
+ */
+export function snsRecords(resources: Resources) {
+  const topicKind = "sns:topic";
+  const subscriptionKind = "sns:subscription";
+  const tokenKind = "sns:token";
+  return {
+    findTopic: (arn: string | undefined) => resources.get<Topic>(topicKind, topicName(arn)),
+    topic(arn: string | undefined): Topic {
+      const topic = resources.get<Topic>(topicKind, topicName(arn));
+      if (topic === undefined) throw new Fault("NotFoundException", "Topic does not exist", { status: 404 });
+      return topic.value;
+    },
+    createTopic: (topic: Topic) => resources.create(topicKind, topicName(topic.arn), topic),
+    updateTopic: (arn: string, change: (topic: Topic) => Topic) =>
+      resources.update<Topic>(topicKind, topicName(arn), change),
+    deleteTopic: (arn: string) => resources.delete(topicKind, topicName(arn)),
+    topics: (after: string | undefined, limit: number) => resources.list<Topic>(topicKind, { after, limit }),
+
+    findSubscription: (arn: string) => resources.get<Subscription>(subscriptionKind, subscriptionId(arn)),
+    subscription(arn: string | undefined): Subscription {
+      if (!/^arn:aws[\w-]*:sns:[\w-]*:\d*:[\w-]+:[0-9a-f-]+$/.test(arn ?? "")) {
+        throw invalid(
+          `SubscriptionArn Reason: An ARN must have at least 6 elements, not ${arn?.split(":").length ?? 0}`,
+        );
+      }
+      const found = resources.get<Subscription>(subscriptionKind, subscriptionId(arn as string));
+      if (found === undefined) throw new Fault("NotFoundException", "Subscription does not exist", { status: 404 });
+      return found.value;
+    },
+    putSubscription(subscription: Subscription): void {
+      resources.put(subscriptionKind, subscriptionId(subscription.arn), subscription);
+      resources.put(tokenKind, subscription.token, { arn: subscription.arn });
+    },
+    deleteSubscription(subscription: Subscription): void {
+      resources.delete(subscriptionKind, subscriptionId(subscription.arn));
+      resources.delete(tokenKind, subscription.token);
+    },
+    subscriptionOfToken(token: string): Subscription | undefined {
+      const arn = resources.get<{ arn: string }>(tokenKind, token)?.value.arn;
+      return arn === undefined ? undefined : resources.get<Subscription>(subscriptionKind, subscriptionId(arn))?.value;
+    },
+    subscriptionsOf: (topicArn: string): Subscription[] =>
+      resources.list<Subscription>(subscriptionKind, { prefix: `${topicName(topicArn)}:` }).map((found) => found.value),
+    subscriptions(options: { topicArn?: string; after?: string; limit: number }): Resource<Subscription>[] {
+      const prefix = options.topicArn === undefined ? "" : `${topicName(options.topicArn)}:`;
+      return resources.list<Subscription>(subscriptionKind, { prefix, after: options.after, limit: options.limit });
+    },
+  };
+}
+
+export type SnsRecords = ReturnType<typeof snsRecords>;
+
+export function topicName(arn: string | undefined): string {
+  const match = /^arn:aws[\w-]*:sns:[\w-]*:\d*:([\w-]+)$/.exec(arn ?? "");
+  if (match === null) throw invalid(`TopicArn Reason: "${arn}" is not the ARN of a topic`);
+  return match[1] as string;
+}
+
+export function invalid(what: string): Fault {
+  return new Fault("InvalidParameterException", `Invalid parameter: ${what}`);
+}
+
+function subscriptionId(arn: string): string {
+  return arn.split(":").slice(5).join(":");
+}
