@@ -40,7 +40,9 @@ interface Generation {
 export class Gateway implements Models {
   readonly #options: Required<GatewayOptions>;
   readonly #endpoints = new Map<string, Generation>();
+  readonly #starting = new Set<Generation>();
   readonly #draining = new Set<Promise<void>>();
+  #isClosed = false;
 
   constructor(options: GatewayOptions) {
     this.#options = {
@@ -54,7 +56,7 @@ export class Gateway implements Models {
   /** Brings up a generation, then gives it all requests. The answer's `drained` resolves when the one before has ended. */
   async deploy(definition: EndpointDefinition): Promise<{ drained: Promise<void> }> {
     const generation = this.#build(definition);
-    await startAll(generation);
+    await this.#start(generation);
     const before = this.#endpoints.get(definition.name);
     this.#endpoints.set(definition.name, generation);
     return { drained: before === undefined ? Promise.resolve() : this.#drain(before) };
@@ -65,7 +67,7 @@ export class Gateway implements Models {
     const generation = this.#build(definition);
     this.#endpoints.set(definition.name, generation);
     try {
-      await startAll(generation);
+      await this.#start(generation);
     } catch (error) {
       if (this.#endpoints.get(definition.name) === generation) this.#endpoints.delete(definition.name);
       throw error;
@@ -123,6 +125,8 @@ export class Gateway implements Models {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const generation of this.#starting) void this.#drain(generation);
     for (const name of [...this.#endpoints.keys()]) void this.remove(name);
     await Promise.all(this.#draining);
   }
@@ -167,6 +171,18 @@ export class Gateway implements Models {
     return chosen ?? (variants[0] as Generation["variants"][number]); // all weights zero
   }
 
+  async #start(generation: Generation): Promise<void> {
+    this.#starting.add(generation);
+    try {
+      await startAll(generation);
+    } finally {
+      this.#starting.delete(generation);
+    }
+    if (!this.#isClosed) return;
+    await this.#drain(generation);
+    throw new Error("the server is closing");
+  }
+
   #drain(generation: Generation): Promise<void> {
     const drained = closeAll(generation).finally(() => this.#draining.delete(drained));
     this.#draining.add(drained);
@@ -176,10 +192,14 @@ export class Gateway implements Models {
 
 async function startAll(generation: Generation): Promise<void> {
   const results = await Promise.allSettled(generation.variants.map(({ variant }) => variant.start()));
-  const failure = results.find((result) => result.status === "rejected");
-  if (failure === undefined) return;
+  const failed = results.findIndex((result) => result.status === "rejected");
+  if (failed < 0) return;
   await closeAll(generation);
-  throw failure.reason;
+  const { reason } = results[failed] as PromiseRejectedResult;
+  const name = generation.variants[failed]?.variant.name;
+  throw new Error(`The primary container for production variant ${name} did not start: ${(reason as Error).message}`, {
+    cause: reason,
+  });
 }
 
 /** Captures end after the last answer: they still want its record. */

@@ -43,7 +43,8 @@ export class ModelServer {
   readonly #agent: Agent;
   #running = 0;
   readonly #waiting: (() => void)[] = [];
-  #whenIdle: (() => void)[] = [];
+  readonly #whenIdle: (() => void)[] = [];
+  #isClosed = false;
 
   constructor(options: ModelServerOptions) {
     this.#options = { maxConcurrent: 16, maxQueue: 256, timeoutMs: 60_000, startupTimeoutMs: 240_000, ...options };
@@ -51,11 +52,11 @@ export class ModelServer {
   }
 
   /** Resolves at the first healthy ping; rejects when there is none within the start-up window. */
-  async start(signal?: AbortSignal): Promise<void> {
+  async start(): Promise<void> {
     const { clock, startupTimeoutMs, origin } = this.#options;
     const until = clock.now() + startupTimeoutMs;
     for (;;) {
-      signal?.throwIfAborted();
+      if (this.#isClosed) throw new Error("closed before the model server was ready");
       const answer = await this.#send("GET", "/ping", { timeoutMs: pingTimeoutMs, headers: {} });
       if (answer.status === 200) return;
       if (clock.now() >= until) {
@@ -96,6 +97,7 @@ export class ModelServer {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     if (this.#running > 0) {
       await new Promise<void>((resolve) => {
         this.#whenIdle.push(resolve);

@@ -32,15 +32,16 @@ export async function unpackArchive(archive: Readable, folder: string, limits: U
   const names: string[] = [];
   let entries = 0;
   let bytes = 0;
+  await mkdir(folder, { recursive: true });
   const unpacked = extract();
+  // Taken before anything flows, or the first entry would find nobody. By hand, not by `for await`: leaving that one early
+  // waits for the entry at hand, which nobody reads any more.
+  const entriesOf = unpacked[Symbol.asyncIterator]();
   const fed = pipeline(archive, createGunzip(), unpacked);
   fed.catch(() => undefined); // reported below: the iteration over `unpacked` fails with the same error
-  await mkdir(folder, { recursive: true });
   try {
-    // By hand, not by `for await`: leaving that one early waits for the entry at hand, which nobody reads any more.
-    const iterator = unpacked[Symbol.asyncIterator]();
     for (;;) {
-      const next = await iterator.next();
+      const next = await entriesOf.next();
       if (next.done === true) break;
       const entry = next.value;
       const { name, type } = entry.header;

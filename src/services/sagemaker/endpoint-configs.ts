@@ -1,0 +1,98 @@
+import type {
+  CreateEndpointConfigInput,
+  CreateEndpointConfigOutput,
+  DeleteEndpointConfigInput,
+  DescribeEndpointConfigInput,
+  DescribeEndpointConfigOutput,
+  ListEndpointConfigsInput,
+  ListEndpointConfigsOutput,
+  ProductionVariant,
+} from "@aws-sdk/client-sagemaker";
+import type { Resources } from "../../ports/resources.ts";
+import type { Call, Handler } from "../../wire/service.ts";
+import { type ListInput, listPage } from "./list-page.ts";
+import { findModel } from "./models.ts";
+import { alreadyExists, arnOf, invalid, kindOf, notFound, notSupported, parseS3Uri } from "./resource-names.ts";
+import { addTags, forgetTags } from "./tags.ts";
+
+export interface StoredEndpointConfig {
+  arn: string;
+  createdMs: number;
+  request: Omit<CreateEndpointConfigInput, "Tags">;
+}
+
+const kind = kindOf("endpoint-config");
+
+export function endpointConfigHandlers({ resources, now }: { resources: Resources; now: () => number }) {
+  const handlers: Record<string, Handler> = {
+    CreateEndpointConfig: ({ Tags, ...request }: CreateEndpointConfigInput, call: Call): CreateEndpointConfigOutput => {
+      const name = request.EndpointConfigName as string;
+      checkConfig(request);
+      for (const { ModelName } of request.ProductionVariants ?? []) findModel(resources, ModelName as string, call);
+      const arn = arnOf("endpoint-config", name, call);
+      const config: StoredEndpointConfig = { arn, createdMs: now(), request };
+      resources.transaction(() => {
+        if (!resources.create(kind, name, config)) throw alreadyExists("endpoint-config", name, call);
+        addTags(resources, arn, Tags ?? []);
+      });
+      return { EndpointConfigArn: arn };
+    },
+    DescribeEndpointConfig: (input: DescribeEndpointConfigInput, call: Call): DescribeEndpointConfigOutput => {
+      const { arn, createdMs, request } = findEndpointConfig(resources, input.EndpointConfigName as string, call);
+      return {
+        ...request,
+        EndpointConfigArn: arn,
+        CreationTime: new Date(createdMs),
+        EnableNetworkIsolation: request.EnableNetworkIsolation ?? false,
+      } as DescribeEndpointConfigOutput;
+    },
+    ListEndpointConfigs: (input: ListEndpointConfigsInput): ListEndpointConfigsOutput => {
+      const all = resources.list<StoredEndpointConfig>(kind).map(({ id, value }) => ({
+        name: id,
+        arn: value.arn,
+        createdMs: value.createdMs,
+        modifiedMs: value.createdMs,
+      }));
+      const { page, NextToken } = listPage(all, input as ListInput, "Descending");
+      return {
+        EndpointConfigs: page.map(({ name, arn, createdMs }) => ({
+          EndpointConfigName: name,
+          EndpointConfigArn: arn,
+          CreationTime: new Date(createdMs),
+        })),
+        ...(NextToken === undefined ? {} : { NextToken }),
+      };
+    },
+    DeleteEndpointConfig: ({ EndpointConfigName }: DeleteEndpointConfigInput, call: Call): object => {
+      const { arn } = findEndpointConfig(resources, EndpointConfigName as string, call);
+      resources.delete(kind, EndpointConfigName as string);
+      forgetTags(resources, arn);
+      return {};
+    },
+  };
+  return handlers;
+}
+
+export function findEndpointConfig(resources: Resources, name: string, call: Call): StoredEndpointConfig {
+  const found = resources.get<StoredEndpointConfig>(kind, name);
+  if (found === undefined) throw notFound("endpoint-config", name, call);
+  return found.value;
+}
+
+function checkConfig(request: Omit<CreateEndpointConfigInput, "Tags">): void {
+  if ((request.ShadowProductionVariants?.length ?? 0) > 0) throw notSupported("A shadow variant");
+  if (request.AsyncInferenceConfig !== undefined) throw notSupported("AsyncInferenceConfig");
+  const variants = request.ProductionVariants ?? [];
+  const names = variants.map(({ VariantName }) => VariantName);
+  if (new Set(names).size !== names.length) throw invalid("Two production variants have the same VariantName.");
+  for (const variant of variants) checkVariant(variant);
+  const capture = request.DataCaptureConfig;
+  if (capture !== undefined) parseS3Uri(capture.DestinationS3Uri as string);
+}
+
+function checkVariant({ VariantName, ModelName, InitialInstanceCount, ServerlessConfig }: ProductionVariant): void {
+  if (ModelName === undefined) throw invalid(`Production variant ${VariantName} needs a ModelName.`);
+  if (ServerlessConfig === undefined && (InitialInstanceCount ?? 0) < 1) {
+    throw invalid(`Production variant ${VariantName} needs an InitialInstanceCount of at least 1.`);
+  }
+}

@@ -1,0 +1,132 @@
+import { join } from "node:path";
+import { metricDefinitions, trainingCommand } from "../../learn/training-command.ts";
+import type { Blobs } from "../../ports/blobs.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Events } from "../../ports/events.ts";
+import type { Logs } from "../../ports/logs.ts";
+import type { Models } from "../../ports/models.ts";
+import type { Resources } from "../../ports/resources.ts";
+import { Gateway } from "../../serve/gateway.ts";
+import type { Service } from "../../wire/service.ts";
+import { endpointConfigHandlers } from "./endpoint-configs.ts";
+import { EndpointFleet } from "./endpoint-fleet.ts";
+import { endpointHandlers } from "./endpoints.ts";
+import { modelHandlers } from "./models.ts";
+import { stateChanges } from "./state-change-events.ts";
+import { tagHandlers } from "./tags.ts";
+import type { Algorithms } from "./training-algorithm.ts";
+import { trainingJobHandlers } from "./training-jobs.ts";
+import { TrainingRunner } from "./training-runner.ts";
+
+export interface SagemakerOptions {
+  resources: Resources;
+  blobs: Blobs;
+  logs: Logs;
+  events: Events;
+  clock: Clock;
+  /** Folders of running training jobs and unpacked models live here; it must outlive the process. */
+  directory: string;
+  /** Named in the texts of failed invocations. */
+  region: string;
+  accountId: string;
+  /** What every training program finds in its environment: a PATH, and how to reach this server. Nothing else gets in. */
+  trainingEnvironment?: Readonly<Record<string, string>>;
+  /** One, because one training job uses all cores; others wait. */
+  maxConcurrentTrainingJobs?: number;
+  /** Requests waiting per endpoint variant before callers are answered 503. */
+  maxQueue?: number;
+  /** Worker processes per variant; the number of cores by default. */
+  maxWorkersPerVariant?: number;
+  /** As SageMaker gives its containers to answer. */
+  inferenceTimeoutMs?: number;
+  /** From SIGTERM to SIGKILL for a stopped training job. */
+  stopGraceMs?: number;
+  /** Programs by the repository name of their image. */
+  algorithms?: Algorithms;
+  /** Told what failed in the background. */
+  report: (message: string, error: unknown) => void;
+}
+
+export const defaultStopGraceMs = 30_000;
+
+export interface Sagemaker {
+  service: Service;
+  /** The endpoints, for whoever invokes them. */
+  models: Models;
+  /** Goes on with what was under way when the server ended. Call once, when blobs and events can be used. */
+  resume(): void;
+  /** Answers what it has taken, writes the captures, ends all processes. */
+  close(): Promise<void>;
+}
+
+/** The algorithms that Scones brings itself. */
+const builtInAlgorithms: Algorithms = {
+  "image-classification": () => ({ ...trainingCommand(), metricDefinitions }),
+};
+
+export function sagemakerService(options: SagemakerOptions): Sagemaker {
+  const { resources, blobs, logs, clock, report } = options;
+  const algorithms = options.algorithms ?? builtInAlgorithms;
+  const changes = stateChanges(options.events, clock, report);
+  const gateway = new Gateway({
+    ...definedOf({
+      maxQueue: options.maxQueue,
+      maxWorkersPerVariant: options.maxWorkersPerVariant,
+      inferenceTimeoutMs: options.inferenceTimeoutMs,
+    }),
+    clock,
+    blobs,
+    logs,
+    region: options.region,
+    accountId: options.accountId,
+  });
+  const fleet = new EndpointFleet({
+    resources,
+    blobs,
+    clock,
+    gateway,
+    directory: join(options.directory, "endpoints"),
+    onChange: changes.endpoint,
+    report,
+  });
+  const runner = new TrainingRunner({
+    resources,
+    blobs,
+    logs,
+    clock,
+    algorithms,
+    directory: join(options.directory, "training"),
+    environment: options.trainingEnvironment ?? {},
+    maxConcurrentJobs: options.maxConcurrentTrainingJobs ?? 1,
+    stopGraceMs: options.stopGraceMs ?? defaultStopGraceMs,
+    onChange: changes.trainingJob,
+    report,
+  });
+  const now = () => clock.now();
+  return {
+    service: {
+      name: "sagemaker",
+      handlers: {
+        ...trainingJobHandlers({ resources, clock, algorithms, runner }),
+        ...modelHandlers({ resources, blobs, now }),
+        ...endpointConfigHandlers({ resources, now }),
+        ...endpointHandlers({ resources, clock, fleet, onChange: changes.endpoint }),
+        ...tagHandlers(resources),
+      },
+    },
+    models: gateway,
+    resume: () => {
+      fleet.resume();
+      runner.resume();
+    },
+    close: async () => {
+      await Promise.all([runner.close(), fleet.close()]);
+      await changes.close();
+    },
+  };
+}
+
+/** Without the members that are undefined, so that defaults apply. */
+function definedOf<T extends object>(values: T): Partial<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
+}

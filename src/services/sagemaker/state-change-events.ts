@@ -1,0 +1,55 @@
+import type { Json } from "../../kit/json.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Events, ServiceEvent } from "../../ports/events.ts";
+import { describeEndpoint, type StoredEndpoint } from "./stored-endpoint.ts";
+import { describeTrainingJob, type StoredTrainingJob } from "./training-job.ts";
+
+export interface StateChanges {
+  trainingJob(job: StoredTrainingJob): void;
+  endpoint(endpoint: StoredEndpoint): void;
+  /** Resolves when everything announced so far has been taken. */
+  close(): Promise<void>;
+}
+
+/** Announces what EventBridge would: the description, with times in epoch milliseconds and an endpoint's status in capitals. */
+export function stateChanges(
+  events: Events,
+  clock: Clock,
+  report: (message: string, error: unknown) => void,
+): StateChanges {
+  const open = new Set<Promise<void>>();
+  const announce = (detailType: string, arn: string, detail: object) => {
+    const event: ServiceEvent = {
+      id: clock.uuid(),
+      source: "aws.sagemaker",
+      detailType,
+      timeMs: clock.now(),
+      resources: [arn],
+      detail: inEventForm(detail),
+    };
+    const done = events
+      .announce(event)
+      .catch((error: unknown) => report(`announcing ${detailType} of ${arn}`, error))
+      .finally(() => open.delete(done));
+    open.add(done);
+  };
+  return {
+    trainingJob: (job) =>
+      announce("SageMaker Training Job State Change", job.arn, describeTrainingJob(job, clock.now())),
+    endpoint: (endpoint) => {
+      const description = describeEndpoint(endpoint);
+      const EndpointStatus = endpoint.status.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase();
+      announce("SageMaker Endpoint State Change", endpoint.arn, { ...description, EndpointStatus });
+    },
+    close: async () => void (await Promise.all(open)),
+  };
+}
+
+function inEventForm(detail: object): { [name: string]: Json } {
+  return JSON.parse(
+    JSON.stringify(detail, function (this: Record<string, unknown>, name, value) {
+      const raw = this[name]; // `value` is already what Date.toJSON made of it
+      return raw instanceof Date ? raw.getTime() : value;
+    }),
+  );
+}

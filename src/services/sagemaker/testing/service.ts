@@ -1,0 +1,62 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ServiceEvent } from "../../../ports/events.ts";
+import { memoryLogs } from "../../../ports/memory-logs.ts";
+import { memoryResources } from "../../../ports/memory-resources.ts";
+import { packFolder } from "../../../serve/pack-folder.ts";
+import { writeTinyModel } from "../../../serve/testing/tiny-model.ts";
+import { memoryBlobs, realClock } from "../../../serve/testing/world.ts";
+import type { Call } from "../../../wire/service.ts";
+import { type SagemakerOptions, sagemakerService } from "../sagemaker-service.ts";
+
+export const call: Call = {
+  requestId: "r",
+  region: "us-east-1",
+  accountId: "123456789012",
+  baseUrl: "http://127.0.0.1:4566",
+  signal: new AbortController().signal,
+};
+
+/** A service with memory behind it and real processes, for tests; `start` begins it again upon the same memory. */
+export function testWorld(options: Partial<SagemakerOptions> = {}) {
+  const directory = mkdtempSync(join(tmpdir(), "sagemaker-"));
+  const memory = {
+    resources: memoryResources(realClock),
+    blobs: memoryBlobs(),
+    logs: memoryLogs(realClock),
+  };
+  const events: ServiceEvent[] = [];
+  const problems: string[] = [];
+  const start = () => {
+    const sagemaker = sagemakerService({
+      ...memory,
+      clock: realClock,
+      directory,
+      region: call.region,
+      accountId: call.accountId,
+      events: { announce: async (event) => void events.push(event) },
+      report: (message, error) => problems.push(`${message}: ${(error as Error).message}`),
+      trainingEnvironment: { PATH: "/usr/local/bin:/usr/bin:/bin" },
+      algorithms: {},
+      ...options,
+    });
+    sagemaker.resume();
+    // biome-ignore lint/suspicious/noExplicitAny: tests read members of many different answers
+    const ask = async (operation: string, input: object): Promise<any> => {
+      const handler = sagemaker.service.handlers[operation];
+      if (handler === undefined) throw new Error(`there is no operation ${operation}`);
+      return handler(input, call);
+    };
+    return { ...sagemaker, ask };
+  };
+  return { ...memory, directory, events, problems, start, forget: () => rmSync(directory, { recursive: true }) };
+}
+
+/** Stores a tiny model's package at `bucket/name.tar.gz`. */
+export async function storeModel(world: ReturnType<typeof testWorld>, name: string, strength: number): Promise<string> {
+  const folder = join(world.directory, `made-${name}`);
+  writeTinyModel(folder, strength);
+  await world.blobs.put(`bucket/${name}.tar.gz`, packFolder(folder));
+  return `s3://bucket/${name}.tar.gz`;
+}

@@ -1,0 +1,47 @@
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import type { StoredTrainingJob } from "./training-job.ts";
+
+/**
+ * What a training program finds in its environment: `SCONES_ML_PREFIX` is the folder that stands for /opt/ml, the rest is what
+ * the SageMaker training toolkit sets. Nothing else of ours gets in.
+ */
+export function trainingEnvironment(
+  job: StoredTrainingJob,
+  folder: string,
+  base: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const { request } = job;
+  const channels = (request.InputDataConfig ?? []).map(({ ChannelName }) => ChannelName as string);
+  const hyperparameters = request.HyperParameters ?? {};
+  return {
+    ...base,
+    ...request.Environment,
+    SCONES_ML_PREFIX: folder,
+    TRAINING_JOB_NAME: job.name,
+    TRAINING_JOB_ARN: job.arn,
+    AWS_REGION: job.region,
+    SM_MODEL_DIR: join(folder, "model"),
+    SM_INPUT_DIR: join(folder, "input"),
+    SM_INPUT_CONFIG_DIR: join(folder, "input", "config"),
+    SM_OUTPUT_DIR: join(folder, "output"),
+    SM_OUTPUT_DATA_DIR: join(folder, "output", "data"),
+    SM_HOSTS: '["algo-1"]',
+    SM_CURRENT_HOST: "algo-1",
+    SM_NETWORK_INTERFACE_NAME: "lo",
+    SM_NUM_CPUS: String(availableParallelism()),
+    SM_NUM_GPUS: "0",
+    SM_LOG_LEVEL: "20",
+    SM_JOB_NAME: job.name,
+    SM_CHANNELS: JSON.stringify(channels),
+    SM_HPS: JSON.stringify(hyperparameters),
+    ...Object.fromEntries(
+      channels.map((name) => [`SM_CHANNEL_${inCapitals(name)}`, join(folder, "input", "data", name)]),
+    ),
+    ...Object.fromEntries(Object.entries(hyperparameters).map(([name, value]) => [`SM_HP_${inCapitals(name)}`, value])),
+  };
+}
+
+function inCapitals(name: string): string {
+  return name.toUpperCase().replace(/[^A-Z0-9]/g, "_");
+}

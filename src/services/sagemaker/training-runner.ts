@@ -1,0 +1,287 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Blobs } from "../../ports/blobs.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Logs } from "../../ports/logs.ts";
+import type { Resources } from "../../ports/resources.ts";
+import { packFolder } from "../../serve/pack-folder.ts";
+import { failureOfJob, failureOfProgram } from "./failure-reason.ts";
+import { metricScraper } from "./metric-scraper.ts";
+import { kindOf, parseS3Uri } from "./resource-names.ts";
+import { type Algorithms, algorithmOf } from "./training-algorithm.ts";
+import { trainingEnvironment } from "./training-environment.ts";
+import { downloadChannels, hasFiles, layOutFolder } from "./training-folder.ts";
+import { isEnded, type StageChange, type StoredMetric, type StoredTrainingJob, withStage } from "./training-job.ts";
+import { startTraining } from "./training-process.ts";
+
+/*
+ * Runs training jobs, one child process each, a few at a time (one by default: a training job uses all cores). Every stage is in the
+ * job's document before it begins. A job that was running when the server ended begins again, with its checkpoints, because its
+ * process ended with the server.
+ */
+
+export interface TrainingRunnerOptions {
+  resources: Resources;
+  blobs: Blobs;
+  logs: Logs;
+  clock: Clock;
+  /** A folder per running job. */
+  directory: string;
+  algorithms: Algorithms;
+  /** What every training program finds in its environment: a PATH, and how to reach this server. */
+  environment: Readonly<Record<string, string>>;
+  maxConcurrentJobs: number;
+  /** From SIGTERM to SIGKILL: time to store the model so far. */
+  stopGraceMs: number;
+  /** Told after every change of a job's status. */
+  onChange: (job: StoredTrainingJob) => void;
+  report: (message: string, error: unknown) => void;
+}
+
+interface Running {
+  abort: AbortController;
+  /** Present once the job has begun. */
+  metrics?: () => StoredMetric[];
+  /** Asks the process to end; `undefined` while there is none. */
+  stopProcess?: () => void;
+  killProcess?: () => void;
+  endsBecause?: "stopped" | "maxRuntime";
+}
+
+const kind = kindOf("training-job");
+/** A job that was running at that many ends of the server may be what ends it. */
+const maxRestarts = 3;
+
+export class TrainingRunner {
+  readonly #options: TrainingRunnerOptions;
+  readonly #waiting: string[] = [];
+  readonly #running = new Map<string, Running>();
+  readonly #work = new Set<Promise<void>>();
+  #isClosing = false;
+
+  constructor(options: TrainingRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** After a start of the server: what had not ended begins again. */
+  resume(): void {
+    const jobs = this.#options.resources.list<StoredTrainingJob>(kind).map(({ value }) => value);
+    for (const job of jobs.filter((one) => !isEnded(one)).sort((a, b) => a.createdMs - b.createdMs)) {
+      if (job.status === "Stopping") {
+        this.#change(job.name, { secondary: "Stopped", message: "Training job stopped", status: "Stopped" });
+      } else if (job.startedMs !== undefined && job.restarts >= maxRestarts) {
+        const failureReason = `InternalServerError: the server ended ${maxRestarts + 1} times while this job was running; it is not tried again`;
+        this.#change(job.name, {
+          secondary: "Failed",
+          message: "Training job failed",
+          status: "Failed",
+          failureReason,
+        });
+      } else {
+        if (job.startedMs !== undefined) this.#noteRestart(job.name);
+        this.#queue(job.name);
+      }
+    }
+    this.#startNext();
+  }
+
+  submit(job: StoredTrainingJob): void {
+    this.#options.onChange(job);
+    this.#queue(job.name);
+    if (this.#running.size >= this.#options.maxConcurrentJobs) {
+      this.#change(job.name, { secondary: "Pending", message: "Training job waiting for capacity" });
+    }
+    this.#startNext();
+  }
+
+  /** Keeps the model so far. The job is known and has not ended. */
+  stop(name: string): void {
+    const running = this.#running.get(name);
+    if (running === undefined) {
+      this.#waiting.splice(this.#waiting.indexOf(name), 1);
+      this.#change(name, { secondary: "Stopped", message: "Training job stopped", status: "Stopped" });
+      return;
+    }
+    this.#end(name, running, "stopped");
+  }
+
+  /** The metrics of a running job so far. */
+  metricsOf(name: string): StoredMetric[] | undefined {
+    return this.#running.get(name)?.metrics?.();
+  }
+
+  /** Ends the processes; their jobs begin again at the next start. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    for (const running of this.#running.values()) {
+      running.abort.abort(new Error("the server is closing"));
+      running.killProcess?.();
+    }
+    await Promise.all(this.#work);
+  }
+
+  #queue(name: string): void {
+    this.#waiting.push(name);
+  }
+
+  #startNext(): void {
+    while (!this.#isClosing && this.#running.size < this.#options.maxConcurrentJobs) {
+      const name = this.#waiting.shift();
+      if (name === undefined) return;
+      const running: Running = { abort: new AbortController() };
+      this.#running.set(name, running);
+      const done = this.#run(name, running)
+        .catch((error: unknown) => this.#options.report(`training job ${name}`, error))
+        .finally(() => {
+          this.#running.delete(name);
+          this.#work.delete(done);
+          this.#startNext();
+        });
+      this.#work.add(done);
+    }
+  }
+
+  async #run(name: string, running: Running): Promise<void> {
+    const folder = join(this.#options.directory, name);
+    const job = this.#options.resources.get<StoredTrainingJob>(kind, name)?.value;
+    if (job === undefined) return;
+    let outcome: StageChange;
+    try {
+      outcome = await this.#train(job, folder, running);
+    } catch (error) {
+      if (this.#isClosing) return; // the document stays as it is: the next start begins the job again
+      outcome = this.#outcomeOf(running, failureOfJob(error));
+      if (running.endsBecause === undefined) this.#options.report(`training job ${name}`, error);
+    }
+    const metrics = running.metrics?.() ?? [];
+    this.#options.resources.update<StoredTrainingJob>(kind, name, (stored) => ({ ...stored, metrics }));
+    this.#change(name, outcome);
+    await rm(folder, { recursive: true, force: true });
+  }
+
+  async #train(job: StoredTrainingJob, folder: string, running: Running): Promise<StageChange> {
+    const { blobs, algorithms } = this.#options;
+    const { request, name } = job;
+    this.#change(name, { secondary: "Starting", message: "Preparing the instances for training" });
+    const algorithm = algorithmOf(request, algorithms);
+    const scraper = metricScraper(algorithm.metricDefinitions);
+    running.metrics = scraper.last;
+    await layOutFolder(folder, request);
+    this.#change(name, { secondary: "Downloading", message: "Downloading input data" });
+    await downloadChannels(folder, request, blobs, running.abort.signal);
+    running.abort.signal.throwIfAborted();
+    this.#change(name, {
+      secondary: "Training",
+      message: "Training image download completed. Training in progress.",
+    });
+    const exitCode = await this.#runProgram(job, folder, running, scraper.read);
+    if (this.#isClosing) throw new Error("the server is closing");
+    if (exitCode !== 0 && running.endsBecause === undefined) {
+      const failureReason = await failureOfProgram(folder, exitCode);
+      return { secondary: "Failed", message: "Training job failed", status: "Failed", failureReason };
+    }
+    await this.#upload(job, folder);
+    return this.#outcomeOf(running, undefined);
+  }
+
+  async #runProgram(
+    job: StoredTrainingJob,
+    folder: string,
+    running: Running,
+    readMetrics: (line: string, atMs: number) => void,
+  ): Promise<number> {
+    const { clock, logs, algorithms, environment, stopGraceMs } = this.#options;
+    const stream = `${job.name}/algo-1-${Math.floor(job.createdMs / 1000)}`; // the same after a restart
+    const { command, args } = algorithmOf(job.request, algorithms);
+    const program = startTraining({
+      command,
+      args,
+      folder,
+      environment: trainingEnvironment(job, folder, environment),
+      onLine: (message) => {
+        const timestampMs = clock.now();
+        logs.append("/aws/sagemaker/TrainingJobs", stream, [{ timestampMs, message }]);
+        readMetrics(message, timestampMs);
+      },
+    });
+    let cancelKill: (() => void) | undefined;
+    running.killProcess = () => program.kill();
+    running.stopProcess = () => {
+      program.stop();
+      cancelKill ??= clock.schedule(stopGraceMs, () => program.kill());
+    };
+    const limitMs = (job.request.StoppingCondition?.MaxRuntimeInSeconds ?? 86_400) * 1000;
+    const cancelLimit = clock.schedule(limitMs, () => this.#end(job.name, running, "maxRuntime"));
+    try {
+      if (running.endsBecause !== undefined) running.stopProcess(); // asked for while the data came
+      return await program.ended;
+    } finally {
+      cancelLimit();
+      cancelKill?.();
+      running.stopProcess = undefined;
+      running.killProcess = undefined;
+    }
+  }
+
+  async #upload(job: StoredTrainingJob, folder: string): Promise<void> {
+    const { blobs, resources, clock } = this.#options;
+    const isStopped = this.#running.get(job.name)?.endsBecause !== undefined;
+    if (isStopped && !(await hasFiles(join(folder, "model")))) return; // it was stopped before it had a model
+    this.#change(job.name, { secondary: "Uploading", message: "Uploading generated training model" });
+    const { bucket, key } = parseS3Uri(job.request.OutputDataConfig?.S3OutputPath as string);
+    const target = [bucket, ...key.split("/").filter((part) => part !== ""), job.name, "output"].join("/");
+    const headers = { "content-type": "application/gzip" };
+    await blobs.put(`${target}/model.tar.gz`, packFolder(join(folder, "model")), { headers });
+    if (await hasFiles(join(folder, "output", "data"))) {
+      await blobs.put(`${target}/output.tar.gz`, packFolder(join(folder, "output", "data")), { headers });
+    }
+    resources.update<StoredTrainingJob>(kind, job.name, (stored) => ({
+      ...stored,
+      artifact: `s3://${target}/model.tar.gz`,
+      modifiedMs: clock.now(),
+    }));
+  }
+
+  #end(name: string, running: Running, because: "stopped" | "maxRuntime"): void {
+    if (running.endsBecause !== undefined) return;
+    running.endsBecause = because;
+    if (because === "stopped") {
+      this.#change(name, { secondary: "Stopping", message: "Stopping the training job", status: "Stopping" });
+    }
+    if (running.stopProcess === undefined) running.abort.abort(new Error("the training job was stopped"));
+    else running.stopProcess();
+  }
+
+  /** How a job ends that its program has not failed. */
+  #outcomeOf({ endsBecause }: Running, failureReason: string | undefined): StageChange {
+    switch (endsBecause) {
+      case "stopped":
+        return { secondary: "Stopped", message: "Training job stopped", status: "Stopped" };
+      case "maxRuntime":
+        return {
+          secondary: "MaxRuntimeExceeded",
+          message: "Training job exceeded MaxRuntimeInSeconds",
+          status: "Stopped",
+        };
+      default:
+        if (failureReason === undefined) {
+          return { secondary: "Completed", message: "Training job completed", status: "Completed" };
+        }
+        return { secondary: "Failed", message: "Training job failed", status: "Failed", failureReason };
+    }
+  }
+
+  #noteRestart(name: string): void {
+    const { resources } = this.#options;
+    resources.update<StoredTrainingJob>(kind, name, (job) => ({ ...job, restarts: job.restarts + 1 }));
+    this.#change(name, { secondary: "Restarting", message: "The server was restarted: the training job begins again" });
+  }
+
+  #change(name: string, change: StageChange): void {
+    const nowMs = this.#options.clock.now();
+    const changed = this.#options.resources.update<StoredTrainingJob>(kind, name, (job) =>
+      withStage(job, change, nowMs),
+    );
+    if (changed !== undefined) this.#options.onChange(changed.value);
+  }
+}
