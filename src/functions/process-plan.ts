@@ -38,6 +38,7 @@ export function processVariables(
     AWS_REGION: region,
     AWS_DEFAULT_REGION: region,
     AWS_EC2_METADATA_DISABLED: "true",
+    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true", // a line in every function's log that nobody there can act on
     ...extraVariables,
     ...spec.variables,
     _HANDLER: spec.handler,
