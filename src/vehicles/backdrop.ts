@@ -201,7 +201,7 @@ function mountains({ random, horizon, conditions, light }: Scene): string {
             [peak[0] + 2, peak[1] + height * 0.2],
             [peak[0] - width * 0.1, peak[1] + height * 0.27],
           ],
-          mix(white, air, 0.2),
+          lit(mix(white, air, 0.2), light),
         );
     }
   }

@@ -34,7 +34,7 @@ export function settle(conditions: Conditions, random: Random): Required<Conditi
     severity: random.between(0.25, 0.7),
     rotateDegrees: random.normal() * 2.2,
     noise: random.chance(0.5) ? random.between(1, 9) : random.between(0, 2),
-    blur: random.chance(0.3) ? random.between(0.004, 0.012) : 0,
+    blur: random.chance(0.3) ? random.between(0.004, 0.01) : 0,
     exposure: Math.exp(random.normal() * 0.14),
   } satisfies Required<Conditions>;
   return { ...chosen, ...conditions };

@@ -117,7 +117,7 @@ function fitted(world: Stage, kind: VehicleKind, pose: Random, horizon: number):
       : nose - (world.view.isMirrored ? left : right) * scale;
     return { scale, x, y: ground - bottom * scale };
   }
-  const reach = pose.chance(0.1) ? pose.between(1, 1.15) : pose.between(0.6, 0.98);
+  const reach = pose.chance(0.1) ? pose.between(1, 1.15) : pose.between(kind === "bus" ? 0.72 : 0.6, 0.98);
   const scale = Math.min((frame * reach) / width, (ground * 0.94) / height);
   const room = Math.abs(frame - width * scale) / 2;
   return {
