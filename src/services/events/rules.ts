@@ -163,9 +163,9 @@ export function ruleBook(resources: Resources): RuleBook {
       const rule = find(input);
       const removed = new Set(input.Ids ?? []);
       const known = new Set(rule.targets.map((target) => target.Id as string));
-      save({ ...rule, targets: rule.targets.filter((target) => !removed.has(target.Id)) });
+      save({ ...rule, targets: rule.targets.filter((target) => !removed.has(target.Id as string)) });
       const FailedEntries = [...removed]
-        .filter((id) => !known.has(id))
+        .filter((id) => !known.has(id ?? ""))
         .map((TargetId) => ({
           TargetId,
           ErrorCode: "ResourceNotFoundException",
