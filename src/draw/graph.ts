@@ -31,7 +31,7 @@ export interface GraphOptions {
 }
 
 /** Fill, border and name of every outcome; icons carry the same meaning without colour. */
-export const outcomeLooks: Record<Outcome, { fill: string; border: string; label: string }> = {
+const outcomeLooks: Record<Outcome, { fill: string; border: string; label: string }> = {
   succeeded: { fill: "#E2F4E9", border: "#1B7F4B", label: "Succeeded" },
   failed: { fill: "#FBE4E1", border: "#BF2A1F", label: "Failed" },
   caught: { fill: "#FDF0D2", border: "#A86A0B", label: "Caught error" },

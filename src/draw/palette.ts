@@ -28,4 +28,3 @@ export const paper = "#FFFFFF";
 export const warning = "#B3124A";
 
 export const fontFamily = "DejaVu Sans";
-export const monoFamily = "DejaVu Sans Mono";

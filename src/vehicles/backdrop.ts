@@ -383,7 +383,7 @@ function road({ random, horizon, conditions, light }: Scene, kind: "road" | "pav
   return svg;
 }
 
-export function verticalGradient(id: string, colours: readonly Colour[]): string {
+function verticalGradient(id: string, colours: readonly Colour[]): string {
   const stops = colours.map(
     (colour, i) => `<stop offset="${n(i / Math.max(1, colours.length - 1))}" stop-color="${css(colour)}"/>`,
   );

@@ -6,7 +6,7 @@ import { at, type Flat, type Point, rounded, type Stage } from "./space.ts";
 export const tailLamp: Colour = [198, 30, 28];
 export const lamp: Colour = [252, 246, 216];
 
-export interface Cabin {
+interface Cabin {
   x: [number, number];
   y: [number, number];
   half: number;

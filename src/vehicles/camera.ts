@@ -1,7 +1,7 @@
 import type { Image } from "../images/image.ts";
 import type { Random } from "./random.ts";
 
-export interface Lens {
+interface Lens {
   /** Deviation of 0..255 values. */
   noise: number;
   /** Radius in pixels of the final picture. */

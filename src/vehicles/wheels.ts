@@ -20,7 +20,7 @@ export function spokedWheel(stage: Stage, hub: Point, radius: number, random: Ra
   stage.circle(hub, 0.035, { fill: lit(steel, 0.75) });
 }
 
-export interface CastWheel {
+interface CastWheel {
   radius: number;
   width: number;
   metal: Colour;

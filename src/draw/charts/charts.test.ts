@@ -6,6 +6,7 @@ import { chartToSvg } from "./chart.ts";
 import { barsOf, confidenceHistogram } from "./confidence-histogram.ts";
 import { axisFloor, type ConfidencePoint, confidenceOverTime, mostDots } from "./confidence-over-time.ts";
 import { confusionMatrix } from "./confusion-matrix.ts";
+import { driftEffects } from "./drift-effects.ts";
 import { predictionsPerClass } from "./predictions-per-class.ts";
 import { trainingCurve } from "./training-curve.ts";
 
@@ -94,6 +95,16 @@ test("a confusion matrix shows every count and the accuracy", async () => {
   );
   for (const text of ["91", "9", "12", "88", "n = 200 · 179 right (accuracy 0.8950) · 21 wrong"])
     assert.ok(svg.includes(`>${text}</text>`), text);
+});
+
+test("a drift chart ranks what moved and states both sizes", async () => {
+  const effects = [
+    { feature: "noise", effect: 0.1, direction: 1, p: 0.4, isDrifting: false },
+    { feature: "luminance", effect: 2.5, direction: -1, p: 1e-9, isDrifting: true },
+  ] as const;
+  const svg = await chartToSvg(driftEffects(effects, { referenceCount: 300, windowCount: 50, alpha: 0.05 }));
+  assert.ok(svg.includes("reference n = 300, window n = 50 · 1 of 2 features drift"));
+  assert.ok(svg.includes("▼ 2.50, p &lt; 0.0001") && svg.indexOf(">luminance<") < svg.indexOf(">noise<"));
 });
 
 test("charts without data say so instead of failing", async () => {
