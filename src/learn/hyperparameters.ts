@@ -20,6 +20,8 @@ export interface Hyperparameters {
   maxImageSide: number;
   /** The share of the training pictures that is kept away from training, to measure and calibrate on. */
   holdOut: number;
+  /** Absent: no limit. With one, a slow machine gives a model of fewer epochs, and not the same one twice. */
+  maxSeconds?: number;
   /** Absent: the recipe's own small network. */
   numLayers?: number;
   epochs?: number;
@@ -50,6 +52,8 @@ export const hyperparameterDocumentation: Readonly<Record<string, string>> = {
   seed: "an integer; the same seed, data and number of workers give the same model; ours, default 1",
   workers: "threads that train side by side, 1 to 64; ours, default the number of cores",
   max_image_side: "pictures larger than this are trained on at this side, 16 to 512; ours, default 64",
+  max_seconds:
+    "seconds in which the schedule of the training is run through, however slow the machine; ours, default no limit",
   hold_out: "share of the training pictures kept away to measure and calibrate on, 0 to 0.5; ours, default 0.1",
   num_layers:
     "a residual network of 18, 34, 50, 101, 152, 200 or 20, 32, 44, 56, 110 layers; default our small network",
@@ -106,6 +110,7 @@ export function parseHyperparameters(strings: Readonly<Record<string, string>>):
     workers: given.integer("workers", 1, 64),
     maxImageSide: given.integer("max_image_side", 16, 512) ?? 64,
     holdOut: given.number("hold_out", 0, 0.5) ?? 0.1,
+    maxSeconds: given.number("max_seconds", 1, 30 * 86_400),
     numLayers: given.integer("num_layers", 1, 1000),
     epochs: given.integer("epochs", 1, 100_000),
     miniBatchSize: given.integer("mini_batch_size", 1, 8192),

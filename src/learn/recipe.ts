@@ -26,6 +26,8 @@ export interface Plan {
   hasWhitening: boolean;
   /** Epochs between two evaluations; the last epoch is always evaluated. */
   evaluateEvery: number;
+  /** The schedule is run through by then, after however many epochs. */
+  maxSeconds?: number;
   earlyStopping?: { minEpochs: number; patience: number; tolerance: number };
   seed: number;
 }
@@ -130,6 +132,7 @@ export function planOf(asked: Hyperparameters, { pictures, cores, block }: Circu
     augmentation: asked.augmentation === undefined ? recipeAugmentation : augmentations[asked.augmentation],
     hasWhitening: asked.numLayers === undefined,
     evaluateEvery: asked.earlyStopping ? 1 : Math.ceil(epochs / 50),
+    maxSeconds: asked.maxSeconds,
     earlyStopping: asked.earlyStopping
       ? {
           minEpochs: asked.earlyStoppingMinEpochs,
@@ -157,17 +160,17 @@ export function workersFor(batch: number, { most, block }: { most: number; block
   return 1;
 }
 
-/** The learning rate at a step, counted from 0 over the whole training. */
-export function learningRateAt(step: number, { schedule, epochs, stepsPerEpoch }: Plan): number {
+/** The learning rate when `progress` of the training is done, from 0 to 1. */
+export function learningRateAt(progress: number, { schedule, epochs, stepsPerEpoch }: Plan): number {
   switch (schedule.kind) {
     case "cosine": {
-      const total = epochs * stepsPerEpoch;
-      const warm = Math.max(1, Math.floor(total * schedule.warmUp));
-      if (step < warm) return (schedule.peak * (step + 1)) / warm;
-      return schedule.peak * 0.5 * (1 + Math.cos((Math.PI * (step - warm)) / Math.max(1, total - warm)));
+      const { peak, warmUp } = schedule;
+      if (progress < warmUp) return peak * Math.min(1, (progress + 1 / (epochs * stepsPerEpoch)) / warmUp);
+      return peak * 0.5 * (1 + Math.cos((Math.PI * (progress - warmUp)) / (1 - warmUp)));
     }
     case "steps": {
-      const epoch = Math.floor(step / stepsPerEpoch);
+      // The smallest excess keeps an exact multiple from being rounded down to the epoch before.
+      const epoch = Math.floor(progress * epochs + 1e-9);
       return schedule.rate * schedule.factor ** schedule.epochs.filter((one) => one <= epoch).length;
     }
     default:

@@ -106,6 +106,15 @@ test("adam, a residual network of 20 layers and early stopping are honoured", as
   assert.equal(jsonOf<unknown[]>(folder, "model/metrics/training-curve.json").length < 6, true);
 });
 
+test("a limit of time is kept, with the schedule run through", async (context) => {
+  const folder = jobFolder(context);
+  folder.pictures("train", 80);
+  folder.hyperparameters({ ...small, epochs: "100000", max_seconds: "1" });
+  const { code } = await run(folder);
+  assert.equal(code, 0);
+  assert.equal(jsonOf<ModelManifest>(folder, "model/model.json").provenance!["stopped"], false);
+});
+
 test("pictures of odd and unequal sides can be trained on", async (context) => {
   const folder = jobFolder(context);
   folder.pictures("train", 40);

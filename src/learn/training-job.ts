@@ -115,7 +115,7 @@ async function runJob(
     },
     onEpoch(report) {
       curve.push(report);
-      logEpoch(report, plan!, log);
+      logEpoch(curve, plan!, log);
     },
   });
   onStart(training);
@@ -168,12 +168,14 @@ function logPlan(
     ["learning rate", pythonDictionary(plan.schedule)],
     ["augmentation", pythonDictionary(plan.augmentation)],
     ["label_smoothing", plan.labelSmoothing],
+    ["max_seconds", plan.maxSeconds ?? "no limit"],
     ["seed", plan.seed],
   ];
   for (const [name, value] of lines) log(`${name}: ${value}`);
 }
 
-function logEpoch(report: EpochReport, plan: Plan, log: (line: string) => void): void {
+function logEpoch(curve: readonly EpochReport[], plan: Plan, log: (line: string) => void): void {
+  const report = curve.at(-1)!;
   const { epoch } = report;
   log(`Epoch[${epoch}] Train-accuracy=${report.trainAccuracy.toFixed(6)}`);
   log(`Epoch[${epoch}] Train-loss=${report.trainLoss.toFixed(6)}`);
@@ -187,8 +189,11 @@ function logEpoch(report: EpochReport, plan: Plan, log: (line: string) => void):
   const left = plan.epochs - epoch - 1;
   const isMilestone = epoch === 0 || left % Math.max(1, Math.round(plan.epochs / 10)) === 0;
   if (isMilestone && left > 0) {
-    const seconds = (left * plan.stepsPerEpoch * plan.batch) / report.imagesPerSecond;
-    log(`ETA ${seconds.toFixed(0)} s for ${left} more epochs at ${report.imagesPerSecond.toFixed(0)} samples/sec`);
+    const spent = curve.reduce((sum, one) => sum + one.seconds, 0);
+    const needed = (left * plan.stepsPerEpoch * plan.batch) / report.imagesPerSecond;
+    const seconds = Math.min(needed, Math.max(0, (plan.maxSeconds ?? Number.POSITIVE_INFINITY) - spent));
+    const epochs = Math.round((left * seconds) / needed);
+    log(`ETA ${seconds.toFixed(0)} s for ${epochs} more epochs at ${report.imagesPerSecond.toFixed(0)} samples/sec`);
   }
 }
 

@@ -25,6 +25,8 @@ export interface SharedState {
   batchStatistics: Floats;
   /** Per worker: loss, pictures right. */
   tallies: Float64Array<SharedArrayBuffer>;
+  /** One number from 0 to 1: how far the training is. */
+  progress: Float64Array<SharedArrayBuffer>;
   /** Of the pictures that are evaluated: held out first, then validation. */
   logits: Floats;
 }
@@ -89,6 +91,7 @@ export function sharedState({
     gradients: floats(layout.total * plan.workers),
     batchStatistics: floats(layout.statistics * plan.workers),
     tallies: new Float64Array(new SharedArrayBuffer(16 * plan.workers)),
+    progress: new Float64Array(new SharedArrayBuffer(8)),
     logits: floats(evaluated * plan.network.classes),
   };
 }

@@ -1,6 +1,6 @@
 import { toPlainOrder } from "../graph/weight-order.ts";
 import { randomFrom, shuffled } from "../random.ts";
-import { learningRateAt } from "../recipe.ts";
+import { learningRateAt, type Plan } from "../recipe.ts";
 import { augmenter } from "./augmentation.ts";
 import { meeting } from "./barrier.ts";
 import { evaluationChunk, evaluator, score } from "./evaluate.ts";
@@ -16,34 +16,94 @@ import type { EpochReport, WorkerJob, WorkerMessage } from "./worker-job.ts";
 // D2. Tensors never lie over shared memory (ONNX Runtime refuses them): each worker copies in and out.
 
 export async function workerLoop(job: WorkerJob, tell: (message: WorkerMessage) => void): Promise<void> {
-  const { worker, plan, layout, shared, set, trainIndices } = job;
-  const { workers, batch, network, epochs, stepsPerEpoch } = plan;
+  const { worker, plan, shared } = job;
+  const { workers, batch, epochs, stepsPerEpoch } = plan;
   const meet = meeting(shared.control, workers);
-  const share = batch / workers;
-  const { classes } = network;
-  const size = 3 * set.height * set.width;
-
-  const session = await openSession(job.gradientModel);
+  const gradients = await gradientsOfShare(job);
   const evaluate = await evaluation(job, meet.barrier);
+  const updateShare = updateOfShare(job);
+  const choose = worker === 0 ? bestEpoch(job) : undefined;
+  const beganMs = performance.now();
+  let step = 0;
+  const isOver = () => meet.isStopping() || shared.progress[0]! >= 1;
+
+  for (let epoch = 0; epoch < epochs && !isOver(); epoch++) {
+    const startedMs = performance.now();
+    const order = shuffled(job.trainIndices.length, randomFrom(plan.seed, 2, epoch));
+    let [loss, right, steps] = [0, 0, 0];
+    for (; steps < stepsPerEpoch && !isOver(); steps++) {
+      await gradients(epoch, order, steps);
+      meet.barrier();
+      const rate = learningRateAt(shared.progress[0]!, plan);
+      updateShare(++step, rate);
+      // Everyone has read the progress before the first worker, which waits here for the slower ones, moves it on.
+      meet.barrier();
+      if (worker === 0) {
+        updateStatistics(job, step);
+        const tally = sumOfTallies(job);
+        loss += tally.loss;
+        right += tally.accuracy;
+        if (!Number.isFinite(tally.loss)) {
+          tell({ kind: "diverged", epoch, step, loss: tally.loss });
+          meet.abort();
+        }
+        shared.progress[0] = progressAt(plan, step, (performance.now() - beganMs) / 1000);
+        meet.agreeOnStop();
+      }
+      meet.barrier();
+    }
+    const seconds = (performance.now() - startedMs) / 1000;
+    const isEvaluated = epoch === epochs - 1 || isOver() || epoch % plan.evaluateEvery === plan.evaluateEvery - 1;
+    if (isEvaluated) await evaluate();
+    if (worker === 0) {
+      const report: EpochReport = {
+        epoch,
+        steps,
+        trainLoss: loss / steps,
+        trainAccuracy: right / steps,
+        seconds,
+        imagesPerSecond: (steps * batch) / seconds,
+        ...(isEvaluated ? scores(job) : {}),
+      };
+      if (isEvaluated && choose?.(report)) meet.askToStop();
+      if (isEvaluated) meet.agreeOnStop();
+      tell({ kind: "epoch", report });
+    }
+    // The others wait here until the logits are read and the decision to go on has been taken.
+    if (isEvaluated) meet.barrier();
+  }
+  if (worker === 0) tell({ kind: "finished", steps: step, bestEpoch: choose?.epoch(), isStopped: meet.isStopping() });
+}
+
+/** How far the training is, from 0 to 1: by steps, or by time where there is a limit that would come first. */
+function progressAt({ epochs, stepsPerEpoch, maxSeconds }: Plan, step: number, elapsedSeconds: number): number {
+  const bySteps = step / (epochs * stepsPerEpoch);
+  return maxSeconds === undefined ? bySteps : Math.max(bySteps, elapsedSeconds / maxSeconds);
+}
+
+type Share = (epoch: number, order: Uint32Array, stepOfEpoch: number) => Promise<void>;
+
+/** Prepares this worker's share of a batch, computes its gradients and lays them out for the others. */
+async function gradientsOfShare(job: WorkerJob): Promise<Share> {
+  const { worker, plan, layout, shared, set, trainIndices } = job;
+  const share = plan.batch / plan.workers;
+  const { classes } = plan.network;
+  const size = 3 * set.height * set.width;
+  const session = await openSession(job.gradientModel);
   const augment = augmenter(set, job.normalisation, plan.augmentation);
   const x = new Float32Array(share * size);
   const target = new Float32Array(share * classes);
   const parameters = new Float32Array(layout.total);
   const gradients = new Float32Array(layout.total);
+  const labels = new Int32Array(share);
   const feeds = {
     x: floatTensor(x, [share, 3, set.height, set.width]),
     target: floatTensor(target, [share, classes]),
     P: floatTensor(parameters, [layout.total]),
   };
   const fetches = { G: floatTensor(gradients, [layout.total]), loss: null, logits: null, S: null };
-  const mask = decayMask(layout);
-  const from = Math.floor((layout.total * worker) / workers);
-  const to = Math.floor((layout.total * (worker + 1)) / workers);
-  const labels = new Int32Array(share);
-  const choose = worker === 0 ? bestEpoch(job) : undefined;
-  let step = 0;
-
-  const prepare = (order: Uint32Array, epoch: number, first: number) => {
+  return async (epoch, order, stepOfEpoch) => {
+    const first = stepOfEpoch * plan.batch + worker * share;
     target.fill(plan.labelSmoothing / classes);
     for (let i = 0; i < share; i++) {
       const index = trainIndices[order[(first + i) % order.length]!]!;
@@ -51,89 +111,46 @@ export async function workerLoop(job: WorkerJob, tell: (message: WorkerMessage) 
       labels[i] = set.labels[index]!;
       target[i * classes + labels[i]!]! += 1 - plan.labelSmoothing;
     }
+    parameters.set(shared.parameters);
+    const outputs = await session.run(feeds, fetches);
+    shared.gradients.set(gradients, worker * layout.total);
+    shared.batchStatistics.set(floatsOf(outputs, "S"), worker * layout.statistics);
+    shared.tallies[2 * worker] = floatsOf(outputs, "loss")[0]!;
+    shared.tallies[2 * worker + 1] = score(floatsOf(outputs, "logits"), labels, classes).accuracy;
   };
+}
 
-  for (let epoch = 0; epoch < epochs && !meet.isStopping(); epoch++) {
-    const startedMs = performance.now();
-    const order = shuffled(trainIndices.length, randomFrom(plan.seed, 2, epoch));
-    let [loss, right, steps] = [0, 0, 0];
-    for (; steps < stepsPerEpoch && !meet.isStopping(); steps++) {
-      prepare(order, epoch, steps * batch + worker * share);
-      parameters.set(shared.parameters);
-      const outputs = await session.run(feeds, fetches);
-      shared.gradients.set(gradients, worker * layout.total);
-      shared.batchStatistics.set(floatsOf(outputs, "S"), worker * layout.statistics);
-      const { accuracy } = score(floatsOf(outputs, "logits"), labels, classes);
-      shared.tallies[2 * worker] = floatsOf(outputs, "loss")[0]!;
-      shared.tallies[2 * worker + 1] = accuracy;
-      meet.barrier();
+/** Updates this worker's part of the parameters and of their running average. */
+function updateOfShare({ worker, plan, layout, shared }: WorkerJob): (step: number, rate: number) => void {
+  const { workers } = plan;
+  const { parameters, first, second, gradients, average } = shared;
+  const mask = decayMask(layout);
+  const from = Math.floor((layout.total * worker) / workers);
+  const to = Math.floor((layout.total * (worker + 1)) / workers);
+  return (step, rate) => {
+    update({ parameters, first, second, gradients, workers, mask, from, to, rate, step }, plan.optimizer);
+    const keep = keepAt(step, plan);
+    for (let i = from; i < to; i++) average[i] = keep * average[i]! + (1 - keep) * parameters[i]!;
+  };
+}
 
-      step++;
-      update(
-        {
-          parameters: shared.parameters,
-          first: shared.first,
-          second: shared.second,
-          gradients: shared.gradients,
-          workers,
-          mask,
-          from,
-          to,
-          rate: learningRateAt(step - 1, plan),
-          step,
-        },
-        plan.optimizer,
-      );
-      const keep = Math.min(plan.averageDecay, step / (9 + step));
-      for (let i = from; i < to; i++) {
-        shared.average[i] = keep * shared.average[i]! + (1 - keep) * shared.parameters[i]!;
-      }
-      if (worker === 0) {
-        updateStatistics(job, { step, keep });
-        let stepLoss = 0;
-        for (let one = 0; one < workers; one++) {
-          stepLoss += shared.tallies[2 * one]! / workers;
-          right += shared.tallies[2 * one + 1]! / workers;
-        }
-        loss += stepLoss;
-        if (!Number.isFinite(stepLoss)) {
-          tell({ kind: "diverged", epoch, step, loss: stepLoss });
-          meet.abort();
-        }
-        meet.agreeOnStop();
-      }
-      meet.barrier();
-    }
-    const seconds = (performance.now() - startedMs) / 1000;
-    const isLast = epoch === epochs - 1 || meet.isStopping();
-    const isEvaluated = isLast || epoch % plan.evaluateEvery === plan.evaluateEvery - 1;
-    if (isEvaluated) await evaluate();
-    if (worker !== 0) {
-      if (isEvaluated) meet.barrier();
-      continue;
-    }
-    const report: EpochReport = {
-      epoch,
-      steps,
-      trainLoss: loss / steps,
-      trainAccuracy: right / steps,
-      seconds,
-      imagesPerSecond: (steps * batch) / seconds,
-    };
-    if (isEvaluated) {
-      Object.assign(report, scores(job));
-      if (choose?.(report)) meet.askToStop();
-      meet.agreeOnStop();
-    }
-    tell({ kind: "epoch", report });
-    // The others wait here until the logits are read and the decision to go on has been taken.
-    if (isEvaluated) meet.barrier();
+function sumOfTallies({ plan, shared }: WorkerJob): { loss: number; accuracy: number } {
+  let [loss, accuracy] = [0, 0];
+  for (let worker = 0; worker < plan.workers; worker++) {
+    loss += shared.tallies[2 * worker]! / plan.workers;
+    accuracy += shared.tallies[2 * worker + 1]! / plan.workers;
   }
-  if (worker === 0) tell({ kind: "finished", steps: step, bestEpoch: choose?.epoch(), isStopped: meet.isStopping() });
+  return { loss, accuracy };
+}
+
+/** Early on the average forgets faster, or it would remember the random start. */
+function keepAt(step: number, plan: Plan): number {
+  return Math.min(plan.averageDecay, step / (9 + step));
 }
 
 /** Running means and variances: the mean over workers, averaged over steps; PyTorch's rule, warmed up. */
-function updateStatistics({ shared, layout, plan }: WorkerJob, { step, keep }: { step: number; keep: number }): void {
+function updateStatistics({ shared, layout, plan }: WorkerJob, step: number): void {
+  const keep = keepAt(step, plan);
   const decay = Math.min(0.9, step / (step + 5));
   for (let i = 0; i < layout.statistics; i++) {
     let sum = 0;
