@@ -13,7 +13,10 @@ export function setUp() {
     fail(`Scones needs Node ${minimumNode.join(".")} or newer; this is ${process.versions.node}`);
   }
   const lockDigest = digest(readFileSync("package-lock.json"));
-  if (!existsSync("node_modules/.scones-installed") || readFileSync("node_modules/.scones-installed", "utf8") !== lockDigest) {
+  if (
+    !existsSync("node_modules/.scones-installed") ||
+    readFileSync("node_modules/.scones-installed", "utf8") !== lockDigest
+  ) {
     step("installing packages", "npm", ["ci", "--loglevel=error", "--no-fund", "--no-audit"]);
     writeFileSync("node_modules/.scones-installed", lockDigest);
   }
@@ -30,7 +33,8 @@ export function step(name, command, args, options = {}) {
   process.stderr.write(`scones: ${name} ...\n`);
   const result = spawnSync(command, args, { stdio: ["ignore", process.stderr, process.stderr], ...options });
   if (result.error) fail(`${name} failed: ${result.error.message}`);
-  if (result.status !== 0) fail(`${name} failed: ${command} ${args.join(" ")} ended with ${result.status ?? result.signal}`);
+  if (result.status !== 0)
+    fail(`${name} failed: ${command} ${args.join(" ")} ended with ${result.status ?? result.signal}`);
   process.stderr.write(`scones: ${name} took ${((Date.now() - startedAt) / 1000).toFixed(1)} s\n`);
 }
 
@@ -46,7 +50,9 @@ function digest(bytes) {
 // Names, sizes and times of all source files: enough to notice a change, cheap enough for every start.
 function stampOf(paths) {
   return paths
-    .flatMap((path) => (statSync(path).isDirectory() ? readdirSync(path, { recursive: true }).map((name) => join(path, name)) : [path]))
+    .flatMap((path) =>
+      statSync(path).isDirectory() ? readdirSync(path, { recursive: true }).map((name) => join(path, name)) : [path],
+    )
     .sort()
     .map((path) => statSync(path, { throwIfNoEntry: false }))
     .map((stats) => (stats?.isFile() ? `${stats.size} ${stats.mtimeMs}` : ""))

@@ -31,7 +31,9 @@ import type { Service } from "./service.ts";
 
 const seen: Record<string, unknown> = {};
 const reports: WireReport[] = [];
+/** Verifies signatures, as every call of the SDK is signed; `open` takes what has none. */
 let wire: WireServer;
+let open: WireServer;
 let configuration: { endpoint: string; region: string; credentials: { accessKeyId: string; secretAccessKey: string } };
 
 const moment = new Date("2026-11-20T23:00:00.500Z");
@@ -151,15 +153,21 @@ const services: Service[] = [
 
 before(async () => {
   const clock = { now: () => Date.now(), uuid: () => crypto.randomUUID() };
-  wire = await createWireServer({ services, port: 0, clock, report: (report) => reports.push(report) });
+  const report = (one: WireReport) => void reports.push(one);
+  const credential = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "secret" };
+  wire = await createWireServer({ services, port: 0, clock, report, credentials: [credential] });
+  open = await createWireServer({ services, port: 0, clock, report });
   configuration = {
     endpoint: wire.url,
     region: "eu-west-1",
-    credentials: { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "secret" },
+    credentials: credential,
   };
 });
 
-after(() => wire.close());
+after(async () => {
+  await wire.close();
+  await open.close();
+});
 
 test("a json 1.0 call goes and comes with its types", async () => {
   const client = new SFNClient(configuration);
@@ -204,7 +212,7 @@ test("what is missing is named in AWS's words", async () => {
 });
 
 test("an operation that nobody answers is named", async () => {
-  const response = await fetch(wire.url, {
+  const response = await fetch(open.url, {
     method: "POST",
     headers: { "x-amz-target": "SageMaker.CreateApp", "content-type": "application/x-amz-json-1.1" },
     body: "{}",
@@ -282,7 +290,7 @@ test("queues speak JSON to new clients and keep their older fault names in a hea
 
 test("queues speak the query protocol to old clients", async () => {
   const form = "Action=ReceiveMessage&Version=2012-11-05&QueueUrl=q&AttributeName.1=All&MessageAttributeName.1=x";
-  const response = await fetch(`${wire.url}/000000000000/q`, {
+  const response = await fetch(`${open.url}/000000000000/q`, {
     method: "POST",
     headers: { "content-type": "application/x-www-form-urlencoded; charset=utf-8" },
     body: form,
@@ -298,7 +306,7 @@ test("queues speak the query protocol to old clients", async () => {
 test("metrics speak JSON and CBOR", async () => {
   const output = await new CloudWatchClient(configuration).send(new ListMetricsCommand({ Namespace: "A" }));
   assert.equal(output.Metrics?.[0]?.MetricName, "b");
-  const response = await fetch(`${wire.url}/service/GraniteServiceVersion20100801/operation/ListMetrics`, {
+  const response = await fetch(`${open.url}/service/GraniteServiceVersion20100801/operation/ListMetrics`, {
     method: "POST",
     headers: { "smithy-protocol": "rpc-v2-cbor", "content-type": "application/cbor" },
     body: Buffer.from("bf694e616d657370616365614aff", "hex"),
@@ -361,13 +369,13 @@ test("lists survive XML in both directions", async () => {
 });
 
 test("a bucket setting that Scones lacks is refused by name, not taken for something else", async () => {
-  const response = await fetch(`${wire.url}/bucket?versioning`, { method: "PUT", body: "<x/>" });
+  const response = await fetch(`${open.url}/bucket?versioning`, { method: "PUT", body: "<x/>" });
   assert.equal(response.status, 501);
   assert.match(await response.text(), /s3\.PutBucketVersioning/);
 });
 
 test("a body that is too large is refused before it is held", async () => {
-  const response = await fetch(wire.url, {
+  const response = await fetch(open.url, {
     method: "POST",
     headers: { "x-amz-target": "AWSStepFunctions.StartExecution", "content-type": "application/x-amz-json-1.0" },
     body: Buffer.alloc(9 * 2 ** 20, 32),
@@ -378,7 +386,7 @@ test("a body that is too large is refused before it is held", async () => {
 /** As a client would whose resolver knows that every name below localhost is this machine. */
 function putByHost(host: string, path: string, body: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const sent = request({ port: wire.port, host: "127.0.0.1", path, method: "PUT", headers: { host } }, (response) => {
+    const sent = request({ port: open.port, host: "127.0.0.1", path, method: "PUT", headers: { host } }, (response) => {
       response.resume().on("end", resolve);
     });
     sent.on("error", reject).end(body);

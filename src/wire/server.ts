@@ -2,21 +2,25 @@
 //
 // W1. An unknown operation, field or enum answers as AWS does: a modelled error, never a 500 or a silent success.
 // W2. A bug in a handler is logged with its stack and request id, answered 500, and never ends the server.
-// W3. Nothing but the body of an object is longer in memory than the limit of its service.
+// W3. Nothing but the body of an object is longer than the limit of its service, and that one is never held whole.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { Fault } from "../kit/fault.ts";
 import { inflate, readBody } from "./body.ts";
+import type { CertificateAuthority } from "./certificate-authority.ts";
+import { findOperation, isNamedInBody, nameFromBody, serve, UnknownOperation } from "./dispatch.ts";
+import { checkCaller, isLoopback } from "./hosts.ts";
 import { bindingsOf } from "./http-bindings.ts";
-import { loadModel, type Model, type Operation } from "./model.ts";
+import { loadModel, type Operation } from "./model.ts";
+import { isAwsChunked, objectBody } from "./object-body.ts";
 import { parseInput } from "./parse-input.ts";
-import { parseForm } from "./query-codec.ts";
-import { bucketOfHost, type Dialect, type Recognised, recognise, scopeOf, versions } from "./recognise.ts";
-import { headerOf, headOf, type RequestHead } from "./request-head.ts";
-import { decodePath, findRoute, type Route, routesOf } from "./rest-routes.ts";
-import type { Call, Handler, Service } from "./service.ts";
+import { type Dialect, recognise, scopeOf } from "./recognise.ts";
+import { headerOf, headOf } from "./request-head.ts";
+import type { Call, Service } from "./service.ts";
+import { type Credential, createVerifier, type Signed, sha256 } from "./signatures.ts";
+import { acceptTunnels } from "./tunnels.ts";
 import { validate } from "./validate.ts";
 import { type Answer, type AnswerOptions, writeFault, writeOutput } from "./write-answer.ts";
 
@@ -26,12 +30,16 @@ export interface WireOptions {
   /** 0 for any that is free. */
   port?: number;
   /** What a caller must sign with. Without any, everybody on this machine may call. */
-  credentials?: readonly { accessKeyId: string; secretAccessKey: string }[];
+  credentials?: readonly Credential[];
+  /** Names beside localhost and addresses by which callers may know us, such as `scones.example`. */
+  hosts?: readonly string[];
   region?: string;
   accountId?: string;
   limits?: Partial<WireLimits>;
   clock: WireClock;
-  /** Takes what is not AWS (the console, its event stream); true when it has answered or will. */
+  /** Turns on transparent mode: CONNECT to `*.amazonaws.com` ends here, with certificates of this authority. */
+  authority?: CertificateAuthority;
+  /** Takes what is not AWS (the console, its event stream); true when it has answered or will. Not asked to verify anything. */
   onRequest?: (request: IncomingMessage, response: ServerResponse) => boolean;
   /** Told of bugs and of operations that nobody answers. Bugs go to standard error by default. */
   report?: (report: WireReport) => void;
@@ -58,6 +66,8 @@ export interface WireLimits {
   /** A request must be complete within this time: a 5 GB object at 10 MB/s takes nine minutes. */
   requestTimeoutMs: number;
   connections: number;
+  /** Read and thrown away of a refused body, so that its sender hears the refusal before its socket breaks. */
+  drainBytes: number;
 }
 
 export const defaultLimits: WireLimits = {
@@ -65,10 +75,14 @@ export const defaultLimits: WireLimits = {
   bodyBytesOf: { lambda: 96 * 2 ** 20, "sagemaker-runtime": 26 * 2 ** 20 },
   requestTimeoutMs: 30 * 60_000,
   connections: 10_000,
+  drainBytes: 64 * 2 ** 20,
 };
 
+export const defaultHost = "127.0.0.1";
+export const defaultPort = 4566;
 export const defaultRegion = "us-east-1";
 export const defaultAccountId = "000000000000";
+export const healthPath = "/_scones/health";
 
 export interface WireServer {
   /** Such as `http://127.0.0.1:4566`. */
@@ -78,25 +92,18 @@ export interface WireServer {
   close(): Promise<void>;
 }
 
-interface ServedService {
-  model: Model;
-  handlers: Record<string, Handler>;
-  routes: readonly Route[];
-}
-
-/** An operation found, and where its parts lie. */
-interface Found {
-  service: ServedService;
-  operation: Operation;
-  handler: Handler;
-  labels: Record<string, string>;
-}
-
 export async function createWireServer(options: WireOptions): Promise<WireServer> {
-  const { host = "127.0.0.1", port = 4566, clock, region = defaultRegion, accountId = defaultAccountId } = options;
+  const { host = defaultHost, port = defaultPort, clock, credentials = [], hosts = [] } = options;
+  const { region: defaultedRegion = defaultRegion, accountId = defaultAccountId } = options;
+  if (credentials.length === 0 && !isLoopback(host)) {
+    throw new Error(
+      `refusing to listen on ${host} without credentials: configure an access key, or listen on ${defaultHost}`,
+    );
+  }
   const limits = { ...defaultLimits, ...options.limits };
   const report = options.report ?? reportToStandardError;
   const services = new Map(options.services.map((service) => [service.name, serve(service)]));
+  const verifier = credentials.length === 0 ? undefined : createVerifier(credentials, () => clock.now());
   let url = "";
 
   const server = createServer(
@@ -109,83 +116,96 @@ export async function createWireServer(options: WireOptions): Promise<WireServer
     },
   );
   server.maxConnections = limits.connections;
+  const closeTunnels = acceptTunnels(server, options.authority);
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (request.url === "/_scones/health" && request.method === "GET") {
-      response.writeHead(200, { "content-type": "application/json" });
-      response.end('{"status":"ok"}');
-      return;
-    }
-    if (options.onRequest?.(request, response)) return;
     const requestId = clock.uuid();
-    const head = headOf(request, false);
+    const head = headOf(request, isEncrypted(request.socket));
     const recognised = recognise(head);
-    const answering: AnswerOptions = {
-      dialect: recognised.dialect,
-      requestId,
-      requestType: headerOf(head, "content-type"),
-    };
+    const { dialect } = recognised;
+    const answering: AnswerOptions = { dialect, requestId, requestType: headerOf(head, "content-type") };
     const gone = new AbortController();
     response.on("close", () => gone.abort());
-    let answer: Answer;
     let operationName = recognised.operation ?? `${head.method} ${head.path}`;
+    let answer: Answer;
     try {
+      checkCaller(head, [host, ...hosts]);
+      if (head.path === healthPath) return answerHealth(response);
+      if (options.onRequest?.(request, response)) return;
       answer = await callOperation();
     } catch (error) {
       if (gone.signal.aborted) return;
+      const isFault = error instanceof Fault;
+      if (!isFault) report({ kind: "bug", requestId, operation: operationName, error });
+      if (error instanceof UnknownOperation)
+        report({ kind: "unknown-operation", requestId, operation: error.operation });
       const model = recognised.service === undefined ? undefined : loadModel(recognised.service);
-      if (!(error instanceof Fault)) report({ kind: "bug", requestId, operation: operationName, error });
-      answer = writeFault(model, error instanceof Fault ? error : internalFault(recognised.dialect), answering);
+      answer = writeFault(model, isFault ? error : internalFault(dialect), answering);
     }
-    await send(request, response, answer, requestId);
+    await send(request, response, answer, { requestId, drainBytes: limits.drainBytes });
 
     async function callOperation(): Promise<Answer> {
-      const early = bodyIsNeeded(recognised, head) ? await readAll(recognised.service ?? "") : undefined;
-      if (early !== undefined) nameFromForm(recognised, early);
-      answering.dialect = recognised.dialect;
-      const found = find(recognised, head, requestId);
-      operationName = `${found.service.model.name}.${found.operation.name}`;
-      const isStreaming = bindingsOf(found.operation.input).payload?.shape.kind === "streaming-blob";
-      const body: Buffer | Readable = early ?? (isStreaming ? request : await readAll(found.service.model.name));
-      const input = parseInput(found.operation, { dialect: recognised.dialect, head, labels: found.labels, body });
-      validate(found.service.model, found.operation.input, input);
-      const scope = scopeOf(head);
-      const call: Call = {
-        requestId,
-        region: scope?.region ?? region,
-        accountId,
-        baseUrl: head.isSecure || head.host === "" ? url : `http://${request.headers.host}`,
-        signal: gone.signal,
-      };
-      const output = await found.handler(input, call);
-      return writeOutput(found.service.model, found.operation, output, answering);
+      // The query protocol says in its body what it wants; all others are known by now, and refused before they are read.
+      const early = isNamedInBody(recognised, head) ? await readAll(recognised.service) : undefined;
+      if (early !== undefined) nameFromBody(recognised, inflateBody(early));
+      const found = findOperation(services, recognised, head);
+      const { operation, service, labels } = found;
+      operationName = `${service.model.name}.${operation.name}`;
+      const input: Record<string, unknown> = {};
+      const body =
+        dialect === "restXml" ? await objectInput(operation, input) : await plainBody(early, service.model.name);
+      // Filled in place: checksums that come after an object's bytes are set here while the handler reads.
+      Object.assign(input, { ...parseInput(operation, { dialect, head, labels, body }), ...input });
+      validate(service.model, operation.input, input);
+      const output = await found.handler(input, callOf());
+      return writeOutput(service.model, operation, output, answering);
     }
 
-    async function readAll(service: string): Promise<Buffer> {
-      const limitBytes = limits.bodyBytesOf[service] ?? limits.bodyBytes;
-      const raw = await readBody(request, limitBytes);
+    function callOf(): Call {
+      const region = scopeOf(head)?.region ?? defaultedRegion;
+      const baseUrl = head.isSecure || head.host === "" ? url : `http://${request.headers.host}`;
+      return { requestId, region, accountId, baseUrl, signal: gone.signal };
+    }
+
+    async function plainBody(early: Buffer | undefined, service: string): Promise<Buffer> {
+      const raw = early ?? (await readAll(service));
+      // What was signed is what was sent: a compressed body is signed compressed.
+      verifier?.verify(head, dialect, () => sha256(raw));
+      const declared = headerOf(head, "x-amz-content-sha256");
+      if (verifier !== undefined && /^[0-9a-f]{64}$/.test(declared ?? "") && declared !== sha256(raw)) {
+        throw new Fault("InvalidSignatureException", "x-amz-content-sha256 is not the hash of the body", {
+          status: 403,
+        });
+      }
+      return inflateBody(raw);
+    }
+
+    /** Objects stream; other bodies of S3 are read, after the same checks. Sets the members that the body's framing decides. */
+    async function objectInput(operation: Operation, input: Record<string, unknown>): Promise<Buffer | Readable> {
+      const signed: Signed | undefined = verifier?.verify(head, dialect, () => "UNSIGNED-PAYLOAD");
+      const onTrailer = (name: string, value: string) => {
+        const member = operation.input.members.find(({ traits }) => traits.httpHeader?.toLowerCase() === name);
+        if (member !== undefined) input[member.name] = value;
+      };
+      const body = objectBody(request, head, { signed, onTrailer });
+      if (bindingsOf(operation.input).payload?.shape.kind !== "streaming-blob") return readBody(body, limits.bodyBytes);
+      if (isAwsChunked(head)) {
+        const length = headerOf(head, "x-amz-decoded-content-length");
+        if (length !== undefined) input["ContentLength"] = Number(length);
+        const encoding = (headerOf(head, "content-encoding") ?? "").replace(/\baws-chunked\b,?\s*/, "").trim();
+        input["ContentEncoding"] = encoding === "" ? undefined : encoding;
+      }
+      return body;
+    }
+
+    function readAll(service: string | undefined): Promise<Buffer> {
+      return readBody(request, limits.bodyBytesOf[service ?? ""] ?? limits.bodyBytes);
+    }
+
+    function inflateBody(raw: Buffer): Buffer {
+      const limitBytes = limits.bodyBytesOf[recognised.service ?? ""] ?? limits.bodyBytes;
       return inflate(raw, headerOf(head, "content-encoding"), limitBytes);
     }
-  }
-
-  function find(recognised: Recognised, head: RequestHead, requestId: string): Found {
-    const { service: name, dialect, calledService } = recognised;
-    const unknown = (operation: string) => {
-      report({ kind: "unknown-operation", requestId, operation });
-      return unknownOperation(dialect, operation);
-    };
-    if (name === undefined) throw unknown(`${calledService}.${recognised.operation ?? `${head.method} ${head.path}`}`);
-    const service = services.get(name);
-    if (dialect === "restJson" || dialect === "restXml") {
-      return findRest(service ?? serve({ name, handlers: {} }), head, unknown);
-    }
-    const operation =
-      recognised.operation === undefined ? undefined : service?.model.operations.get(recognised.operation);
-    const handler = operation === undefined ? undefined : service?.handlers[operation.name];
-    if (service === undefined || operation === undefined || handler === undefined) {
-      throw unknown(`${name}.${recognised.operation ?? "(none named)"}`);
-    }
-    return { service, operation, handler, labels: {} };
   }
 
   await new Promise<void>((resolve, reject) => {
@@ -206,88 +226,40 @@ export async function createWireServer(options: WireOptions): Promise<WireServer
       new Promise<void>((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
+        closeTunnels();
       }),
   };
 }
 
-function serve({ name, handlers }: Service): ServedService {
-  const model = loadModel(name);
-  const strange = Object.keys(handlers).filter((operation) => !model.operations.has(operation));
-  if (strange.length > 0) {
-    throw new Error(
-      `the model of ${name} has no operation ${strange.join(", ")}: add it to scripts/model-services.mjs`,
-    );
-  }
-  return { model, handlers, routes: routesOf(model) };
+function isEncrypted(socket: Socket & { encrypted?: boolean }): boolean {
+  return socket.encrypted === true;
 }
 
-function findRest(service: ServedService, head: RequestHead, unknown: (operation: string) => Fault): Found {
-  const isS3 = service.model.name === "s3";
-  const { bucket, path } = isS3 ? splitBucket(head) : { bucket: undefined, path: head.path };
-  const among = isS3 ? (route: Route) => isOnBucket(route) === (bucket !== undefined) : undefined;
-  const match = findRoute(service.routes, { ...head, path }, among);
-  if (match === undefined) throw unknown(`${service.model.name}.${head.method} ${head.path}`);
-  const { operation, operationName } = match.route;
-  const handler = service.handlers[operationName];
-  if (operation === undefined || handler === undefined) throw unknown(`${service.model.name}.${operationName}`);
-  const labels = bucket === undefined ? match.labels : { ...match.labels, Bucket: bucket };
-  return { service, operation, handler, labels };
-}
-
-/** Buckets are named by the host or by the first part of the path; the model's patterns begin after that. */
-function splitBucket(head: RequestHead): { bucket: string | undefined; path: string } {
-  const fromHost = bucketOfHost(head.host);
-  if (fromHost !== undefined) return { bucket: fromHost, path: head.path };
-  const [, first = "", rest = "/"] = /^\/([^/]*)(\/.*)?$/s.exec(head.path) ?? [];
-  return first === "" ? { bucket: undefined, path: "/" } : { bucket: decodePath(first), path: rest };
-}
-
-function isOnBucket({ operation }: Route): boolean {
-  return operation === undefined || operation.input.byName.get("Bucket")?.traits.httpLabel !== undefined;
-}
-
-/** The query protocol names its operation in the body. */
-function bodyIsNeeded({ dialect, operation }: Recognised, head: RequestHead): boolean {
-  return dialect === "query" && operation === undefined && head.method === "POST";
-}
-
-function nameFromForm(recognised: Recognised, body: Buffer): void {
-  const { children } = parseForm(body.toString());
-  recognised.operation = children.get("Action")?.value;
-  recognised.service ??= versions[children.get("Version")?.value ?? ""];
-}
-
-function unknownOperation(dialect: Dialect, operation: string): Fault {
-  const message = `Scones does not answer ${operation}; COMPATIBILITY.md lists the operations that it has`;
-  switch (dialect) {
-    case "query":
-      return new Fault("InvalidAction", message);
-    case "restXml":
-      return new Fault("NotImplemented", message, { status: 501, isRetryable: false });
-    case "restJson":
-      return new Fault("UnknownOperationException", message, { status: 404 });
-    default:
-      return new Fault("UnknownOperationException", message);
-  }
+function answerHealth(response: ServerResponse): void {
+  response.writeHead(200, { "content-type": "application/json" });
+  response.end('{"status":"ok"}');
 }
 
 function internalFault(dialect: Dialect): Fault {
   const code = dialect === "restXml" || dialect === "query" ? "InternalError" : "InternalFailure";
-  return new Fault(code, "Scones failed to answer this request; its log has the reason under the request id", {
-    status: 500,
-  });
+  const message = "Scones failed to answer this request; its log has the reason under the request id";
+  return new Fault(code, message, { status: 500 });
+}
+
+interface SendOptions {
+  requestId: string;
+  drainBytes: number;
 }
 
 async function send(
   request: IncomingMessage,
   response: ServerResponse,
-  answer: Answer,
-  requestId: string,
+  { status, headers, body }: Answer,
+  { requestId, drainBytes }: SendOptions,
 ): Promise<void> {
-  const { status, headers, body } = answer;
   headers["x-amzn-requestid"] = requestId;
   headers["x-amz-request-id"] = requestId;
-  // What is left of a refused body is not worth reading: the connection ends with the answer.
+  if (!request.complete) await drain(request, drainBytes);
   if (!request.complete) headers["connection"] = "close";
   const hasBody = request.method !== "HEAD" && status !== 204 && status !== 304;
   if (Buffer.isBuffer(body)) {
@@ -302,8 +274,25 @@ async function send(
     response.end();
     return;
   }
-  // A body that breaks off after its head was sent can only be said by breaking the connection, which pipeline does.
+  // A body that breaks off after its head was sent can only be told by breaking the connection, which pipeline does.
   await pipeline(body, response).catch(() => {});
+}
+
+function drain(request: IncomingMessage, limitBytes: number): Promise<void> {
+  return new Promise((resolve) => {
+    let sizeBytes = 0;
+    request.unpipe();
+    request.on("data", (chunk: Buffer) => {
+      sizeBytes += chunk.length;
+      if (sizeBytes > limitBytes) {
+        request.pause();
+        resolve();
+      }
+    });
+    request.on("end", resolve);
+    request.on("close", resolve);
+    request.resume();
+  });
 }
 
 function reportToStandardError({ kind, requestId, operation, error }: WireReport): void {

@@ -1,0 +1,57 @@
+// A web page in the user's browser can reach a server on this machine. Two things tell its requests from a program's: the
+// page's origin, and the name by which it found us.
+import { isIP } from "node:net";
+import { Fault } from "../kit/fault.ts";
+import { headerOf, hostName, type RequestHead } from "./request-head.ts";
+
+/** Throws unless the request can only come from a program, or from a page that we served. */
+export function checkCaller(head: RequestHead, allowedHosts: readonly string[]): void {
+  if (head.host !== "" && !isOurName(head.host, allowedHosts)) {
+    throw refused(`the host "${head.host}" is not one of ours; name it in the configured hosts if it is`);
+  }
+  const origin = headerOf(head, "origin");
+  if (origin !== undefined && !isOurOrigin(origin, head, allowedHosts)) {
+    throw refused(`a page of ${origin} may not call this server`);
+  }
+  // Older than Origin on every request, browsers say so here: images, forms and scripts of other sites.
+  const site = headerOf(head, "sec-fetch-site");
+  if (origin === undefined && (site === "cross-site" || site === "same-site")) {
+    const isLink =
+      headerOf(head, "sec-fetch-mode") === "navigate" && head.method === "GET" && !head.query.has("Action");
+    if (!isLink) throw refused("a page of another site may not call this server");
+  }
+}
+
+/** Names that an attacker's name server cannot make ours: a page on `evil.example` that resolves to 127.0.0.1 says its own name. */
+function isOurName(host: string, allowedHosts: readonly string[]): boolean {
+  const name = host.replace(/^sync-/, "");
+  return (
+    name === "localhost" ||
+    name.endsWith(".localhost") ||
+    name.endsWith(".amazonaws.com") ||
+    isIP(name.replace(/^\[(.*)\]$/, "$1")) !== 0 ||
+    allowedHosts.some((allowed) => name === allowed || name.endsWith(`.${allowed}`))
+  );
+}
+
+function isOurOrigin(origin: string, head: RequestHead, allowedHosts: readonly string[]): boolean {
+  const match = /^https?:\/\/(.+)$/.exec(origin.toLowerCase());
+  if (match === null) return false;
+  const isSame = match[1] === (headerOf(head, "host") ?? "").toLowerCase();
+  return isSame || allowedHosts.includes(hostName(match[1] as string));
+}
+
+/** Whether only this machine can reach an address that we listen on. */
+export function isLoopback(host: string): boolean {
+  return (
+    host === "localhost" ||
+    host === "::1" ||
+    host === "[::1]" ||
+    /^127\.\d+\.\d+\.\d+$/.test(host) ||
+    host === "::ffff:127.0.0.1"
+  );
+}
+
+function refused(reason: string): Fault {
+  return new Fault("AccessDenied", reason, { status: 403 });
+}

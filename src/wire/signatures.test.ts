@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { execFile, spawnSync } from "node:child_process";
+import { Readable } from "node:stream";
+import { after, before, test } from "node:test";
+import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { DescribeExecutionCommand, SFNClient } from "@aws-sdk/client-sfn";
+import { checksumAlgorithms, createChecksum } from "./checksums.ts";
+import { createWireServer, type WireServer } from "./server.ts";
+import type { Service } from "./service.ts";
+import { issueTemporaryKey } from "./temporary-keys.ts";
+
+const credential = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "a secret" };
+const received = new Map<string, { bytes: Buffer; input: Record<string, unknown> }>();
+let nowMs = Date.now();
+let wire: WireServer;
+
+const s3: Service = {
+  name: "s3",
+  handlers: {
+    PutObject: async (input: { Key: string; Body: Readable } & Record<string, unknown>) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of input.Body) chunks.push(chunk as Buffer);
+      received.set(input.Key, { bytes: Buffer.concat(chunks), input });
+      return { ETag: '"e"' };
+    },
+    GetObject: ({ Key }: { Key: string }) => ({ Body: `the bytes of ${Key}`, ContentType: "text/plain" }),
+  },
+};
+const states: Service = { name: "states", handlers: { DescribeExecution: () => ({ name: "known" }) } };
+
+before(async () => {
+  const clock = { now: () => nowMs, uuid: () => crypto.randomUUID() };
+  wire = await createWireServer({ services: [s3, states], port: 0, clock, credentials: [credential] });
+});
+
+after(() => wire.close());
+
+function clientOptions(credentials = credential) {
+  return { endpoint: wire.url, region: "eu-west-1", credentials, maxAttempts: 1 };
+}
+
+function storage(credentials = credential): S3Client {
+  return new S3Client({ ...clientOptions(credentials), forcePathStyle: true });
+}
+
+const describe = new DescribeExecutionCommand({ executionArn: "arn:aws:states:eu-west-1:000000000000:execution:m:e" });
+
+test("a wrong secret is refused in the service's own words", async () => {
+  const wrong = { ...credential, secretAccessKey: "another" };
+  await assert.rejects(new SFNClient(clientOptions(wrong)).send(describe), { name: "InvalidSignatureException" });
+  const put = storage(wrong).send(new PutObjectCommand({ Bucket: "b", Key: "k", Body: "x" }));
+  await assert.rejects(put, { name: "SignatureDoesNotMatch" });
+});
+
+test("an unknown key is refused", async () => {
+  const unknown = { ...credential, accessKeyId: "AKIDUNKNOWN" };
+  await assert.rejects(new SFNClient(clientOptions(unknown)).send(describe), { name: "UnrecognizedClientException" });
+  const get = storage(unknown).send(new GetObjectCommand({ Bucket: "b", Key: "k" }));
+  await assert.rejects(get, { name: "InvalidAccessKeyId" });
+});
+
+test("an unsigned request is refused", async () => {
+  const response = await fetch(`${wire.url}/b/k`);
+  assert.equal(response.status, 403);
+  assert.match(await response.text(), /<Code>AccessDenied<\/Code>/);
+});
+
+test("a request signed long ago is refused", async (context) => {
+  context.after(() => {
+    nowMs = Date.now();
+  });
+  nowMs = Date.now() + 20 * 60_000;
+  const get = storage().send(new GetObjectCommand({ Bucket: "b", Key: "k" }));
+  await assert.rejects(get, { name: "RequestTimeTooSkewed" });
+});
+
+test("a key of limited time is believed until its end", async (context) => {
+  context.after(() => {
+    nowMs = Date.now();
+  });
+  const temporary = issueTemporaryKey(credential.secretAccessKey, Date.now() + 60_000, () => 0.5);
+  const output = await new SFNClient(clientOptions(temporary)).send(describe);
+  assert.equal(output.name, "known");
+  nowMs = Date.now() + 61_000;
+  await assert.rejects(new SFNClient(clientOptions(temporary)).send(describe), { name: "ExpiredTokenException" });
+});
+
+test("a body of unknown length arrives whole, with the checksum that followed it", async () => {
+  const half = Buffer.alloc(300_000, 7);
+  const body = Readable.from([half, half]);
+  await storage().send(new PutObjectCommand({ Bucket: "b", Key: "stream", Body: body, ContentLength: 600_000 }));
+  const { bytes, input } = received.get("stream") ?? assert.fail("nothing arrived");
+  assert.ok(bytes.equals(Buffer.concat([half, half])));
+  const checksum = createChecksum("crc32");
+  checksum.update(bytes);
+  assert.equal(input["ChecksumCRC32"], checksum.base64());
+  assert.equal(input["ContentLength"], 600_000);
+  assert.equal(input["ContentEncoding"], undefined);
+});
+
+test("keys with every kind of character are signed alike on both sides", async () => {
+  const key = "a b/+plus/(1)/ü'*!~/%41&=?#.png";
+  await storage().send(new PutObjectCommand({ Bucket: "b", Key: key, Body: "x", Metadata: { note: "two  spaces" } }));
+  assert.equal(received.get(key)?.bytes.toString(), "x");
+});
+
+test("a body that is not what its checksum says fails before it ends", async () => {
+  const clock = { now: () => Date.now(), uuid: () => crypto.randomUUID() };
+  const open = await createWireServer({ services: [s3], port: 0, clock });
+  const put = async (headers: Record<string, string>) => {
+    const response = await fetch(`${open.url}/b/bad`, { method: "PUT", body: "abc", headers });
+    return response.text();
+  };
+  const answers = [
+    await put({ "x-amz-checksum-crc32": "AAAAAA==" }),
+    await put({ "content-md5": "1B2M2Y8AsgTpgAmY7PhCfg==" }),
+    await put({ "x-amz-content-sha256": "0".repeat(64) }),
+  ];
+  await open.close();
+  assert.deepEqual(
+    answers.map((text) => /<Code>(\w+)/.exec(text)?.[1]),
+    ["BadDigest", "BadDigest", "XAmzContentSHA256Mismatch"],
+  );
+  assert.equal(received.has("bad"), false);
+});
+
+test("every checksum agrees with its published check value", () => {
+  const found = Object.fromEntries(
+    checksumAlgorithms.map((algorithm) => {
+      const checksum = createChecksum(algorithm);
+      for (const part of ["1234", "56789"]) checksum.update(Buffer.from(part));
+      return [algorithm, Buffer.from(checksum.base64(), "base64").toString("hex")];
+    }),
+  );
+  assert.equal(found["crc32"], "cbf43926");
+  assert.equal(found["crc32c"], "e3069283");
+  assert.equal(found["crc64nvme"], "ae8b14860a799888");
+  assert.equal(found["md5"], "25f9e794323b453885f5181f1b624d0b");
+});
+
+test("boto3's signed addresses, old and new kind, open an object for their time only", pythonOptions(), async () => {
+  const script = `
+import boto3, json, sys, urllib.request, urllib.error
+from botocore.config import Config
+out = []
+for version in ("s3", "s3v4"):
+    s3 = boto3.client("s3", endpoint_url=sys.argv[1], region_name="us-east-1", aws_access_key_id="AKIDEXAMPLE",
+        aws_secret_access_key="a secret", config=Config(signature_version=version, s3={"addressing_style": "path"}))
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": "b", "Key": "a k", "ResponseContentType": "x/y"}, ExpiresIn=60)
+    out.append(urllib.request.urlopen(url).read().decode())
+    try:
+        urllib.request.urlopen(url.replace("a%20k", "other"))
+        out.append("opened")
+    except urllib.error.HTTPError as error:
+        out.append(error.code)
+print(json.dumps(out))
+`;
+  const result = await runPython(script, [wire.url]);
+  assert.deepEqual(JSON.parse(result), ["the bytes of a k", 403, "the bytes of a k", 403]);
+});
+
+function pythonOptions(): { skip: string | false } {
+  const result = spawnSync("/usr/bin/python3", ["-c", "import boto3"]);
+  return { skip: result.status !== 0 && "Debian's python3 with boto3 is not installed" };
+}
+
+function runPython(script: string, args: string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile("/usr/bin/python3", ["-c", script, ...args], { timeout: 60_000 }, (error, stdout, stderr) => {
+      if (error === null) resolve(stdout);
+      else reject(new Error(stderr));
+    });
+  });
+}

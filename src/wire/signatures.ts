@@ -1,0 +1,283 @@
+// Who sent a request: Signature Version 4 in a header or in the address, and the Version 2 addresses that boto3 still makes.
+//
+// G1. With keys configured nothing reaches a service unsigned. G2. Secrets are compared in constant time.
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { Fault } from "../kit/fault.ts";
+import { bucketOfHost, type Dialect, type Scope, scopeOf } from "./recognise.ts";
+import { headerOf, type RequestHead } from "./request-head.ts";
+import { temporaryExpiryMs, temporarySecret } from "./temporary-keys.ts";
+
+export interface Credential {
+  accessKeyId: string;
+  secretAccessKey: string;
+}
+
+/** What the chunks of a signed stream are signed with. */
+export interface Signed {
+  accessKeyId: string;
+  signingKey: Buffer;
+  signature: string;
+  timestamp: string;
+  /** `20261120/us-east-1/s3/aws4_request` */
+  scope: string;
+}
+
+export const emptyHash = createHash("sha256").digest("hex");
+/** How far a caller's clock may be from ours, as AWS has it. */
+const maxSkewMs = 15 * 60_000;
+const maxPresignedSeconds = 7 * 24 * 3600;
+/** One key per secret, day, region and service: more are in use only when someone guesses. */
+const maxCachedKeys = 256;
+
+export interface Verifier {
+  /** `bodyHash` is asked for only when the request does not say what it signed. */
+  verify(head: RequestHead, dialect: Dialect, bodyHash: () => string): Signed | undefined;
+}
+
+export function createVerifier(credentials: readonly Credential[], now: () => number): Verifier {
+  const secrets = new Map(credentials.map(({ accessKeyId, secretAccessKey }) => [accessKeyId, secretAccessKey]));
+  const keys = new Map<string, Buffer>();
+
+  function secretOf(accessKeyId: string, dialect: Dialect): string {
+    const known = secrets.get(accessKeyId);
+    if (known !== undefined) return known;
+    const expiryMs = temporaryExpiryMs(accessKeyId);
+    if (expiryMs === undefined || credentials[0] === undefined) throw unknownKey(dialect, accessKeyId);
+    if (expiryMs < now()) throw expiredToken(dialect);
+    return temporarySecret(credentials[0].secretAccessKey, accessKeyId);
+  }
+
+  function signingKey(secret: string, { date, region, service }: Scope): Buffer {
+    const name = `${secret}\n${date}\n${region}\n${service}`;
+    let key = keys.get(name);
+    if (key === undefined) {
+      key = hmac(hmac(hmac(hmac(`AWS4${secret}`, date), region), service), "aws4_request");
+      if (keys.size >= maxCachedKeys) keys.clear();
+      keys.set(name, key);
+    }
+    return key;
+  }
+
+  return {
+    verify(head, dialect, bodyHash) {
+      const authorization = headerOf(head, "authorization");
+      if (authorization === undefined && head.query.has("AWSAccessKeyId")) {
+        verifyVersion2(head, dialect, secretOf, now());
+        return undefined;
+      }
+      const scope = scopeOf(head);
+      if (scope === undefined) throw unsigned(dialect, authorization);
+      const isPresigned = authorization === undefined;
+      const timestamp = isPresigned
+        ? (head.query.get("X-Amz-Date") ?? "")
+        : (headerOf(head, "x-amz-date") ?? isoBasic(headerOf(head, "date")));
+      checkTime(head, dialect, timestamp, { isPresigned, nowMs: now(), scope });
+      const [signedHeaders, signature] = isPresigned
+        ? [head.query.get("X-Amz-SignedHeaders") ?? "", head.query.get("X-Amz-Signature") ?? ""]
+        : [field(authorization, "SignedHeaders"), field(authorization, "Signature")];
+      if (!signedHeaders.split(";").includes("host")) throw mismatch(dialect);
+      const payloadHash =
+        headerOf(head, "x-amz-content-sha256") ??
+        (isPresigned && scope.service === "s3" ? "UNSIGNED-PAYLOAD" : bodyHash());
+      const canonical = canonicalRequest(head, signedHeaders, payloadHash, scope.service === "s3");
+      const scopeText = `${scope.date}/${scope.region}/${scope.service}/aws4_request`;
+      const toSign = `AWS4-HMAC-SHA256\n${timestamp}\n${scopeText}\n${sha256(canonical)}`;
+      const key = signingKey(secretOf(scope.accessKeyId, dialect), scope);
+      if (!isEqual(hmac(key, toSign).toString("hex"), signature)) throw mismatch(dialect);
+      return { accessKeyId: scope.accessKeyId, signingKey: key, signature, timestamp, scope: scopeText };
+    },
+  };
+}
+
+function canonicalRequest(head: RequestHead, signedHeaders: string, payloadHash: string, isS3: boolean): string {
+  const headers = signedHeaders
+    .split(";")
+    .map((name) => {
+      const value = head.headers[name];
+      const text = Array.isArray(value) ? value.join(",") : (value ?? "");
+      return `${name}:${text.trim().replace(/ +/g, " ")}\n`;
+    })
+    .join("");
+  // S3 signs the path as it is sent; everybody else encodes it once more.
+  const path = isS3 ? head.path : head.path.split("/").map(encode).join("/");
+  return [head.method, path, canonicalQuery(head.rawQuery), headers, signedHeaders, payloadHash].join("\n");
+}
+
+function canonicalQuery(rawQuery: string): string {
+  if (rawQuery === "") return "";
+  return rawQuery
+    .split("&")
+    .filter((part) => part !== "" && !part.startsWith("X-Amz-Signature="))
+    .map((part) => {
+      const at = part.indexOf("=");
+      const [name, value] = at === -1 ? [part, ""] : [part.slice(0, at), part.slice(at + 1)];
+      return [encode(decode(name)), encode(decode(value))] as const;
+    })
+    .sort(([name, value], [otherName, otherValue]) => compare(name, otherName) || compare(value, otherValue))
+    .map(([name, value]) => `${name}=${value}`)
+    .join("&");
+}
+
+function compare(one: string, other: string): number {
+  return one < other ? -1 : one > other ? 1 : 0;
+}
+
+function encode(text: string): string {
+  return encodeURIComponent(text).replace(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // not an encoding: it is signed as it stands
+  }
+}
+
+interface TimeOptions {
+  isPresigned: boolean;
+  nowMs: number;
+  scope: Scope;
+}
+
+function checkTime(
+  head: RequestHead,
+  dialect: Dialect,
+  timestamp: string,
+  { isPresigned, nowMs, scope }: TimeOptions,
+): void {
+  const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(timestamp);
+  if (match === null || !timestamp.startsWith(scope.date)) throw mismatch(dialect);
+  const [year, month, day, hour, minute, second] = match.slice(1).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const signedMs = Date.UTC(year, month - 1, day, hour, minute, second);
+  if (isPresigned) {
+    const seconds = Number(head.query.get("X-Amz-Expires"));
+    if (!(seconds > 0 && seconds <= maxPresignedSeconds)) {
+      throw new Fault("AuthorizationQueryParametersError", "X-Amz-Expires must be between 1 and 604800 seconds");
+    }
+    if (nowMs > signedMs + seconds * 1000) throw new Fault("AccessDenied", "Request has expired", { status: 403 });
+    if (nowMs < signedMs - maxSkewMs) throw skewed(dialect, timestamp, nowMs);
+  } else if (Math.abs(nowMs - signedMs) > maxSkewMs) throw skewed(dialect, timestamp, nowMs);
+}
+
+// What of a query belongs to the resource in Version 2.
+const subresources = new Set(
+  (
+    "accelerate acl analytics cors defaultObjectAcl delete inventory lifecycle location logging metrics notification " +
+    "object-lock partNumber policy replication requestPayment restore select select-type storageClass tagging torrent " +
+    "uploadId uploads versionId versioning versions website response-cache-control response-content-disposition " +
+    "response-content-encoding response-content-language response-content-type response-expires"
+  ).split(" "),
+);
+
+function verifyVersion2(
+  head: RequestHead,
+  dialect: Dialect,
+  secretOf: (accessKeyId: string, dialect: Dialect) => string,
+  nowMs: number,
+): void {
+  const expires = head.query.get("Expires") ?? "";
+  if (!/^\d+$/.test(expires) || Number(expires) * 1000 < nowMs) {
+    throw new Fault("AccessDenied", "Request has expired", { status: 403 });
+  }
+  const amazonHeaders = [
+    ...Object.entries(head.headers).map(([name, value]) => [name, String(value)] as const),
+    ...[...head.query].map(([name, value]) => [name.toLowerCase(), value] as const),
+  ]
+    .filter(([name]) => name.startsWith("x-amz-"))
+    .sort(([one], [other]) => compare(one, other))
+    .map(([name, value]) => `${name}:${value.trim()}\n`)
+    .join("");
+  const wanted = [...head.query]
+    .filter(([name]) => subresources.has(name))
+    .sort(([one], [other]) => compare(one, other));
+  const query = wanted.map(([name, value]) => (value === "" ? name : `${name}=${value}`)).join("&");
+  const bucket = bucketOfHost(head.host);
+  const resource = `${bucket === undefined ? "" : `/${bucket}`}${head.path}${query === "" ? "" : `?${query}`}`;
+  const toSign = [
+    head.method,
+    headerOf(head, "content-md5") ?? "",
+    headerOf(head, "content-type") ?? "",
+    expires,
+    amazonHeaders + resource,
+  ].join("\n");
+  const secret = secretOf(head.query.get("AWSAccessKeyId") ?? "", dialect);
+  const signature = createHmac("sha1", secret).update(toSign).digest("base64");
+  if (!isEqual(signature, head.query.get("Signature") ?? "")) throw mismatch(dialect);
+}
+
+export function hmac(key: string | Buffer, text: string): Buffer {
+  return createHmac("sha256", key).update(text).digest();
+}
+
+export function sha256(data: string | Uint8Array): string {
+  return createHash("sha256").update(data).digest("hex");
+}
+
+export function isEqual(one: string, other: string): boolean {
+  const [ours, theirs] = [Buffer.from(one), Buffer.from(other)];
+  return ours.length === theirs.length && timingSafeEqual(ours, theirs);
+}
+
+function field(authorization: string, name: string): string {
+  return new RegExp(`${name}=([^,\\s]+)`).exec(authorization)?.[1] ?? "";
+}
+
+function isoBasic(date: string | undefined): string {
+  const parsed = new Date(date ?? "");
+  if (Number.isNaN(parsed.getTime())) return "";
+  return parsed.toISOString().replace(/[-:]|\.\d{3}/g, "");
+}
+
+/** Services differ in what they call a caller whom they do not believe. */
+export function mismatch(dialect: Dialect): Fault {
+  const code = dialect === "restXml" || dialect === "query" ? "SignatureDoesNotMatch" : "InvalidSignatureException";
+  const message =
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method.";
+  return new Fault(code, message, { status: 403 });
+}
+
+function unknownKey(dialect: Dialect, accessKeyId: string): Fault {
+  if (dialect === "restXml") {
+    const message = "The AWS Access Key Id you provided does not exist in our records.";
+    return new Fault("InvalidAccessKeyId", message, { status: 403, members: { AWSAccessKeyId: accessKeyId } });
+  }
+  const code = dialect === "query" ? "InvalidClientTokenId" : "UnrecognizedClientException";
+  return new Fault(code, "The security token included in the request is invalid.", { status: 403 });
+}
+
+function expiredToken(dialect: Dialect): Fault {
+  const code =
+    dialect === "json" || dialect === "restJson" || dialect === "cbor" ? "ExpiredTokenException" : "ExpiredToken";
+  return new Fault(code, "The security token included in the request is expired", { status: 403 });
+}
+
+function unsigned(dialect: Dialect, authorization: string | undefined): Fault {
+  if (authorization !== undefined) {
+    const message = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.";
+    return new Fault(dialect === "restXml" ? "InvalidRequest" : "IncompleteSignature", message);
+  }
+  if (dialect === "restXml") return new Fault("AccessDenied", "Access Denied", { status: 403 });
+  const code = dialect === "query" ? "MissingAuthenticationToken" : "MissingAuthenticationTokenException";
+  return new Fault(code, "Missing Authentication Token", { status: 403 });
+}
+
+function skewed(dialect: Dialect, timestamp: string, nowMs: number): Fault {
+  const now = new Date(nowMs).toISOString();
+  if (dialect === "restXml") {
+    const message = "The difference between the request time and the current time is too large.";
+    const members = { RequestTime: timestamp, ServerTime: now, MaxAllowedSkewMilliseconds: maxSkewMs };
+    return new Fault("RequestTimeTooSkewed", message, { status: 403, members });
+  }
+  const code = dialect === "query" ? "SignatureDoesNotMatch" : "InvalidSignatureException";
+  return new Fault(code, `Signature expired or not yet valid: ${timestamp} is more than 15 minutes from ${now}`, {
+    status: 403,
+  });
+}
