@@ -7,7 +7,7 @@ import { test } from "node:test";
 const mayImport: Record<string, readonly string[]> = {
   kit: [],
   ports: ["kit"],
-  wire: ["kit"],
+  wire: ["kit", "ports"],
   asl: ["kit"],
   images: ["kit"],
   learn: ["kit", "ports", "images"],
