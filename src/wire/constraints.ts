@@ -32,7 +32,7 @@ const tables: Readonly<Record<string, Rows>> = {
     roleArn: { min: 1, max: 256 },
     input: { max: 262_144 },
     maxResults: { min: 0, max: 1000 },
-    type: { values: ["STANDARD", "EXPRESS"] },
+    "CreateStateMachineInput.type": { values: ["STANDARD", "EXPRESS"] },
     statusFilter: { values: ["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"] },
     taskToken: { min: 1, max: 2048 },
     "LoggingConfiguration.level": { values: ["ALL", "ERROR", "FATAL", "OFF"] },

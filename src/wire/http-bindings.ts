@@ -104,7 +104,9 @@ export function encodeHead(members: readonly Member[], output: Record<string, un
       if (text !== "") headers[traits.httpHeader.toLowerCase()] = text;
     } else if (traits.httpPrefixHeaders !== undefined) {
       for (const [key, text] of Object.entries(value as Record<string, string>)) {
-        headers[(traits.httpPrefixHeaders + key).toLowerCase()] = headerText(text);
+        const header = (traits.httpPrefixHeaders + key).toLowerCase();
+        if (!/^[\w!#$%&'*+.^`|~-]+$/.test(header)) throw new Error(`${name} has a key that is no header: ${key}`);
+        headers[header] = headerText(text);
       }
     }
   }

@@ -91,6 +91,9 @@ export interface Traits {
   streaming?: 1;
 }
 
+/** Stands for the input or output of an operation that has none. */
+export const unitName = "Unit";
+
 const loaded = new Map<string, Model>();
 
 /** The model of one service; read and linked at its first use. */
@@ -146,7 +149,7 @@ export function linkModel(file: ModelFile): Model {
     if (type.startsWith("{}")) {
       return { kind: "map", key: member("key", "string"), value: member("value", type.slice(2)) };
     }
-    if (type === "unit") return structure("Unit", {}, {});
+    if (type === "unit") return structure(unitName, {}, {});
     if (!type.startsWith("#")) return { kind: type as Simple["kind"] };
     const name = type.slice(1);
     const known = shapes.get(name);

@@ -5,7 +5,7 @@ import { encodeCbor } from "./cbor-codec.ts";
 import { encodeEvents } from "./event-stream.ts";
 import { bindingsOf, encodeHead } from "./http-bindings.ts";
 import { bytesOf, encodeJson, encodeJsonMembers } from "./json-codec.ts";
-import type { ErrorShape, Model, Operation, Structure } from "./model.ts";
+import { type ErrorShape, type Model, type Operation, type Structure, unitName } from "./model.ts";
 import type { Dialect } from "./recognise.ts";
 import { encodeXmlMembers, escapeXml } from "./xml-codec.ts";
 
@@ -110,7 +110,8 @@ function bucketLocation(model: Model, { LocationConstraint: place = "" }: Record
 function queryResult(model: Model, operation: Operation, output: Record<string, unknown>, requestId: string): string {
   const { name } = operation;
   const inner = encodeXmlMembers(operation.output.members, output);
-  const result = operation.output.members.length === 0 ? "" : `<${name}Result>${inner}</${name}Result>`;
+  // An output without members still has its element, and botocore insists on it; an operation without output has none.
+  const result = operation.output.name === unitName ? "" : `<${name}Result>${inner}</${name}Result>`;
   const metadata = `<ResponseMetadata><RequestId>${requestId}</RequestId></ResponseMetadata>`;
   return `<${name}Response xmlns="${namespaceOf(model)}">${result}${metadata}</${name}Response>`;
 }
