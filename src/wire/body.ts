@@ -21,10 +21,14 @@ export function readBody(stream: Readable, limitBytes: number): Promise<Buffer> 
       reject(tooLarge(limitBytes));
     };
     stream.on("error", reject);
-    stream.on("close", () => reject(new Fault("RequestAborted", "the caller went away before its body ended")));
+    const onClose = () => reject(new Fault("RequestAborted", "the caller went away before its body ended"));
+    stream.on("close", onClose);
     if (declared > limitBytes) return refuse();
     stream.on("data", onData);
-    stream.on("end", () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
+    stream.on("end", () => {
+      stream.off("close", onClose);
+      resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
+    });
   });
 }
 

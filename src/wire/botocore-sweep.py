@@ -19,7 +19,8 @@ arns = [
 ]
 candidates = ["name", "name-1", "1", "a" * 20, "s3://bucket/key", *arns, "us-east-1", "123456789012", "/path", "a.b", "a/b:1.0"]
 candidates += ["arn:aws:lambda:us-east-1:123456789012:layer:name:1", "subnet-1", "sha256:" + "a" * 64, "https://a.b/c", "1,2"]
-candidates += ["20:00-21:00", "Mon:00:00", "cron(0 * ? * * *)", "1.1.1.1/1", "$LATEST", "aa:aa", "{}"]
+candidates += ["20:00-21:00", "Mon:00:00", "cron(0 * ? * * *)", "1.1.1.1/1", "$LATEST", "aa:aa", "{}", "lambda:InvokeFunction"]
+candidates += ["arn:aws:sagemaker:us-east-1:123456789012:model-package/name"]
 # What botocore itself changes on its way out, or what decides where the request goes.
 left_out = {
     ("s3", "ContentLength"), ("s3", "ContentMD5"), ("s3", "ChecksumAlgorithm"), ("s3", "CopySource"), ("s3", "WriteOffsetBytes"),

@@ -124,8 +124,7 @@ export async function createWireServer(options: WireOptions): Promise<WireServer
     const recognised = recognise(head);
     const { dialect } = recognised;
     const answering: AnswerOptions = { dialect, requestId, requestType: headerOf(head, "content-type") };
-    const gone = new AbortController();
-    response.on("close", () => gone.abort());
+    const isGone = () => response.destroyed && !response.writableFinished;
     let operationName = recognised.operation ?? `${head.method} ${head.path}`;
     let answer: Answer;
     try {
@@ -134,7 +133,7 @@ export async function createWireServer(options: WireOptions): Promise<WireServer
       if (options.onRequest?.(request, response)) return;
       answer = await callOperation();
     } catch (error) {
-      if (gone.signal.aborted) return;
+      if (isGone()) return;
       const isFault = error instanceof Fault;
       if (!isFault) report({ kind: "bug", requestId, operation: operationName, error });
       if (error instanceof UnknownOperation)
@@ -164,7 +163,18 @@ export async function createWireServer(options: WireOptions): Promise<WireServer
     function callOf(): Call {
       const region = scopeOf(head)?.region ?? defaultedRegion;
       const baseUrl = head.isSecure || head.host === "" ? url : `http://${request.headers.host}`;
-      return { requestId, region, accountId, baseUrl, signal: gone.signal };
+      // A signal costs more than most calls, and most handlers look at none: it is made when asked for.
+      let signal: AbortSignal | undefined;
+      return {
+        requestId,
+        region,
+        accountId,
+        baseUrl,
+        get signal() {
+          signal ??= signalOf(response);
+          return signal;
+        },
+      };
     }
 
     async function plainBody(early: Buffer | undefined, service: string): Promise<Buffer> {
@@ -235,6 +245,17 @@ function isEncrypted(socket: Socket & { encrypted?: boolean }): boolean {
   return socket.encrypted === true;
 }
 
+/** Aborted when the caller goes away before it has its answer. */
+function signalOf(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  const check = () => {
+    if (!response.writableFinished) gone.abort();
+  };
+  if (response.destroyed) check();
+  else response.on("close", check);
+  return gone.signal;
+}
+
 function answerHealth(response: ServerResponse): void {
   response.writeHead(200, { "content-type": "application/json" });
   response.end('{"status":"ok"}');
@@ -245,6 +266,8 @@ function internalFault(dialect: Dialect): Fault {
   const message = "Scones failed to answer this request; its log has the reason under the request id";
   return new Fault(code, message, { status: 500 });
 }
+
+const maxJoinedBytes = 16 * 1024;
 
 interface SendOptions {
   requestId: string;
@@ -265,7 +288,10 @@ async function send(
   if (Buffer.isBuffer(body)) {
     if (hasBody) headers["content-length"] ??= String(body.length);
     response.writeHead(status, headers);
-    response.end(hasBody ? body : undefined);
+    // Text of this encoding leaves with its head in one write; bytes would need two, which costs more than this copy.
+    if (!hasBody) response.end();
+    else if (body.length <= maxJoinedBytes) response.end(body.toString("latin1"), "latin1");
+    else response.end(body);
     return;
   }
   response.writeHead(status, headers);
