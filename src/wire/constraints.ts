@@ -32,6 +32,7 @@ const tables: Readonly<Record<string, Rows>> = {
     roleArn: { min: 1, max: 256 },
     input: { max: 262_144 },
     maxResults: { min: 0, max: 1000 },
+    "ValidateStateMachineDefinitionInput.maxResults": { min: 0, max: 100 },
     "CreateStateMachineInput.type": { values: ["STANDARD", "EXPRESS"] },
     statusFilter: { values: ["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"] },
     taskToken: { min: 1, max: 2048 },
@@ -54,13 +55,13 @@ const tables: Readonly<Record<string, Rows>> = {
     "OutputDataConfig.S3OutputPath": { max: 1024, pattern: /^(?:(https|s3):\/\/([^/]+)\/?(.*))$/ },
     "ResourceConfig.VolumeSizeInGB": { min: 0 },
     "StoppingCondition.MaxRuntimeInSeconds": { min: 1 },
-    "CreateModelInput.ModelName": entityName,
+    "CreateModelInput.ModelName": { min: 0, max: 63, pattern: /^(?:[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?)$/ },
     "CreateModelInput.ExecutionRoleArn": roleArn,
     "ContainerDefinition.Image": { max: 255, pattern: /^(?:[\S]+)$/ },
     "CreateEndpointConfigInput.EndpointConfigName": entityName,
     "CreateEndpointConfigInput.ProductionVariants": { min: 1, max: 10 },
     "ProductionVariant.VariantName": entityName,
-    "ProductionVariant.InitialInstanceCount": { min: 0 },
+    "ProductionVariant.InitialInstanceCount": { min: 1 },
     "ProductionVariant.InitialVariantWeight": { min: 0 },
     "DataCaptureConfig.InitialSamplingPercentage": { min: 0, max: 100 },
     "DataCaptureConfig.DestinationS3Uri": { max: 512, pattern: /^(?:(https|s3):\/\/([^/]+)\/?(.*))$/ },
@@ -71,6 +72,7 @@ const tables: Readonly<Record<string, Rows>> = {
     "UpdateEndpointInput.EndpointName": entityName,
     "CreateMonitoringScheduleRequest.MonitoringScheduleName": { ...entityName, min: 1 },
     MaxResults: { min: 1, max: 100 },
+    "ListTagsInput.MaxResults": { min: 50 },
     SortOrder: { values: ["Ascending", "Descending"] },
   },
   "sagemaker-runtime": {
@@ -82,7 +84,6 @@ const tables: Readonly<Record<string, Rows>> = {
   lambda: {
     FunctionName: functionName,
     "CreateFunctionRequest.Role": {
-      max: 10_000,
       pattern: /^(?:arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role\/?[a-zA-Z_0-9+=,.@\-_/]+)$/,
     },
     MemorySize: { min: 128, max: 32_768 },
@@ -120,7 +121,7 @@ const tables: Readonly<Record<string, Rows>> = {
   },
   monitoring: {
     "PutMetricDataInput.Namespace": { min: 1, max: 255, pattern: /^(?:[^:].*)$/ },
-    "PutMetricDataInput.MetricData": { max: 1000 },
+    "PutMetricDataInput.MetricData": { max: 1000 }, // told by the manual alone
     "MetricDatum.MetricName": { min: 1, max: 255 },
   },
 };

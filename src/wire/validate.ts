@@ -107,7 +107,7 @@ function breach({ pattern, min, max, values }: Constraint, value: unknown): stri
     return `Member must satisfy enum value set: [${values.join(", ")}]`;
   }
   if (pattern !== undefined && !pattern.test(String(value))) {
-    const source = pattern.source.replace(/^\^\(\?:(.*)\)\$$/s, "$1");
+    const source = pattern.source.replace(/^\^\(\?:(.*)\)\$$/s, "$1").replaceAll("\\/", "/");
     return `Member must satisfy regular expression pattern: ${source}`;
   }
   return undefined;
