@@ -43,7 +43,7 @@ export function inflate(body: Buffer, encoding: string | undefined, limitBytes: 
   }
 }
 
-export function tooLarge(limitBytes: number): Fault {
+function tooLarge(limitBytes: number): Fault {
   return new Fault("RequestEntityTooLargeException", `Request must be smaller than ${limitBytes} bytes`, {
     status: 413,
   });

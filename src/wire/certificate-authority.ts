@@ -36,7 +36,7 @@ const maxContexts = 500;
 
 const authorityName = "Scones local authority";
 
-export const defaultSystemBundles: readonly string[] = [
+const defaultSystemBundles: readonly string[] = [
   "/etc/ssl/certs/ca-certificates.crt", // Debian, Ubuntu, Arch
   "/etc/pki/tls/certs/ca-bundle.crt", // Fedora, Amazon Linux
   "/etc/ssl/ca-bundle.pem", // SUSE

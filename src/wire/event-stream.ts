@@ -1,5 +1,6 @@
 // Frames of `application/vnd.amazon.eventstream`: lengths, their CRC, headers, payload, CRC of everything before.
 import { crc32 } from "node:zlib";
+import { Fault } from "../kit/fault.ts";
 import { bytesOf, encodeJson } from "./json-codec.ts";
 import type { Structure } from "./model.ts";
 
@@ -8,24 +9,29 @@ export async function* encodeEvents(
   union: Structure,
   events: AsyncIterable<Record<string, unknown>>,
 ): AsyncGenerator<Buffer> {
-  for await (const event of events) {
-    const [name, value] = Object.entries(event)[0] as [string, Record<string, unknown>];
-    const member = union.byName.get(name);
-    if (member?.shape.kind !== "structure") throw new Error(`${union.name} has no event ${name}`);
-    const payload = member.shape.members.find(({ traits }) => traits.eventPayload !== undefined);
-    if (payload === undefined) {
-      const body = Buffer.from(JSON.stringify(encodeJson(member.shape, value)));
-      yield frame({ ":message-type": "event", ":event-type": name, ":content-type": "application/json" }, body);
-    } else {
-      const type = payload.shape.kind === "blob" ? "application/octet-stream" : "text/plain";
-      const body = bytesOf(value[payload.name] ?? "");
-      yield frame({ ":message-type": "event", ":event-type": name, ":content-type": type }, body);
+  try {
+    for await (const event of events) {
+      const [name, value] = Object.entries(event)[0] as [string, Record<string, unknown>];
+      const member = union.byName.get(name);
+      if (member?.shape.kind !== "structure") throw new Error(`${union.name} has no event ${name}`);
+      const payload = member.shape.members.find(({ traits }) => traits.eventPayload !== undefined);
+      if (payload === undefined) {
+        const body = Buffer.from(JSON.stringify(encodeJson(member.shape, value)));
+        yield frame({ ":message-type": "event", ":event-type": name, ":content-type": "application/json" }, body);
+      } else {
+        const type = payload.shape.kind === "blob" ? "application/octet-stream" : "text/plain";
+        const body = bytesOf(value[payload.name] ?? "");
+        yield frame({ ":message-type": "event", ":event-type": name, ":content-type": type }, body);
+      }
     }
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    yield exceptionFrame(error.code, { ...error.members, Message: error.message });
   }
 }
 
-/** A modelled fault after the answer began travels as the last frame. */
-export function exceptionFrame(code: string, body: object): Buffer {
+/** A fault after the answer began travels as the last frame. */
+function exceptionFrame(code: string, body: object): Buffer {
   const headers = { ":message-type": "exception", ":exception-type": code, ":content-type": "application/json" };
   return frame(headers, Buffer.from(JSON.stringify(body)));
 }

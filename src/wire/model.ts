@@ -49,18 +49,18 @@ export interface Structure {
   byName: ReadonlyMap<string, Member>;
 }
 
-export interface List {
+interface List {
   kind: "list";
   element: Member;
 }
 
-export interface MapShape {
+interface MapShape {
   kind: "map";
   key: Member;
   value: Member;
 }
 
-export interface Simple {
+interface Simple {
   kind: "string" | "number" | "boolean" | "blob" | "streaming-blob" | "document" | TimestampKind;
 }
 
@@ -74,7 +74,7 @@ export interface Member {
   traits: Traits;
 }
 
-export interface Traits {
+interface Traits {
   httpLabel?: 1;
   httpPayload?: 1;
   httpResponseCode?: 1;
@@ -118,7 +118,7 @@ interface ShapeFile {
 }
 
 /** As written by scripts/extract-models.mjs. */
-export interface ModelFile {
+interface ModelFile {
   name: string;
   protocol: Model["protocol"];
   target: string;
@@ -140,7 +140,7 @@ export interface ModelFile {
   shapes: Record<string, ShapeFile>;
 }
 
-export function linkModel(file: ModelFile): Model {
+function linkModel(file: ModelFile): Model {
   const shapes = new Map<string, Shape>();
 
   // Shapes may contain themselves: each is registered before its parts are looked at.

@@ -20,7 +20,7 @@ export interface OperationsDefaults {
   maxBodyBytes?: number;
 }
 
-export const defaultMaxBodyBytes = 6 * 2 ** 20;
+const defaultMaxBodyBytes = 6 * 2 ** 20;
 
 export function operationsOf(services: readonly Service[], defaults: OperationsDefaults): Operations {
   const served = new Map(services.map((service) => [service.name, serve(service)]));

@@ -58,6 +58,12 @@ function failing(operation: string, error: Error): [string, () => never] {
   ];
 }
 
+async function* parts(endpointName: string): AsyncGenerator<object> {
+  yield { PayloadPart: { Bytes: Buffer.from("one ") } };
+  if (endpointName === "breaks") throw new Fault("ModelStreamError", "the model went away");
+  yield { PayloadPart: { Bytes: Buffer.from("two") } };
+}
+
 const services: Service[] = [
   {
     name: "states",
@@ -72,13 +78,10 @@ const services: Service[] = [
     name: "sagemaker-runtime",
     handlers: Object.fromEntries([
       answering("InvokeEndpoint", { Body: Buffer.from("[0.9,0.1]"), ContentType: "application/json" }),
-      answering("InvokeEndpointWithResponseStream", {
-        ContentType: "text/plain",
-        Body: Readable.from([
-          { PayloadPart: { Bytes: Buffer.from("one ") } },
-          { PayloadPart: { Bytes: Buffer.from("two") } },
-        ]),
-      }),
+      [
+        "InvokeEndpointWithResponseStream",
+        ({ EndpointName }: { EndpointName: string }) => ({ ContentType: "text/plain", Body: parts(EndpointName) }),
+      ],
     ]),
   },
   {
@@ -242,6 +245,16 @@ test("an event stream arrives frame by frame", async () => {
   const parts: string[] = [];
   for await (const event of output.Body ?? []) parts.push(Buffer.from(event.PayloadPart?.Bytes ?? []).toString());
   assert.deepEqual(parts, ["one ", "two"]);
+});
+
+test("a fault in the middle of a stream arrives as the client's own exception", async () => {
+  const client = new SageMakerRuntimeClient(configuration);
+  const command = new InvokeEndpointWithResponseStreamCommand({ EndpointName: "breaks", Body: Buffer.from("x") });
+  const output = await client.send(command);
+  const read = async () => {
+    for await (const event of output.Body ?? []) assert.ok(event.PayloadPart);
+  };
+  await assert.rejects(read(), { name: "ModelStreamError", message: "the model went away" });
 });
 
 test("a function's answer and log come back through Lambda's headers", async () => {

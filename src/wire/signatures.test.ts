@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile, spawnSync } from "node:child_process";
+import { request } from "node:http";
 import { Readable } from "node:stream";
 import { after, before, test } from "node:test";
 import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
@@ -98,6 +99,20 @@ test("a body of unknown length arrives whole, with the checksum that followed it
   assert.equal(input["ContentEncoding"], undefined);
 });
 
+test("AWS's own example of a stream whose chunks are signed is believed, and nothing that differs from it", async () => {
+  const clock = { now: () => Date.UTC(2013, 4, 24), uuid: () => crypto.randomUUID() };
+  const example = { accessKeyId: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY" };
+  const server = await createWireServer({ services: [s3], port: 0, clock, credentials: [example] });
+  const first = Buffer.alloc(65_536, "a");
+  assert.equal(await sendExampleChunks(server.port, first), 200);
+  assert.equal(received.get("chunkObject.txt")?.bytes.length, 66_560);
+  received.delete("chunkObject.txt");
+  first[9] = 98;
+  assert.equal(await sendExampleChunks(server.port, first), 403);
+  assert.equal(received.has("chunkObject.txt"), false);
+  await server.close();
+});
+
 test("keys with every kind of character are signed alike on both sides", async () => {
   const key = "a b/+plus/(1)/ü'*!~/%41&=?#.png";
   await storage().send(new PutObjectCommand({ Bucket: "b", Key: key, Body: "x", Metadata: { note: "two  spaces" } }));
@@ -170,5 +185,41 @@ function runPython(script: string, args: string[]): Promise<string> {
       if (error === null) resolve(stdout);
       else reject(new Error(stderr));
     });
+  });
+}
+
+/** The request that AWS's manual shows under "Signature calculations for the authorization header: transferring a payload in chunks". */
+function sendExampleChunks(port: number, first: Buffer): Promise<number> {
+  const signed =
+    "content-encoding;content-length;host;x-amz-content-sha256;x-amz-date;x-amz-decoded-content-length;x-amz-storage-class";
+  const headers = {
+    host: "s3.amazonaws.com",
+    "x-amz-date": "20130524T000000Z",
+    "x-amz-storage-class": "REDUCED_REDUNDANCY",
+    authorization: `AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,SignedHeaders=${signed},Signature=4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9`,
+    "x-amz-content-sha256": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+    "content-encoding": "aws-chunked",
+    "x-amz-decoded-content-length": "66560",
+    "content-length": "66824",
+  };
+  const chunks = [
+    { bytes: first, signature: "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648" },
+    { bytes: Buffer.alloc(1024, "a"), signature: "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497" },
+    { bytes: Buffer.alloc(0), signature: "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9" },
+  ];
+  return new Promise((resolve, reject) => {
+    const sent = request(
+      { port, host: "127.0.0.1", method: "PUT", path: "/examplebucket/chunkObject.txt", headers },
+      (response) => {
+        response.resume().on("end", () => resolve(response.statusCode ?? 0));
+      },
+    );
+    sent.on("error", reject);
+    for (const { bytes, signature } of chunks) {
+      sent.write(`${bytes.length.toString(16)};chunk-signature=${signature}\r\n`);
+      sent.write(bytes);
+      sent.write("\r\n");
+    }
+    sent.end();
   });
 }
