@@ -31,7 +31,3 @@ export function boundedExec(expression: RegExp, text: string): RegExpExecArray |
     place["text"] = undefined;
   }
 }
-
-export function boundedTest(expression: RegExp, text: string): boolean {
-  return boundedExec(expression, text) !== null;
-}

@@ -256,8 +256,22 @@ function compileDistributed(
     label: fields["Label"] as string | undefined,
     executionType: (config["ExecutionType"] as "STANDARD" | "EXPRESS" | undefined) ?? "STANDARD",
     processorDefinition: { ...definition, QueryLanguage: machineLanguage },
-    itemReader: compilePayload(fields, "ItemReader", language),
-    itemBatcher: compilePayload(fields, "ItemBatcher", language),
+    itemReader: compilePayload(withTwinsAsTemplate(fields), "ItemReader", language),
+    itemBatcher: compilePayload(withTwinsAsTemplate(fields), "ItemBatcher", language),
     resultWriter: compilePayload(fields, "ResultWriter", language),
   };
+}
+
+/** `"MaxItemsPath": "$.n"` means `"MaxItems.$": "$.n"`: a template then reads it like any other path. */
+function withTwinsAsTemplate(fields: Fields): Fields {
+  const twins = /^(MaxItems|MaxItemsPerBatch|MaxInputBytesPerBatch)Path$/;
+  const rename = (node: Json): Json => {
+    if (node === null || typeof node !== "object" || Array.isArray(node)) return node;
+    return Object.fromEntries(
+      Object.entries(node).map(([name, value]) => [name.replace(twins, "$1.$"), rename(value)]),
+    );
+  };
+  return Object.fromEntries(
+    ["ItemReader", "ItemBatcher"].flatMap((name) => (fields[name] === undefined ? [] : [[name, rename(fields[name])]])),
+  );
 }

@@ -2,7 +2,7 @@ import type { Json } from "../kit/json.ts";
 import type { Draft } from "./draft.ts";
 import { effectIdOf } from "./effect-ids.ts";
 import type { Running } from "./evaluation.ts";
-import { StateFailure } from "./failure.ts";
+import { runtimeFailure, StateFailure } from "./failure.ts";
 import { type Exit, exitState } from "./flow.ts";
 import { catchExit, findCatcher, retryDelaySeconds, takeRetry } from "./handlers.ts";
 import type { Frame } from "./kernel-state.ts";
@@ -54,10 +54,14 @@ function* workAndLeave(draft: Draft, frame: Frame, work: Work): Running<boolean>
     const exit = yield* work();
     return exit !== undefined && leave(draft, frame, exit);
   } catch (error) {
-    if (!(error instanceof StateFailure)) throw error;
-    return yield* handle(draft, frame, error);
+    if (error instanceof StateFailure) return yield* handle(draft, frame, error);
+    if (error instanceof RangeError) return yield* handle(draft, frame, runtimeFailure(tooDeep));
+    throw error;
   }
 }
+
+/** JSON nested so deeply that JavaScript cannot write it: the stack is the only thing here that runs out of range. */
+const tooDeep = "The data of the state is nested too deeply.";
 
 function leave(draft: Draft, frame: Frame, exit: Exit): boolean {
   if (exitState(draft, frame, exit)) return true;
@@ -66,7 +70,7 @@ function leave(draft: Draft, frame: Frame, exit: Exit): boolean {
 }
 
 /** A frame that reached its end: the execution succeeded, or the parent's state has one result more. */
-export function endFrame(draft: Draft, frame: Frame, output: Json): void {
+function endFrame(draft: Draft, frame: Frame, output: Json): void {
   if (frame.parent !== null) {
     childSucceeded(draft, frame, output);
     return;

@@ -344,3 +344,45 @@ test("a distributed Map hands its items to the engine and takes the outcome back
   const ended = tell(machine, started.execution, { type: "mapRunEnded", effectId: effect.id, outcome });
   assert.deepEqual(typesOf(ended), ["MapRunSucceeded", "MapStateSucceeded", "MapStateExited", "ExecutionSucceeded"]);
 });
+
+test("a reader's path twins are read before the engine sees them", () => {
+  const machine = machineOf({
+    M: {
+      Type: "Map",
+      ItemReader: {
+        Resource: "arn:aws:states:::s3:getObject",
+        ReaderConfig: { InputType: "JSON", MaxItemsPath: "$.n" },
+        Parameters: { "Bucket.$": "$.b" },
+      },
+      ItemProcessor: {
+        ProcessorConfig: { Mode: "DISTRIBUTED", ExecutionType: "STANDARD" },
+        StartAt: "P",
+        States: { P: { Type: "Succeed" } },
+      },
+      End: true,
+    },
+  });
+  const effect = begin(machine, { n: 3, b: "bucket" }).effects[0] as Effect & { type: "mapRun" };
+  assert.deepEqual((effect.state as { [name: string]: Json })["itemReader"], {
+    Resource: "arn:aws:states:::s3:getObject",
+    ReaderConfig: { InputType: "JSON", MaxItems: 3 },
+    Parameters: { Bucket: "bucket" },
+  });
+});
+
+test("data nested beyond what can be written fails the state, not the process", () => {
+  const machine = machineOf({ T: { ...task, Next: "P" }, P: { Type: "Pass", OutputPath: "$..x", End: true } });
+  const deep = JSON.parse(`${"[".repeat(60_000)}${"]".repeat(60_000)}`) as Json;
+  const { execution } = tell(machine, begin(machine).execution, {
+    type: "taskSucceeded",
+    effectId: "T:1",
+    output: deep,
+  });
+  assert.deepEqual([execution.status, execution.error], ["FAILED", "States.Runtime"]);
+});
+
+test("a hostile regular expression in a path fails the state", () => {
+  const machine = machineOf({ P: { Type: "Pass", OutputPath: "$[?(@ =~ /(a+)+b/)]", End: true } });
+  const { execution } = begin(machine, [`${"a".repeat(60)}!`]);
+  assert.deepEqual([execution.status, execution.error], ["FAILED", "States.Runtime"]);
+});

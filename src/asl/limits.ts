@@ -3,7 +3,7 @@ import type { Draft } from "./draft.ts";
 import { StateFailure } from "./failure.ts";
 
 /** AWS's limit of a state's input, output and task result, in bytes of UTF-8. */
-export const maxPayloadBytes = 262_144;
+const maxPayloadBytes = 262_144;
 
 export function isTooLarge(text: string): boolean {
   if (text.length > maxPayloadBytes) return true;

@@ -31,9 +31,9 @@ export interface RecordedCase {
   };
 }
 
-export type RecordedEvent = Fields & { id: Json; previousEventId: number; type: string; _repaired?: boolean };
+type RecordedEvent = Fields & { id: Json; previousEventId: number; type: string; _repaired?: boolean };
 
-export interface Levels {
+interface Levels {
   /** Status, output, error and cause. */
   l1: boolean;
   /** The types of the events. */

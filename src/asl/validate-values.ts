@@ -56,11 +56,7 @@ export function validateResultPath(check: Check, holder: Fields, { path }: { pat
   );
 }
 
-export function validatePath(
-  check: Check,
-  state: Fields,
-  { field, place }: { field: string; place: Place },
-): undefined {
+function validatePath(check: Check, state: Fields, { field, place }: { field: string; place: Place }): undefined {
   const text = state[field];
   if (text === undefined || (text === null && (field === "InputPath" || field === "OutputPath"))) return;
   checkSyntax(check, { message: "Value is not a valid JSONPath", location: `${place.path}/${field}` }, () =>

@@ -14,16 +14,16 @@ import { compileShortcut } from "./shortcut.ts";
  * that is where steps, depth and sizes are counted and where the event loop gets its turn.
  */
 
-/** Nodes one expression may evaluate, about a second of work: far above what a workflow's field needs. */
-const maxSteps = 1_000_000;
+/** Nodes one expression may evaluate, about a second of work: a few per item of the longest list that fits a payload, far above what a workflow's field needs. */
+const maxSteps = 500_000;
 /** Nested evaluations; AWS gives up at about 200 terms of a sum, honest recursion stays below this. */
 const maxDepth = 2_000;
 /** Largest list: where AWS refuses a range. */
 const maxListLength = 873_782;
 /** Longest text on the way to a result; a result itself may have 256 KiB. */
 const maxTextLength = 8 * 1024 * 1024;
-/** After so many nodes other work of the process gets its turn (about 10 ms). */
-const stepsPerTurn = 10_000;
+/** After so many nodes other work of the process gets its turn (some milliseconds). */
+const stepsPerTurn = 2_000;
 
 interface Frame {
   lookup(name: string): unknown;
@@ -33,6 +33,8 @@ class LimitReached extends Error {}
 
 export interface Expression {
   readonly source: string;
+  /** The library's syntax tree. */
+  readonly syntax: unknown;
   /** The value as JSON; a StateFailure says why there is none. `field` is for that message. */
   evaluate(environment: Environment, field: string): Json | Pending;
 }
@@ -47,6 +49,7 @@ export function compileExpression(text: string): Expression {
   const shortcut = compileShortcut(source);
   return {
     source,
+    syntax: compiled.ast(),
     evaluate: (environment, field) => {
       const value = shortcut?.(environment);
       if (value !== undefined) return value;

@@ -9,6 +9,28 @@ const maxPaddedLength = 262_144;
 /** Most members $range makes: where AWS refuses the range operator. */
 const maxRangeMembers = 873_782;
 
+/** The functions an expression can call without anybody assigning them. */
+export const functionNames: ReadonlySet<string> = new Set([
+  ...["abs", "append", "assert", "average", "boolean", "ceil", "clone", "contains", "count"],
+  ...[
+    "decodeUrl",
+    "decodeUrlComponent",
+    "distinct",
+    "each",
+    "encodeUrl",
+    "encodeUrlComponent",
+    "error",
+    "exists",
+    "filter",
+  ],
+  ...["floor", "formatBase", "formatInteger", "formatNumber", "fromMillis", "hash", "join", "keys", "length"],
+  ...["lookup", "lowercase", "map", "match", "max", "merge", "millis", "min", "not"],
+  ...["now", "number", "pad", "parse", "parseInteger", "partition", "power", "random", "range"],
+  ...["reduce", "replace", "reverse", "round", "shuffle", "sift", "single", "sort", "split"],
+  ...["spread", "sqrt", "string", "substring", "substringAfter", "substringBefore", "sum", "toMillis", "trim"],
+  ...["type", "uppercase", "uuid", "zip"],
+]);
+
 type Focus = { environment: { lookup(name: string): unknown } };
 interface NativeFunction {
   implementation(...args: unknown[]): unknown;

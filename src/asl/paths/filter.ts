@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Json } from "../../kit/json.ts";
-import { boundedTest } from "../bounded-regex.ts";
+import { boundedExec, RegexTooSlow } from "../bounded-regex.ts";
+import { runtimeFailure } from "../failure.ts";
 import type { Filter, FilterPath, Operand, ParsedPath } from "./parse.ts";
 
 export interface FilterScope {
@@ -48,7 +49,7 @@ function compare(operator: string, left: unknown, right: unknown): boolean {
     case "nin":
       return !(Array.isArray(right) && right.some((value) => isEqual(left, value)));
     case "=~":
-      return right instanceof RegExp && typeof left === "string" && boundedTest(right, left);
+      return right instanceof RegExp && typeof left === "string" && matchesWhole(right, left);
     default:
       return compareOrder(operator, left, right);
   }
@@ -75,4 +76,14 @@ function orderOf(left: unknown, right: unknown): number | undefined {
   if (!isNumberPair || left === undefined || right === undefined || left === null || right === null) return undefined;
   const order = Number(left) - Number(right);
   return Number.isNaN(order) ? undefined : order;
+}
+
+/** The expression was compiled to match the whole text. */
+function matchesWhole(expression: RegExp, text: string): boolean {
+  try {
+    return boundedExec(expression, text) !== null;
+  } catch (error) {
+    if (error instanceof RegexTooSlow) throw runtimeFailure(error.message);
+    throw error;
+  }
 }

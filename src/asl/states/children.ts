@@ -117,7 +117,7 @@ export function childFailed(draft: Draft, child: Frame, failure: StateFailure): 
 }
 
 /** Gives up what a frame waits for; it stays where it is, for a redrive. */
-export function abortFrame(draft: Draft, frame: Frame, previousEventId: number): void {
+function abortFrame(draft: Draft, frame: Frame, previousEventId: number): void {
   frame.ended = "aborted";
   for (const { id } of draft.childrenOf(frame.id)) abortFrame(draft, draft.frame(id), previousEventId);
   const isTask = frame.work?.type === "task";
