@@ -88,9 +88,10 @@ export function startEnvironment(options: EnvironmentOptions): Environment {
     child = spawn(command!, args, {
       cwd: place.cwd,
       env: processVariables(options, { runtimeApi: api.address, logStream: log.stream }),
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", "pipe", "pipe", place.isWrapped ? "pipe" : "ignore"],
       detached: true, // a process group of its own, so that one signal ends all of it
     });
+    child.stdio[3]?.on("error", () => {}); // the lifeline: never written, and broken when the process ends
     log.follow(child.stdout!);
     log.follow(child.stderr!);
     child.on("error", (error) => {
@@ -126,7 +127,7 @@ export function startEnvironment(options: EnvironmentOptions): Environment {
   function exitOf(code: number | null, signal: NodeJS.Signals | null): Exit {
     if (signal !== null) return { code, signal };
     const names = Object.entries(constants.signals).find(([, number]) => number === (code ?? 0) - 128);
-    return place.tellsSignalsAsStatus && names ? { code, signal: names[0] } : { code };
+    return place.isWrapped && names ? { code, signal: names[0] } : { code };
   }
 
   function over(exit: Exit): void {

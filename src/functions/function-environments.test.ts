@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import { join } from "node:path";
@@ -246,6 +247,27 @@ export const handler = async () => { spawn("sleep", ["${marker}"], { stdio: "ign
   await it[Symbol.asyncDispose]();
   for (let i = 0; i < 50 && processesWith(marker) > 0; i++) await new Promise((resolve) => setTimeout(resolve, 10));
   assert.equal(processesWith(marker), 0);
+});
+
+test("with private mounts even an endless loop ends when the server is killed", async (context) => {
+  await using it = machine();
+  if ((await it.environments.warnings()).length > 0) return context.skip("no private mounts here");
+  const marker = `${process.pid}.8765`;
+  const server = `
+    const { machine } = await import(${JSON.stringify(new URL("rig.test.js", import.meta.url).href)});
+    const it = machine();
+    const source = \`import { spawn } from "node:child_process";
+      export const handler = async () => { spawn("sleep", ["${marker}"], { stdio: "ignore" }); while (true) {} };\`;
+    await it.call(it.define(source, { runtime: "nodejs20.x", timeoutMs: 600000 }));`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", server], { stdio: "ignore" });
+  const until = async (count: number) => {
+    for (let i = 0; i < 300 && processesWith(marker) !== count; i++)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(processesWith(marker), count);
+  };
+  await until(1);
+  child.kill("SIGKILL");
+  await until(0);
 });
 
 function isRunning(pid: number): boolean {

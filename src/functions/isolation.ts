@@ -4,7 +4,7 @@
 // /var/task, an empty memory-backed /tmp with the function's quota, and what we lend on /var/runtime. It has a process
 // tree of its own too, so that ending it ends everything it has started. Nothing of this is visible outside or stays behind.
 // Elsewhere (macOS, locked-down containers) processes share /tmp: then a function runs one at a time, and we say so.
-import { execFile } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 
@@ -31,8 +31,8 @@ export interface Place {
   cwd: string;
   /** What to run so that `command` runs in this place. */
   wrap(command: string[]): string[];
-  /** Whether the wrapper turns a death by signal N into exit status 128 + N. */
-  tellsSignalsAsStatus: boolean;
+  /** Whether it runs behind a wrapper: which wants a pipe as descriptor 3, and tells a death by signal N as status 128 + N. */
+  isWrapped: boolean;
   remove(): void;
 }
 
@@ -50,8 +50,10 @@ const lentScopes = ["@aws-sdk", "@smithy"];
 const probeTimeoutMs = 5000;
 
 // Everything is mounted before /tmp is covered, because each of the sources may lie below /tmp.
-// Messages of the shell about how the process died do not belong in the function's log: hence descriptor 3.
+// Descriptor 3 is the lifeline: it ends when the server does, however that ended, and then everything in here is killed.
+// Messages of the shell about how the process died do not belong in the function's log: hence descriptor 4.
 const script = `
+[ $$ = 1 ] || exit 125
 var=$1; code=$2; scones=$3; modules=$4; size=$5; shift 5
 ulimit -c 0
 mount --rbind /var "$var/.host" && mount --rbind "$var" /var && mount --rbind "$code" /var/task || exit 125
@@ -59,8 +61,9 @@ mount -o remount,bind,ro /var/task 2>/dev/null
 mount --rbind "$scones" /var/runtime/scones && mount --rbind "$modules" /var/runtime/node_modules || exit 125
 mount -t tmpfs -o "size=\${size}m,mode=1777" tmpfs /tmp && cd /var/task || exit 125
 unset OLDPWD
-exec 3>&2 2>/dev/null
-"$@" 2>&3 3>&-
+exec 4>&2 2>/dev/null
+(read -r _ <&3; kill -9 -1) >/dev/null 4>&- &
+"$@" 2>&4 3<&- 4>&-
 exit $?
 `;
 
@@ -103,7 +106,7 @@ function namespaceIsolation(enter: string[], varFolder: string, modules: string)
         ...[varFolder, codeFolder, bootstrapFolder, modules, String(ephemeralStorageMb)],
         ...command,
       ],
-      tellsSignalsAsStatus: true,
+      isWrapped: true,
       remove: () => {},
     }),
   };
@@ -126,7 +129,7 @@ function sharedIsolation(folder: string, modules: string, reason: string): Isola
         tmpFolder,
         cwd: codeFolder,
         wrap: (command) => command,
-        tellsSignalsAsStatus: false,
+        isWrapped: false,
         remove: () => rmSync(tmpFolder, { recursive: true, force: true }),
       };
     },
@@ -180,9 +183,16 @@ function findProgram(name: string, searchPath: string): string | undefined {
 /** Nothing when the command succeeds, else what it said. */
 function tryToRun([command, ...args]: string[]): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const env = { PATH: functionPath };
-    execFile(command!, args, { timeout: probeTimeoutMs, env, killSignal: "SIGKILL" }, (error, _stdout, stderr) => {
-      resolve(error === null ? undefined : stderr.trim().split("\n")[0] || error.message.split("\n")[0]);
+    const child = spawn(command!, args, { env: { PATH: functionPath }, stdio: ["ignore", "ignore", "pipe", "pipe"] });
+    const timer = setTimeout(() => child.kill("SIGKILL"), probeTimeoutMs);
+    let said = "";
+    child.stderr?.on("data", (chunk: Buffer) => {
+      said += chunk;
+    });
+    child.on("error", (error) => resolve(error.message));
+    child.on("close", (code) => {
+      clearTimeout(timer);
+      resolve(code === 0 ? undefined : said.trim().split("\n")[0] || `exit status ${code}`);
     });
   });
 }
