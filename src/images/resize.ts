@@ -14,21 +14,28 @@ export function resize(image: Image, width: number, height: number): Image {
   if (image.width === width && image.height === height) return image;
   const columns = weightsOf(image.width, width);
   const rows = weightsOf(image.height, height);
+  const { data } = image;
   const narrow = new Float64Array(width * image.height * 3);
   for (let y = 0; y < image.height; y++) {
     for (let x = 0; x < width; x++) {
       const { first, weights } = columns[x] as Weights;
-      const to = (y * width + x) * 3;
-      for (let i = 0; i < weights.length; i++) {
-        const from = (y * image.width + first + i) * 3;
+      let red = 0;
+      let green = 0;
+      let blue = 0;
+      let from = (y * image.width + first) * 3;
+      for (let i = 0; i < weights.length; i++, from += 3) {
         const weight = weights[i] as number;
-        for (let c = 0; c < 3; c++) {
-          narrow[to + c] = (narrow[to + c] as number) + weight * (image.data[from + c] as number);
-        }
+        red += weight * (data[from] as number);
+        green += weight * (data[from + 1] as number);
+        blue += weight * (data[from + 2] as number);
       }
+      const to = (y * width + x) * 3;
+      narrow[to] = red;
+      narrow[to + 1] = green;
+      narrow[to + 2] = blue;
     }
   }
-  const data = new Uint8Array(width * height * 3);
+  const resized = new Uint8Array(width * height * 3);
   const rowLength = width * 3;
   const sum = new Float64Array(rowLength);
   for (let y = 0; y < height; y++) {
@@ -39,9 +46,9 @@ export function resize(image: Image, width: number, height: number): Image {
       const weight = weights[i] as number;
       for (let x = 0; x < rowLength; x++) sum[x] = (sum[x] as number) + weight * (narrow[from + x] as number);
     }
-    for (let x = 0; x < rowLength; x++) data[y * rowLength + x] = Math.floor((sum[x] as number) + 0.5);
+    for (let x = 0; x < rowLength; x++) resized[y * rowLength + x] = Math.floor((sum[x] as number) + 0.5);
   }
-  return { width, height, data };
+  return { width, height, data: resized };
 }
 
 interface Weights {

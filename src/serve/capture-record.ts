@@ -6,7 +6,7 @@ export interface Exchange {
   customAttributes?: string;
 }
 
-export interface Payload {
+interface Payload {
   contentType: string;
   body: Uint8Array;
 }

@@ -4,7 +4,7 @@
  */
 
 /** No frame is larger: a batch of the largest request bodies stays below it. */
-export const maxFrameBytes = 64 * 1024 * 1024;
+const maxFrameBytes = 64 * 1024 * 1024;
 
 export function encodeFrame(items: readonly Uint8Array[]): Buffer {
   const bodyBytes = 2 + items.reduce((sum, item) => sum + 4 + item.length, 0);

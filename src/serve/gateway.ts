@@ -5,6 +5,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Logs } from "../ports/logs.ts";
 import type { InferenceRequest, InferenceResponse, Models } from "../ports/models.ts";
 import { Capture, type CaptureSettings } from "./capture.ts";
+import { defaultMaxQueue, defaultTimeoutMs } from "./fleet.ts";
 import { endpointNotFound } from "./model-error.ts";
 import { type Variant, type VariantDefinition, variantOf } from "./variant.ts";
 
@@ -47,8 +48,8 @@ export class Gateway implements Models {
   constructor(options: GatewayOptions) {
     this.#options = {
       maxWorkersPerVariant: availableParallelism(),
-      maxQueue: 256,
-      inferenceTimeoutMs: 60_000,
+      maxQueue: defaultMaxQueue,
+      inferenceTimeoutMs: defaultTimeoutMs,
       ...options,
     };
   }

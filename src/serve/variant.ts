@@ -15,7 +15,7 @@ export interface Variant {
   close(): Promise<void>;
 }
 
-export interface VariantAnswer {
+interface VariantAnswer {
   body: Uint8Array;
   contentType: string;
   customAttributes?: string;

@@ -9,6 +9,7 @@ import type { EndpointDefinition, Gateway } from "../../serve/gateway.ts";
 import { unpackArchive } from "../../serve/unpack-archive.ts";
 import { kindOf } from "./resource-names.ts";
 import { captureSettingsOf, type Snapshot, type StoredEndpoint } from "./stored-endpoint.ts";
+import { sweepFolder } from "./sweep-folder.ts";
 import { forgetTags } from "./tags.ts";
 
 /*
@@ -44,7 +45,12 @@ export class EndpointFleet {
 
   /** After a start of the server: everything goes on from its document. */
   resume(): void {
-    for (const { value } of this.#options.resources.list<StoredEndpoint>(kind)) {
+    const endpoints = this.#options.resources.list<StoredEndpoint>(kind);
+    const wanted = new Set(
+      endpoints.flatMap(({ value }) => [...packagesOf(value.current), ...packagesOf(value.pending)]),
+    );
+    this.#background("packages", () => sweepFolder(this.#options.directory, wanted));
+    for (const { value } of endpoints) {
       if (value.status === "Deleting") this.remove(value.name);
       else if (value.current !== undefined || value.status !== "Failed") {
         this.#background(value.name, async () => {
@@ -184,11 +190,7 @@ export class EndpointFleet {
   }
 
   async #forgetPackages(snapshot: Snapshot | undefined): Promise<void> {
-    for (const { source } of snapshot?.variants ?? []) {
-      if (source.type === "package") {
-        await rm(dirname(this.#folder(source.folder)), { recursive: true, force: true });
-      }
-    }
+    for (const name of packagesOf(snapshot)) await rm(this.#folder(name), { recursive: true, force: true });
   }
 
   #find(name: string): StoredEndpoint | undefined {
@@ -211,4 +213,12 @@ export class EndpointFleet {
       .finally(() => this.#work.delete(done));
     this.#work.add(done);
   }
+}
+
+/** The folders of a snapshot's packages, one for all its variants. */
+function packagesOf(snapshot: Snapshot | undefined): string[] {
+  const folders = (snapshot?.variants ?? []).flatMap(({ source }) =>
+    source.type === "package" ? [dirname(source.folder)] : [],
+  );
+  return [...new Set(folders)];
 }

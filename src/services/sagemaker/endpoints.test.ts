@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Models } from "../../ports/models.ts";
@@ -64,10 +64,12 @@ test("an endpoint in service comes back by itself, without its config, its model
   await first.ask("DeleteModel", { ModelName: "birds" });
   await world.blobs.delete("bucket/birds.tar.gz");
   await first.close();
+  mkdirSync(join(world.directory, "endpoints", "left-behind"));
   const second = world.start();
   const answer = await second.models.invoke("birds", { body: redPicture(), contentType: "image/png" });
   const described = await second.ask("DescribeEndpoint", { EndpointName: "birds" });
   await second.close();
+  assert.equal(readdirSync(join(world.directory, "endpoints")).length, 1);
   assert.match(Buffer.from(answer.body).toString(), /^\[0\.999/);
   assert.equal(described.EndpointStatus, "InService");
   world.forget();

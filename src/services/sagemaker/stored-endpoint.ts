@@ -37,7 +37,7 @@ export interface Snapshot {
   capture?: DataCaptureConfig;
 }
 
-export interface SnapshotVariant {
+interface SnapshotVariant {
   name: string;
   image: string;
   resolvedMs: number;

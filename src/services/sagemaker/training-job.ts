@@ -26,7 +26,7 @@ export interface StoredTrainingJob {
   restarts: number;
 }
 
-export interface Transition {
+interface Transition {
   status: SecondaryStatus;
   message: string;
   startedMs: number;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -208,10 +208,12 @@ test("a job that was running when the server ended begins again with its checkpo
   );
   await until(() => logOf(world, "job").includes("half way"));
   await first.close();
+  mkdirSync(join(world.directory, "training", "left-behind"));
   const second = world.start();
   const job = await ended(second, "job");
   const folder = await unpacked(world, "out/models/job/output/model.tar.gz");
   await second.close();
+  assert.deepEqual(readdirSync(join(world.directory, "training")), []);
   assert.equal(job.TrainingJobStatus, "Completed");
   assert.ok(job.SecondaryStatusTransitions.some((one: { Status: string }) => one.Status === "Restarting"));
   assert.deepEqual(readdirSync(folder), ["half"]);

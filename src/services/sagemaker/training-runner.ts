@@ -8,6 +8,7 @@ import { packFolder } from "../../serve/pack-folder.ts";
 import { failureOfJob, failureOfProgram } from "./failure-reason.ts";
 import { metricScraper } from "./metric-scraper.ts";
 import { kindOf, parseS3Uri } from "./resource-names.ts";
+import { sweepFolder } from "./sweep-folder.ts";
 import { type Algorithms, algorithmOf } from "./training-algorithm.ts";
 import { trainingEnvironment } from "./training-environment.ts";
 import { downloadChannels, hasFiles, layOutFolder } from "./training-folder.ts";
@@ -66,7 +67,12 @@ export class TrainingRunner {
   /** After a start of the server: what had not ended begins again. */
   resume(): void {
     const jobs = this.#options.resources.list<StoredTrainingJob>(kind).map(({ value }) => value);
-    for (const job of jobs.filter((one) => !isEnded(one)).sort((a, b) => a.createdMs - b.createdMs)) {
+    const open = jobs.filter((job) => !isEnded(job)).sort((a, b) => a.createdMs - b.createdMs);
+    const swept = sweepFolder(this.#options.directory, new Set(open.map(({ name }) => name)))
+      .catch((error: unknown) => this.#options.report("folders of ended training jobs", error))
+      .finally(() => this.#work.delete(swept));
+    this.#work.add(swept);
+    for (const job of open) {
       if (job.status === "Stopping") {
         this.#change(job.name, { secondary: "Stopped", message: "Training job stopped", status: "Stopped" });
       } else if (job.startedMs !== undefined && job.restarts >= maxRestarts) {

@@ -10,7 +10,7 @@ import { memoryBlobs, realClock } from "../../../serve/testing/world.ts";
 import type { Call } from "../../../wire/service.ts";
 import { type SagemakerOptions, sagemakerService } from "../sagemaker-service.ts";
 
-export const call: Call = {
+const call: Call = {
   requestId: "r",
   region: "us-east-1",
   accountId: "123456789012",
