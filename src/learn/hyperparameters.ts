@@ -4,7 +4,7 @@ import { Fault } from "../kit/fault.ts";
 // All arrive as strings. What is not known or not well formed is refused before anything runs; what is given is
 // honoured; what is absent is left to the recipe (`recipe.ts`), which is not AWS's default of a 152-layer network.
 
-type Preset = "fast" | "default" | "best";
+export type Preset = "fast" | "default" | "best";
 export type OptimizerName = "sgd" | "nag" | "adam" | "rmsprop";
 export type AugmentationName = "none" | "crop" | "crop_color" | "crop_color_transform";
 
@@ -59,7 +59,7 @@ export const hyperparameterDocumentation: Readonly<Record<string, string>> = {
     "a residual network of 18, 34, 50, 101, 152, 200 or 20, 32, 44, 56, 110 layers; default our small network",
   epochs: "passes over the training pictures; default by preset and number of pictures",
   mini_batch_size: "pictures per step, over all workers; default 64",
-  learning_rate: "peak of the learning rate; default 0.05, or 0.002 with adam and rmsprop",
+  learning_rate: "peak of the learning rate; default 0.05 (fast 0.1), or 0.002 with adam and rmsprop",
   lr_scheduler_step: "epochs, comma separated, at which the learning rate is multiplied; default warm-up and cosine",
   lr_scheduler_factor: "what it is then multiplied with; default 0.1",
   optimizer: "sgd, nag, adam or rmsprop; default nag",
@@ -69,7 +69,8 @@ export const hyperparameterDocumentation: Readonly<Record<string, string>> = {
   beta_2: "of adam; default 0.999",
   eps: "of adam and rmsprop; default 1e-8",
   gamma: "decay of rmsprop; default 0.9",
-  augmentation_type: "none, crop, crop_color or crop_color_transform; default crop_color_transform with cutout",
+  augmentation_type:
+    "none, crop, crop_color or crop_color_transform; default crop_color_transform with cutout (fast: crop)",
   use_pretrained_model: "0; 1 is refused, since no pretrained weights come with Scones",
   precision_dtype: "float32; nothing else",
   multi_label: "0; nothing else",
