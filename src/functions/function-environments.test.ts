@@ -259,7 +259,10 @@ test("with private mounts even an endless loop ends when the server is killed", 
     const source = \`import { spawn } from "node:child_process";
       export const handler = async () => { spawn("sleep", ["${marker}"], { stdio: "ignore" }); while (true) {} };\`;
     await it.call(it.define(source, { runtime: "nodejs20.x", timeoutMs: 600000 }));`;
-  const child = spawn(process.execPath, ["--input-type=module", "-e", server], { stdio: "ignore" });
+  const child = spawn(process.execPath, ["--input-type=module", "-e", server], {
+    stdio: "ignore",
+    env: { ...process.env, TMPDIR: it.folder },
+  });
   const until = async (count: number) => {
     for (let i = 0; i < 300 && processesWith(marker) !== count; i++)
       await new Promise((resolve) => setTimeout(resolve, 20));

@@ -354,6 +354,9 @@ def flush():
 def main():
     limit_memory(int(sys.argv[1]))
     extras = sys.argv[2]
+    import scones_endpoint
+
+    scones_endpoint.install()
     # The code comes first; what we lend (a small `sagemaker`) comes last, so that a package of the user's own wins.
     sys.path[:] = [TASK_ROOT] + [entry for entry in sys.path if os.path.abspath(entry) != os.path.dirname(BOOTSTRAP)]
     sys.path.append(extras)
