@@ -13,12 +13,14 @@ after(() => rmSync(folder, { recursive: true }));
 const echo = join(folder, "echo.mjs");
 writeFileSync(
   echo,
-  `import { Socket } from "node:net";
+  `import { existsSync } from "node:fs";
+import { Socket } from "node:net";
 import { encodeFrame, frameReader } from ${JSON.stringify(pathToFileURL(join(import.meta.dirname, "frames.js")).href)};
 const pipe = new Socket({ fd: 3 });
 pipe.on("close", () => process.exit());
 pipe.on("data", frameReader((items) => {
   const texts = items.map((item) => Buffer.from(item).toString());
+  if (texts.includes("killed") && !existsSync(${JSON.stringify(join(folder, "spared"))})) process.kill(process.pid, "SIGKILL");
   if (texts.includes("poison")) process.kill(process.pid, "SIGSEGV");
   if (texts.includes("silence")) return;
   const answers = texts.map((text) => Buffer.concat([Buffer.from([0, 200]), Buffer.from(text + " of " + texts.length)]));
@@ -43,10 +45,23 @@ test("an input that ends two workers is quarantined, and its company is answered
   const again = await text(fleet, "poison");
   const later = await text(fleet, "later");
   await fleet.close();
-  const refusal = "500 the model process ended twice on this input; it is not tried again";
+  const refusal = "500 the model process ended repeatedly on this input; it is not tried again";
   assert.deepEqual([await first, ...batch], ["first of 1", "a of 1", refusal, "b of 1"]);
   assert.deepEqual([again, later], [refusal, "later of 1"]);
   assert.equal(lines.filter((line) => line.includes("SIGSEGV")).length, 2);
+});
+
+test("workers that are killed from outside cast less suspicion on what they had than workers that crash", async () => {
+  const ended: string[] = [];
+  const spare = (line: string) => {
+    ended.push(line);
+    if (ended.length === 3) writeFileSync(join(folder, "spared"), "");
+  };
+  const fleet = await started({ onLine: spare });
+  const answer = await text(fleet, "killed");
+  await fleet.close();
+  assert.equal(answer, "killed of 1");
+  assert.equal(ended.length, 3);
 });
 
 test("a worker that never answers is ended in time, and the fleet goes on", async () => {

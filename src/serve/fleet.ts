@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
 import { Fault } from "../kit/fault.ts";
 import type { Clock } from "../ports/clock.ts";
-import { startWorker, type WorkerAnswer, WorkerDied, type WorkerProcess } from "./worker-process.ts";
+import { type Suspicion, startWorker, type WorkerAnswer, WorkerDied, type WorkerProcess } from "./worker-process.ts";
 
 /*
  * The workers of one model and the one queue before them. A request goes to an idle worker or waits; whoever becomes idle
  * takes what has queued up meanwhile, up to `maxBatch` at once (batching without ever waiting for company).
  *
  * M2. Losing or scaling workers, or closing the fleet, fails no request that could still be answered:
- *     what a dying worker held is asked once more, alone, of another one. An input that was alone with a worker that died is
+ *     what a dying worker held is asked once more, alone, of another one. An input that crashes that one too is
  *     quarantined: it is answered with a model error from then on instead of killing worker after worker.
  */
 
@@ -41,13 +41,17 @@ const maxBatchBytes = 16 * 1024 * 1024;
 /** Remembered inputs that killed a worker; the oldest are forgotten. */
 const maxQuarantined = 1000;
 const stopGraceMs = 5_000;
+/** Two crashes convict an input, or four kills: those may come from outside, and from the system when memory is short. */
+const guiltOf: Record<Suspicion, number> = { none: 0, some: 1, strong: 2 };
+const quarantinedFrom = 4;
 
 /** The answer of a worker, or what a container would have answered in its place; 0 stands for no answer at all. */
 export type FleetAnswer = WorkerAnswer;
 
 interface Job {
   picture: Uint8Array;
-  deaths: number;
+  /** Grows with every worker that ended while it had this request. */
+  guilt: number;
   settle: (answer: FleetAnswer | Error) => void;
   isSettled: boolean;
 }
@@ -110,7 +114,7 @@ export class Fleet {
       const onAbort = () => this.#abandon(job, signal?.reason as Error);
       const job: Job = {
         picture,
-        deaths: 0,
+        guilt: 0,
         isSettled: false,
         settle: (answer) => {
           if (job.isSettled) return;
@@ -209,14 +213,14 @@ export class Fleet {
       const job = this.#queue[0];
       if (job === undefined) break;
       if (!job.isSettled) {
-        const goesAlone = job.deaths > 0 || bytes + job.picture.length > maxBatchBytes;
+        const goesAlone = job.guilt > 0 || bytes + job.picture.length > maxBatchBytes;
         if (goesAlone && batch.length > 0) break;
         batch.push(job);
         bytes += job.picture.length;
       }
       this.#queue.shift();
       this.#queuedBytes -= job.picture.length;
-      if (job.deaths > 0 && !job.isSettled) break;
+      if (job.guilt > 0 && !job.isSettled) break;
     }
     return batch;
   }
@@ -234,21 +238,21 @@ export class Fleet {
       if (!(error instanceof WorkerDied)) throw error;
       slot.batch = [];
       slot.worker = undefined;
-      this.#askAgain(batch, error.hadBegun);
+      this.#askAgain(batch, error.suspicion);
     }
     if (slot.isLeaving) slot.onFree?.();
     this.#dispatch();
   }
 
-  #askAgain(batch: Job[], mayBeGuilty: boolean): void {
+  #askAgain(batch: Job[], suspicion: Suspicion): void {
     for (const job of batch.reverse()) {
-      if (mayBeGuilty) job.deaths += 1;
-      if (job.deaths < 2) this.#enqueue(job, "first");
+      job.guilt += guiltOf[suspicion];
+      if (job.guilt < quarantinedFrom) this.#enqueue(job, "first");
       else {
         this.#quarantine.add(digest(job.picture));
         if (this.#quarantine.size > maxQuarantined)
           this.#quarantine.delete(this.#quarantine.values().next().value ?? "");
-        this.#options.onLine?.("an input ended two workers and is quarantined");
+        this.#options.onLine?.("an input ended several workers and is quarantined");
         job.settle(quarantined);
       }
     }
@@ -319,7 +323,7 @@ const timedOut: FleetAnswer = {
 
 const quarantined: FleetAnswer = {
   status: 500,
-  text: "the model process ended twice on this input; it is not tried again",
+  text: "the model process ended repeatedly on this input; it is not tried again",
 };
 
 function unavailable(why: string): Fault {

@@ -22,14 +22,16 @@ export interface WorkerAnswer {
   text: string;
 }
 
-export class WorkerDied extends Error {
-  /** Whether the batch can have been what ended it. */
-  readonly hadBegun: boolean;
+/** How likely the batch ended the worker: not begun, killed from outside (or for its memory), crashed. */
+export type Suspicion = "none" | "some" | "strong";
 
-  constructor(message: string, hadBegun: boolean) {
+export class WorkerDied extends Error {
+  readonly suspicion: Suspicion;
+
+  constructor(message: string, suspicion: Suspicion) {
     super(message);
     this.name = "WorkerDied";
-    this.hadBegun = hadBegun;
+    this.suspicion = suspicion;
   }
 }
 
@@ -85,9 +87,9 @@ export function startWorker(options: WorkerOptions): Promise<WorkerProcess> {
     });
     void ended.then((how) => {
       cancelTimeout();
-      waiting?.reject(new WorkerDied(how, true));
+      waiting?.reject(new WorkerDied(how, child.signalCode === "SIGKILL" ? "some" : "strong"));
       waiting = undefined;
-      reject(refusal ?? new WorkerDied(how, false));
+      reject(refusal ?? new WorkerDied(how, "none"));
     });
     const read = frameReader(([kind, ...items]) => {
       switch (Buffer.from(kind as Uint8Array).toString()) {
@@ -107,7 +109,7 @@ export function startWorker(options: WorkerOptions): Promise<WorkerProcess> {
       run: (pictures) =>
         new Promise((resolveRun, rejectRun) => {
           if (child.exitCode !== null || child.signalCode !== null) {
-            rejectRun(new WorkerDied("the worker has ended", false));
+            rejectRun(new WorkerDied("the worker has ended", "none"));
             return;
           }
           waiting = { resolve: resolveRun, reject: rejectRun };

@@ -104,7 +104,8 @@ export class TrainingRunner {
   stop(name: string): void {
     const running = this.#running.get(name);
     if (running === undefined) {
-      this.#waiting.splice(this.#waiting.indexOf(name), 1);
+      const place = this.#waiting.indexOf(name);
+      if (place >= 0) this.#waiting.splice(place, 1);
       this.#change(name, { secondary: "Stopped", message: "Training job stopped", status: "Stopped" });
       return;
     }
