@@ -160,7 +160,8 @@ function fire(draft: Draft, timerId: string): Running<void> | undefined {
   if (work.type === "task" && taskTimer !== null) {
     const isHeartbeat = taskTimer[2] === "heartbeat";
     if (!isDue(draft, timerId, isHeartbeat ? work.heartbeatDueMs : work.deadlineMs)) return undefined;
-    startTask(draft, frame, { atMs });
+    // An activity that no worker ever took was never started.
+    if (work.taskToken === undefined || work.pattern === "waitForTaskToken") startTask(draft, frame, { atMs });
     return failing(draft, frame, () => timeOutTask(draft, frame, isHeartbeat));
   }
   if ((work.type !== "wait" && work.type !== "retry") || !isDue(draft, timerId, work.dueMs)) return undefined;

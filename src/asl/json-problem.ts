@@ -15,11 +15,6 @@ export function jsonProblem(text: string): Diagnostic {
   return { severity: "ERROR", code: "INVALID_JSON_DESCRIPTION", message: `${message}\n at ${location}`, location };
 }
 
-/** The sentence AWS answers for an execution input that is no JSON. */
-export function jsonProblemSentence(text: string): string {
-  return describe(text).message;
-}
-
 function describe(text: string): { message: string; position: number } {
   const start = errorPosition(text);
   if (start >= text.length) return { message: "Unexpected end-of-input", position: text.length };

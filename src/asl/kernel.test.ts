@@ -2,30 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Json } from "../kit/json.ts";
 import { advance } from "./advance.ts";
-import { compile } from "./compile.ts";
-import type { Effect, Execution, KernelInput, Step } from "./contract.ts";
+import type { Execution, KernelInput } from "./contract.ts";
 import { runExecution, testContext } from "./driver-in-memory.ts";
-import type { Machine } from "./machine.ts";
 import { pendingEffects } from "./pending.ts";
-
-const invoke = "arn:aws:states:::lambda:invoke";
-const task = { Type: "Task", Resource: invoke };
-
-function machineOf(states: { [name: string]: Json }, more: { [name: string]: Json } = {}): Machine {
-  return compile({ ...more, StartAt: Object.keys(states)[0] as string, States: states });
-}
-
-function tell(machine: Machine, execution: Execution | undefined, input: Record<string, unknown>): Step {
-  const step = advance(machine, execution, { atMs: 1_000, seed: "seed", ...input } as KernelInput);
-  assert.ok(!(step instanceof Promise), "a JSONPath machine answers at once");
-  return step;
-}
-
-const begin = (machine: Machine, input: Json = {}) =>
-  tell(machine, undefined, { type: "start", input, context: testContext });
-const idsOf = (effects: Effect[], type: Effect["type"]) =>
-  effects.filter((effect) => effect.type === type).map((effect) => ("id" in effect ? effect.id : ""));
-const typesOf = (step: Step) => step.events.map(({ type }) => type);
+import { begin, idsOf, invoke, machineOf, task, tell, typesOf } from "./step-by-step.ts";
 
 function frozen<T>(value: T): T {
   if (value !== null && typeof value === "object") {
@@ -119,23 +99,6 @@ test("an answer that comes twice or too late changes nothing", () => {
   assert.deepEqual([third.events, third.effects, third.execution], [[], [], second.execution]);
 });
 
-test("a stopped execution cancels what is open, tells why, and ends once", () => {
-  const machine = machineOf({ T: { ...task, TimeoutSeconds: 5, End: true } });
-  const started = begin(machine);
-  const stopped = tell(machine, started.execution, { type: "stop", error: "E", cause: "c" });
-  assert.deepEqual(
-    stopped.events.map(({ type, previousEventId, details }) => ({ type, previousEventId, details })),
-    [{ type: "ExecutionAborted", previousEventId: 0, details: { error: "E", cause: "c" } }],
-  );
-  assert.deepEqual(stopped.effects, [
-    { type: "cancel", id: "T:1!timeout" },
-    { type: "cancel", id: "T:1" },
-    { type: "end" },
-  ]);
-  assert.equal(stopped.execution.status, "ABORTED");
-  assert.deepEqual(tell(machine, stopped.execution, { type: "stop", error: undefined, cause: undefined }).events, []);
-});
-
 test("a heartbeat moves its limit on, and the old timer then means nothing", () => {
   const machine = machineOf({
     T: { Type: "Task", Resource: `${invoke}.waitForTaskToken`, HeartbeatSeconds: 10, End: true },
@@ -189,69 +152,6 @@ test("a task token follows from the seed and differs from task to task", () => {
   assert.notDeepEqual(tokens("t"), [one, other]);
 });
 
-test("a redriven execution goes on where it failed and keeps what succeeded", () => {
-  const machine = machineOf({
-    M: {
-      Type: "Map",
-      MaxConcurrency: 2,
-      ItemProcessor: { StartAt: "T", States: { T: { ...task, End: true } } },
-      End: true,
-    },
-  });
-  let step = begin(machine, ["a", "b", "c", "d"]);
-  const [first, second] = idsOf(step.effects, "task") as [string, string];
-  step = tell(machine, step.execution, { type: "taskSucceeded", effectId: first, output: "A" });
-  step = tell(machine, step.execution, { type: "taskFailed", effectId: second, error: "E", cause: undefined });
-  assert.equal(step.execution.status, "FAILED");
-  const lastId = step.execution.nextEventId - 1;
-  step = tell(machine, JSON.parse(JSON.stringify(step.execution)), { type: "redrive" });
-  assert.deepEqual(step.events.map(({ type }) => type).slice(0, 2), ["ExecutionRedriven", "TaskScheduled"]);
-  assert.equal(step.events[0]?.previousEventId, lastId);
-  assert.ok(!typesOf(step).includes("TaskStateEntered"));
-  let open = idsOf(pendingEffects(step.execution), "task");
-  while (open.length > 0) {
-    const parameters = pendingEffects(step.execution).find(
-      (effect) => effect.type === "task" && effect.id === open[0],
-    ) as { parameters: string };
-    step = tell(machine, step.execution, {
-      type: "taskSucceeded",
-      effectId: open[0],
-      output: parameters.parameters.toUpperCase(),
-    });
-    open = idsOf(pendingEffects(step.execution), "task");
-  }
-  assert.deepEqual(step.execution.output, ["A", "B", "C", "D"]);
-});
-
-test("an aborted execution can be redriven too", () => {
-  const machine = machineOf({
-    W: { Type: "Wait", Seconds: 5, Next: "P" },
-    P: { Type: "Pass", Parameters: { "n.$": "$$.Execution.RedriveCount" }, End: true },
-  });
-  const stopped = tell(machine, begin(machine).execution, { type: "stop", error: undefined, cause: undefined });
-  const redriven = tell(machine, stopped.execution, { type: "redrive", atMs: 9_000 });
-  assert.deepEqual(redriven.effects, [{ type: "timer", id: "W:2!wait", dueMs: 14_000 }]);
-  const ended = tell(machine, redriven.execution, { type: "timerFired", effectId: "W:2!wait", atMs: 14_000 });
-  assert.deepEqual(ended.execution.output, { n: 1 });
-});
-
-test("an execution that succeeded is not redriven", () => {
-  const machine = machineOf({ S: { Type: "Succeed" } });
-  const ended = begin(machine);
-  assert.deepEqual(tell(machine, ended.execution, { type: "redrive" }).events, []);
-});
-
-test("event 25,000 is ExecutionFailed, and an endless loop ends there", () => {
-  const machine = machineOf({ A: { Type: "Pass", Next: "B" }, B: { Type: "Pass", Next: "A" } });
-  const { events, execution, effects } = begin(machine);
-  const last = events.at(-1);
-  assert.deepEqual(
-    [events.length, last?.id, last?.type, last?.previousEventId],
-    [25_000, 25_000, "ExecutionFailed", 24_999],
-  );
-  assert.deepEqual([execution.status, effects], ["FAILED", [{ type: "end" }]]);
-});
-
 test("ids of events are 1, 2, 3, ... whatever runs at once", async () => {
   const inner = { StartAt: "T", States: { T: { ...task, Retry: [{ ErrorEquals: ["E"] }], End: true } } };
   const machine = machineOf({
@@ -276,26 +176,6 @@ test("ids of events are 1, 2, 3, ... whatever runs at once", async () => {
   assert.ok(events.every(({ id, previousEventId }) => previousEventId < id));
 });
 
-test("a task's answer above 262,144 bytes is its failure, which Catch may handle", () => {
-  const machine = machineOf({
-    T: { ...task, Catch: [{ ErrorEquals: ["States.ALL"], Next: "C" }], End: true },
-    C: { Type: "Succeed" },
-  });
-  const ended = tell(machine, begin(machine).execution, {
-    type: "taskSucceeded",
-    effectId: "T:1",
-    output: "é".repeat(140_000),
-  });
-  assert.deepEqual(typesOf(ended).slice(0, 3), ["TaskStarted", "TaskFailed", "TaskStateExited"]);
-  assert.equal((ended.execution.output as { Error: string }).Error, "States.DataLimitExceeded");
-});
-
-test("a state's output above 262,144 bytes fails the execution", () => {
-  const machine = machineOf({ P: { Type: "Pass", Parameters: { "a.$": "$", "b.$": "$" }, End: true } });
-  const { execution } = begin(machine, "x".repeat(200_000));
-  assert.deepEqual([execution.status, execution.error], ["FAILED", "States.DataLimitExceeded"]);
-});
-
 test("a Map of 3,000 tasks grows in proportion to its items", () => {
   const machine = machineOf({
     M: { Type: "Map", ItemProcessor: { StartAt: "T", States: { T: { ...task, End: true } } }, End: true },
@@ -311,78 +191,21 @@ test("a Map of 3,000 tasks grows in proportion to its items", () => {
   assert.deepEqual([step.execution.status, (step.execution.output as Json[]).length], ["SUCCEEDED", 3_000]);
 });
 
-test("a distributed Map hands its items to the engine and takes the outcome back", () => {
+test("an activity that nobody takes times out without having started", () => {
   const machine = machineOf({
-    M: {
-      Type: "Map",
-      Label: "Rows",
-      ItemsPath: "$.rows",
-      ItemSelector: { "row.$": "$$.Map.Item.Value" },
-      MaxConcurrency: 7,
-      ToleratedFailurePercentage: 5,
-      ItemProcessor: {
-        ProcessorConfig: { Mode: "DISTRIBUTED", ExecutionType: "EXPRESS" },
-        StartAt: "P",
-        States: { P: { Type: "Pass", End: true } },
-      },
-      End: true,
-    },
+    T: { Type: "Task", Resource: "arn:aws:states:us-east-1:123456789012:activity:a", TimeoutSeconds: 5, End: true },
   });
-  const started = begin(machine, { rows: [1, 2] });
-  const effect = started.effects[0] as Effect & { type: "mapRun" };
-  const state = effect.state as { [name: string]: Json };
-  assert.match(
-    state["mapRunArn"] as string,
-    /^arn:aws:states:us-east-1:111111111111:mapRun:machine\/Rows:[0-9a-f-]{36}$/,
+  const ended = tell(machine, begin(machine).execution, { type: "timerFired", effectId: "T:1!timeout", atMs: 6_000 });
+  assert.deepEqual(typesOf(ended), ["ActivityTimedOut", "ExecutionFailed"]);
+});
+
+test("a JSONata machine answers a promise, and the same step the same answer", async () => {
+  const machine = machineOf(
+    { P: { Type: "Pass", Output: "{% $states.input.a + 1 & $uuid() %}", End: true } },
+    { QueryLanguage: "JSONata" },
   );
-  assert.deepEqual(
-    [state["items"], state["maxConcurrency"], state["executionType"], state["toleratedFailurePercentage"]],
-    [[{ row: 1 }, { row: 2 }], 7, "EXPRESS", 5],
-  );
-  compile(state["definition"] as Json);
-  const outcome = { status: "SUCCEEDED", output: [1, 2], mapRunArn: state["mapRunArn"] };
-  const ended = tell(machine, started.execution, { type: "mapRunEnded", effectId: effect.id, outcome });
-  assert.deepEqual(typesOf(ended), ["MapRunSucceeded", "MapStateSucceeded", "MapStateExited", "ExecutionSucceeded"]);
-});
-
-test("a reader's path twins are read before the engine sees them", () => {
-  const machine = machineOf({
-    M: {
-      Type: "Map",
-      ItemReader: {
-        Resource: "arn:aws:states:::s3:getObject",
-        ReaderConfig: { InputType: "JSON", MaxItemsPath: "$.n" },
-        Parameters: { "Bucket.$": "$.b" },
-      },
-      ItemProcessor: {
-        ProcessorConfig: { Mode: "DISTRIBUTED", ExecutionType: "STANDARD" },
-        StartAt: "P",
-        States: { P: { Type: "Succeed" } },
-      },
-      End: true,
-    },
-  });
-  const effect = begin(machine, { n: 3, b: "bucket" }).effects[0] as Effect & { type: "mapRun" };
-  assert.deepEqual((effect.state as { [name: string]: Json })["itemReader"], {
-    Resource: "arn:aws:states:::s3:getObject",
-    ReaderConfig: { InputType: "JSON", MaxItems: 3 },
-    Parameters: { Bucket: "bucket" },
-  });
-});
-
-test("data nested beyond what can be written fails the state, not the process", () => {
-  const machine = machineOf({ T: { ...task, Next: "P" }, P: { Type: "Pass", OutputPath: "$..x", End: true } });
-  const deep = JSON.parse(`${"[".repeat(60_000)}${"]".repeat(60_000)}`) as Json;
-  const { execution } = tell(machine, begin(machine).execution, {
-    type: "taskSucceeded",
-    effectId: "T:1",
-    output: deep,
-  });
-  assert.deepEqual([execution.status, execution.error], ["FAILED", "States.Runtime"]);
-});
-
-test("a hostile regular expression in a path fails the state", () => {
-  const machine = machineOf({ P: { Type: "Pass", OutputPath: "$[?(@ =~ /(a+)+b/)]", End: true } });
-  const { execution } = begin(machine, [`${"a".repeat(60)}!`]);
-  assert.deepEqual([execution.status, execution.error], ["FAILED", "States.Runtime"]);
+  const input = { type: "start", input: { a: 1 }, context: testContext, atMs: 1, seed: "s" } as KernelInput;
+  const step = advance(machine, undefined, input);
+  assert.ok(step instanceof Promise);
+  assert.deepEqual(await advance(machine, undefined, input), await step);
 });
