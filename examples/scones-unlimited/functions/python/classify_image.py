@@ -14,7 +14,7 @@ def lambda_handler(event, context):
 
     answer = runtime.invoke_endpoint(
         EndpointName=os.environ["ENDPOINT"],
-        ContentType="image/png",
+        ContentType="application/x-image",
         Body=image,
     )
     event["inferences"] = json.loads(answer["Body"].read())

@@ -14,7 +14,7 @@ export async function handler(picture: Picture) {
   const answer = await runtime.send(
     new InvokeEndpointCommand({
       EndpointName: process.env["ENDPOINT"],
-      ContentType: "image/png",
+      ContentType: "application/x-image",
       Body: Buffer.from(picture.image_data, "base64"),
     }),
   );

@@ -5,7 +5,7 @@ import type { ServiceEvent } from "../../ports/events.ts";
 import { memoryResources } from "../../ports/memory-resources.ts";
 import { testClock } from "../../ports/test-clock.ts";
 import type { Call } from "../../wire/service.ts";
-import { eventsService } from "./service.ts";
+import { eventsService } from "./events-service.ts";
 
 const arns = {
   function: "arn:aws:lambda:us-east-1:000000000000:function:tell",

@@ -14,7 +14,7 @@ import { memoryResources } from "../../ports/memory-resources.ts";
 import { testClock } from "../../ports/test-clock.ts";
 import type { Call } from "../../wire/service.ts";
 import { retryDelays } from "./retry-policy.ts";
-import { snsService } from "./service.ts";
+import { snsService } from "./sns-service.ts";
 
 const functionArn = "arn:aws:lambda:us-east-1:000000000000:function:tell";
 const queueArn = "arn:aws:sqs:us-east-1:000000000000:inbox";

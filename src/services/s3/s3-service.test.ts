@@ -12,7 +12,7 @@ import { testClock } from "../../ports/test-clock.ts";
 import { sqliteStore } from "../../store/sqlite.ts";
 import type { Call } from "../../wire/service.ts";
 import { runningChecksum } from "./checksums.ts";
-import { s3Service } from "./service.ts";
+import { s3Service } from "./s3-service.ts";
 
 test("a bucket is made once, listed, located and removed when it is empty", async (context) => {
   const { call } = await openS3(context);

@@ -1,0 +1,215 @@
+// The one place that names implementations: which parts there are, how they hold each other, in which order they start and end.
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { diskBlobs } from "./blobs/disk.ts";
+import { bounds, type ClientConfig, programSearchPath, type ServerConfig } from "./config.ts";
+import { functionEnvironments } from "./functions/function-environments.ts";
+import { systemClock } from "./kit/clock.ts";
+import type { Events } from "./ports/events.ts";
+import type { Functions } from "./ports/functions.ts";
+import type { Operations } from "./ports/operations.ts";
+import { eventsService } from "./services/events/events-service.ts";
+import { iamService } from "./services/iam/iam-service.ts";
+import { lambdaService } from "./services/lambda/lambda-service.ts";
+import { logsService } from "./services/logs/logs-service.ts";
+import { s3Service } from "./services/s3/s3-service.ts";
+import { sagemakerService } from "./services/sagemaker/sagemaker-service.ts";
+import { sagemakerRuntimeService } from "./services/sagemaker-runtime/sagemaker-runtime-service.ts";
+import { snsService } from "./services/sns/sns-service.ts";
+import { sqsService } from "./services/sqs/sqs-service.ts";
+import { statesService } from "./services/states/states-service.ts";
+import { defaultRoleName, stsService } from "./services/sts/sts-service.ts";
+import { sqliteStore } from "./store/sqlite.ts";
+import { openAuthority } from "./wire/certificate-authority.ts";
+import { clientEnvironment as clientVariables } from "./wire/client-environment.ts";
+import { operationsOf } from "./wire/operations.ts";
+import { createWireServer } from "./wire/server.ts";
+import type { Service } from "./wire/service.ts";
+
+/** A running Scones. */
+export interface Scones {
+  url: string;
+  dataDirectory: string;
+  /** The operations that are answered, by service. */
+  operations: Record<string, string[]>;
+  /** Answers what it has taken, then ends every process it started. May be called twice. */
+  close(): Promise<void>;
+}
+
+/** Starts everything on one data directory; what was running when the last process ended goes on. */
+export async function startScones(config: ServerConfig): Promise<Scones> {
+  const { dataDirectory, region, accountId } = config;
+  mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
+  const place = (name: string): string => join(dataDirectory, name);
+  const owned = closers();
+  try {
+    const clock = systemClock();
+    const store = owned.add(sqliteStore({ file: place("scones.sqlite"), clock }));
+    const blobs = owned.add(await diskBlobs({ directory: place("objects"), clock }));
+    const authority = openAuthority({ folder: place("authority"), now: () => clock.now() });
+    const { resources, logs } = store;
+
+    // Services reach each other through ports; those that are made later are looked up at the call.
+    const later: { operations?: Operations; functions?: Functions; events?: Events; url?: string } = {};
+    const operations: Operations = {
+      call: (...given) => present(later.operations).call(...given),
+      has: (...given) => present(later.operations).has(...given),
+    };
+    const functions: Functions = { invoke: (...given) => present(later.functions).invoke(...given) };
+    const events: Events = { announce: (event) => present(later.events).announce(event) };
+    const childVariables = (): Record<string, string> =>
+      clientVariables({
+        url: present(later.url),
+        region,
+        bundlePath: authority.bundlePath,
+        ...(config.credentials[0] ? { credential: config.credentials[0] } : {}),
+      });
+
+    const environments = owned.add(
+      functionEnvironments({
+        folder: place("functions"),
+        logs,
+        clock,
+        searchPath: programSearchPath(),
+        environmentOf: childVariables,
+        report,
+      }),
+    );
+    const lambda = owned.add(
+      lambdaService({ resources, blobs, clock, environments, folder: place("code"), region, accountId, report }),
+    );
+    later.functions = lambda.functions;
+    const sns = owned.add(
+      snsService({
+        resources,
+        clock,
+        functions,
+        operations,
+        directory: place("sns"),
+        outboxFolder: place("outbox"),
+        report,
+      }),
+    );
+    const sqs = owned.add(sqsService({ resources, clock }));
+    const eventBus = owned.add(
+      eventsService({
+        resources,
+        clock,
+        functions,
+        operations,
+        region,
+        accountId,
+        baseUrl: `https://sqs.${region}.amazonaws.com`,
+        report,
+      }),
+    );
+    later.events = eventBus.events;
+    const sagemaker = owned.add(
+      sagemakerService({
+        resources,
+        blobs,
+        logs,
+        events,
+        clock,
+        directory: place("sagemaker"),
+        region,
+        accountId,
+        maxQueue: bounds.endpointQueueLength,
+        report,
+      }),
+    );
+    const states = statesService({
+      store,
+      functions,
+      operations,
+      events,
+      clock,
+      onError: (error) => report("an execution", error),
+    });
+    owned.add(states.engine);
+
+    const services: Service[] = [
+      s3Service({ blobs, resources, clock, events }),
+      stsService({
+        clock,
+        ...(config.credentials[0] ? { secretAccessKey: config.credentials[0].secretAccessKey } : {}),
+      }),
+      iamService(resources, { clock, callerRoleName: defaultRoleName }),
+      logsService({ logs, clock }),
+      lambda.service,
+      sns,
+      sqs,
+      eventBus,
+      sagemaker.service,
+      sagemakerRuntimeService({ models: sagemaker.models }),
+      states.service,
+    ];
+    later.operations = operationsOf(services, {
+      region,
+      accountId,
+      baseUrl: () => present(later.url),
+      uuid: () => clock.uuid(),
+    });
+    const server = await createWireServer({
+      services,
+      host: config.host,
+      port: config.port,
+      credentials: config.credentials,
+      region,
+      accountId,
+      clock,
+      authority,
+    });
+    owned.add(server);
+    later.url = server.url;
+    lambda.start();
+    sagemaker.resume();
+    await states.engine.recover();
+    return {
+      url: server.url,
+      dataDirectory,
+      operations: Object.fromEntries(services.map((service) => [service.name, Object.keys(service.handlers)])),
+      close: () => owned.close(),
+    };
+  } catch (error) {
+    await owned.close();
+    throw error;
+  }
+}
+
+/** The variables with which a program's AWS calls reach a running Scones, whichever client it uses and however old that is. */
+export function clientEnvironment(server: ServerConfig, client: ClientConfig): Record<string, string> {
+  const authority = openAuthority({ folder: join(server.dataDirectory, "authority"), now: () => systemClock().now() });
+  return clientVariables({
+    url: client.endpointUrl,
+    region: client.region,
+    credential: client.credentials,
+    bundlePath: authority.bundlePath,
+  });
+}
+
+/** What was opened is closed in the reverse order, once. */
+function closers() {
+  let opened: { close(): unknown }[] = [];
+  return {
+    add<T extends { close(): unknown }>(owner: T): T {
+      opened.push(owner);
+      return owner;
+    },
+    async close(): Promise<void> {
+      const all = opened.reverse();
+      opened = [];
+      for (const owner of all) await owner.close();
+    },
+  };
+}
+
+function present<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error("a part was used before Scones was put together");
+  return value;
+}
+
+function report(what: string, error?: unknown): void {
+  const text = error instanceof Error ? `: ${error.stack ?? error.message}` : "";
+  process.stderr.write(`scones: ${what}${text}\n`);
+}

@@ -1,0 +1,38 @@
+import { readFile } from "node:fs/promises";
+import { table } from "../draw/text.ts";
+import { connect } from "./clients.ts";
+import { exitCodes, type Invocation, textOption } from "./command.ts";
+import { classify } from "./workflow/classify.ts";
+import { endpointLabels } from "./workflow/labels.ts";
+import { names } from "./workflow/names.ts";
+
+export async function run(invocation: Invocation): Promise<number> {
+  const { positionals, terminal, signal } = invocation;
+  const endpointName = textOption(invocation, "endpoint-name") ?? names.endpoint;
+  const clients = await connect(invocation);
+  try {
+    const labels = await endpointLabels(clients, endpointName);
+    const results = [];
+    for (const image of positionals) {
+      const { label, confidence, probabilities } = await classify(
+        clients,
+        endpointName,
+        { name: image, bytes: await readFile(image) },
+        signal,
+      );
+      results.push({ image, prediction: labels[label] ?? `class-${label}`, confidence, probabilities });
+    }
+    terminal.json(results);
+    if (!terminal.isJson) {
+      const rows = results.map((result) => [result.image, result.prediction, result.confidence.toFixed(3)]);
+      for (const line of table(
+        [{ title: "image" }, { title: "prediction" }, { title: "confidence", align: "right" }],
+        rows,
+      ))
+        terminal.print(line);
+    }
+    return exitCodes.done;
+  } finally {
+    clients.close();
+  }
+}

@@ -1,0 +1,21 @@
+import { spawn } from "node:child_process";
+import { clientConfig, inheritedEnvironment, serverConfig } from "../config.ts";
+import { connectTo } from "./clients.ts";
+import { exitCodes, type Invocation, textOption } from "./command.ts";
+
+export async function run(invocation: Invocation): Promise<number> {
+  const [command, ...args] = invocation.positionals;
+  const { clientEnvironment } = await import("../app.ts");
+  const endpointUrl = textOption(invocation, "endpoint");
+  const clients = await connectTo(endpointUrl);
+  clients.close();
+  const dataDirectory = textOption(invocation, "data-dir");
+  const server = serverConfig(dataDirectory === undefined ? {} : { dataDirectory });
+  const environment = await clientEnvironment(server, clientConfig(endpointUrl === undefined ? {} : { endpointUrl }));
+  const child = spawn(command ?? "", args, { stdio: "inherit", env: { ...inheritedEnvironment(), ...environment } });
+  invocation.signal.addEventListener("abort", () => child.kill("SIGINT"));
+  return new Promise((resolve, reject) => {
+    child.once("error", (error) => reject(new Error(`cannot run ${command}: ${error.message}`, { cause: error })));
+    child.once("exit", (code) => resolve(code ?? exitCodes.interrupted));
+  });
+}

@@ -1,0 +1,40 @@
+import { connect } from "./clients.ts";
+import { exitCodes, type Invocation, textOption } from "./command.ts";
+import { hyperparametersOf } from "./workflow/hyperparameters.ts";
+import { defaultBucket, names } from "./workflow/names.ts";
+import { stagedCounts } from "./workflow/staged.ts";
+import { timestampedName } from "./workflow/timestamp.ts";
+import { train } from "./workflow/train.ts";
+import { describeTraining, trainingProgress } from "./workflow/training-report.ts";
+
+export async function run(invocation: Invocation): Promise<number> {
+  const { terminal, signal } = invocation;
+  const clients = await connect(invocation);
+  try {
+    const bucket = textOption(invocation, "bucket") ?? defaultBucket(clients);
+    const prefix = textOption(invocation, "prefix") ?? names.prefix;
+    const counts = await stagedCounts(clients, { bucket, prefix });
+    const model = await terminal.step(
+      "train",
+      () =>
+        train(
+          clients,
+          {
+            bucket,
+            prefix,
+            jobName: timestampedName("image-classification", Date.now()),
+            hyperparameters: hyperparametersOf(invocation, counts),
+            maxRuntimeSeconds: 86_400,
+          },
+          { signal, onLine: (line, curve) => trainingProgress(terminal, line, curve) },
+        ),
+      describeTraining,
+    );
+    terminal.json(model);
+    terminal.print(`model  ${model.modelUri}`);
+    terminal.note("next: scones deploy");
+    return exitCodes.done;
+  } finally {
+    clients.close();
+  }
+}

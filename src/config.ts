@@ -1,0 +1,104 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+// The only file that reads the environment. What a number bounds, and why it is what it is, stands beside it.
+
+export interface ServerConfig {
+  host: string;
+  port: number;
+  dataDirectory: string;
+  region: string;
+  accountId: string;
+  /** With keys every request must be signed with one of them; without, only this machine is served. */
+  credentials: { accessKeyId: string; secretAccessKey: string }[];
+}
+
+/** The port other local AWS endpoints use by convention, so that what people already configured finds us. */
+export const defaultPort = 4566;
+export const defaultHost = "127.0.0.1";
+/** Where AWS's own examples live; names are made with it, nothing is looked up by it. */
+export const defaultRegion = "us-east-1";
+/** Twelve digits, as every ARN needs; zeros, so that nobody takes it for a real account. */
+export const defaultAccountId = "000000000000";
+
+export const bounds = {
+  /** Inferences waiting per endpoint variant before the caller is asked to come back: some seconds of work for small models. */
+  endpointQueueLength: 1024,
+  /** Environments of all functions together: each is a process of some 20 to 60 MB. */
+  functionEnvironments: 64,
+  /** Uploads the command line keeps in flight: enough to hide the latency of small objects, far below any server's limit. */
+  uploadsInFlight: 16,
+  /** Pictures a staged data set may have: ten times CIFAR; larger sets need a streaming trainer. */
+  stagedImages: 600_000,
+  /** Bytes of one picture file that staging reads: the endpoint's own request limit. */
+  imageBytes: 6_291_456,
+} as const;
+
+export function serverConfig(given: Partial<ServerConfig> = {}): ServerConfig {
+  const environment = process.env;
+  const keyId = environment["SCONES_ACCESS_KEY_ID"];
+  const secret = environment["SCONES_SECRET_ACCESS_KEY"];
+  return {
+    host: given.host ?? environment["SCONES_HOST"] ?? defaultHost,
+    port: given.port ?? portFrom(environment["SCONES_PORT"]) ?? defaultPort,
+    dataDirectory: given.dataDirectory ?? environment["SCONES_DATA_DIR"] ?? join(homedir(), ".scones"),
+    region: given.region ?? environment["SCONES_REGION"] ?? defaultRegion,
+    accountId: given.accountId ?? environment["SCONES_ACCOUNT_ID"] ?? defaultAccountId,
+    credentials: given.credentials ?? (keyId && secret ? [{ accessKeyId: keyId, secretAccessKey: secret }] : []),
+  };
+}
+
+export interface ClientConfig {
+  endpointUrl: string;
+  region: string;
+  credentials: { accessKeyId: string; secretAccessKey: string };
+}
+
+/** How the command line reaches a running Scones: an address given, the usual variables of AWS clients, or this machine. */
+export function clientConfig(given: { endpointUrl?: string } = {}): ClientConfig {
+  const environment = process.env;
+  return {
+    endpointUrl:
+      given.endpointUrl ??
+      environment["AWS_ENDPOINT_URL"] ??
+      `http://${defaultHost}:${environment["SCONES_PORT"] ?? defaultPort}`,
+    region:
+      environment["AWS_REGION"] ?? environment["AWS_DEFAULT_REGION"] ?? environment["SCONES_REGION"] ?? defaultRegion,
+    credentials: {
+      accessKeyId: environment["AWS_ACCESS_KEY_ID"] ?? environment["SCONES_ACCESS_KEY_ID"] ?? "scones",
+      secretAccessKey: environment["AWS_SECRET_ACCESS_KEY"] ?? environment["SCONES_SECRET_ACCESS_KEY"] ?? "scones",
+    },
+  };
+}
+
+/** What a program started by the command line inherits. */
+export function inheritedEnvironment(): Record<string, string | undefined> {
+  return { ...process.env };
+}
+
+/** Whether escape codes and moving lines are welcome on this stream. */
+export function isInteractive(stream: { isTTY?: boolean }): boolean {
+  const environment = process.env;
+  if (environment["FORCE_COLOR"] !== undefined) return environment["FORCE_COLOR"] !== "0";
+  if (environment["NO_COLOR"] !== undefined || environment["CI"] !== undefined || environment["TERM"] === "dumb")
+    return false;
+  return stream.isTTY === true;
+}
+
+function portFrom(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new Error(`SCONES_PORT must be a port number, not "${text}"`);
+  return port;
+}
+
+/** Where programs such as Python are looked for. */
+export function programSearchPath(): string {
+  return process.env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin";
+}
+
+/** The AWS SDK advises on every start to leave Node 20; whoever runs Scones has chosen, and reads results here. */
+export function silenceSdkAdvice(): void {
+  process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
+}
