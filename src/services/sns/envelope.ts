@@ -1,6 +1,9 @@
 import type { MessageAttribute } from "./records.ts";
 import type { Signer } from "./signing.ts";
 
+/** A link is followed without a signature: the date of the interface then says that it is SNS's. */
+const version = "2010-03-31";
+
 /** What a subscriber gets; the order of the members is SNS's. */
 export interface NotificationParts {
   messageId: string;
@@ -32,7 +35,7 @@ export function notification(parts: NotificationParts, signer: Signer): Record<s
     Message: parts.message,
     Timestamp: parts.timestamp,
     ...signature(signed, parts, signer),
-    UnsubscribeURL: `${parts.baseUrl}/?Action=Unsubscribe&SubscriptionArn=${parts.subscriptionArn}`,
+    UnsubscribeURL: `${parts.baseUrl}/?Action=Unsubscribe&Version=${version}&SubscriptionArn=${parts.subscriptionArn}`,
     ...(attributes.length > 0 && { MessageAttributes: Object.fromEntries(attributes.map(attributeOf)) }),
   };
 }
@@ -51,7 +54,7 @@ export function confirmation(parts: ConfirmationParts, signer: Signer): Record<s
   const signed = {
     Message: `You have chosen to subscribe to the topic ${topicArn}.\nTo confirm the subscription, visit the SubscribeURL included in this message.`,
     MessageId: parts.messageId,
-    SubscribeURL: `${baseUrl}/?Action=ConfirmSubscription&TopicArn=${topicArn}&Token=${token}`,
+    SubscribeURL: `${baseUrl}/?Action=ConfirmSubscription&Version=${version}&TopicArn=${topicArn}&Token=${token}`,
     Timestamp: parts.timestamp,
     Token: token,
     TopicArn: topicArn,

@@ -52,7 +52,8 @@ test("a web address confirms, then gets signed notifications that its certificat
     "TopicArn",
     "Type",
   ]);
-  assert.ok(new URL(confirmation.SubscribeURL).searchParams.get("Token"));
+  const link = new URL(confirmation.SubscribeURL).searchParams;
+  assert.deepEqual([link.get("Token"), link.get("Version")], [confirmation.Token, "2010-03-31"]);
   const { SubscriptionArn } = await call("ConfirmSubscription", { TopicArn, Token: confirmation.Token });
   const MessageAttributes = { level: { DataType: "Number", StringValue: "3" } };
   await call("Publish", { TopicArn, Message: "hello", Subject: "Greeting", MessageAttributes });
