@@ -80,7 +80,14 @@ export function environmentPool(options: PoolOptions): Pool {
   }
 
   function start(): void {
-    const environment = options.start();
+    let environment: Environment;
+    try {
+      environment = options.start();
+    } catch (error) {
+      waiting.shift()?.reject(error); // for example no room on the disk: one caller is told, the next may try
+      capacity.release();
+      return;
+    }
     live.add(environment);
     startingCount++;
     environment.ended.then(() => {
