@@ -26,10 +26,6 @@ export function responseTooLarge(): Uint8Array {
   return Buffer.from(JSON.stringify({ errorMessage: message, errorType: "Function.ResponseSizeTooLarge" }));
 }
 
-export function cannotStart(requestId: string, reason: string): Uint8Array {
-  return errorObject("Runtime.InvalidEntrypoint", `RequestId: ${requestId} Error: ${reason}`);
-}
-
 export interface Exit {
   code: number | null;
   signal?: string;

@@ -39,7 +39,7 @@ for (const python of [undefined, ...pythons]) {
           inferences: [0.9388836622238159, 0.061116307973861694],
         },
       });
-      assert.deepEqual(aws.seen, ["vehicles image/png"]);
+      assert.deepEqual(aws.seen, ["vehicles application/x-image"]);
     });
     test("fail by name when the model is not sure", async () => {
       await using aws = await standIn("[0.6, 0.4]");

@@ -16,7 +16,7 @@ export interface Isolation {
   place(options: PlaceOptions): Place;
 }
 
-export interface PlaceOptions {
+interface PlaceOptions {
   codeFolder: string;
   ephemeralStorageMb: number;
 }
