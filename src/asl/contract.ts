@@ -76,7 +76,7 @@ export interface Execution {
   [kernelOwned: string]: unknown;
 }
 
-export type ExecutionStatus = "RUNNING" | "SUCCEEDED" | "FAILED" | "TIMED_OUT" | "ABORTED";
+type ExecutionStatus = "RUNNING" | "SUCCEEDED" | "FAILED" | "TIMED_OUT" | "ABORTED";
 
 /** A history event as GetExecutionHistory answers it, but with the one details member under `details`, and payloads already as JSON text. */
 export interface HistoryEvent {

@@ -10,9 +10,6 @@ import { readPath } from "./paths/root.ts";
 /* How data comes into a state and goes out of it. JSONPath: InputPath, ..., ResultSelector, Assign, ResultPath, OutputPath.
    JSONata: ..., Assign and Output. The part in between is the state's own work. */
 
-/** The frame has a next state to enter, or is over or waiting. */
-export type Outcome = "next" | "done";
-
 /** The effective input: after InputPath. */
 export function inputOf(draft: Draft, frame: Frame, state: State): Json {
   if (state.inputPath === undefined) return frame.input;

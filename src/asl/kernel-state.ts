@@ -40,7 +40,7 @@ export interface Frame {
   ended?: "failed" | "aborted";
 }
 
-export type Work = TaskWork | TimerWork | ChildrenWork | MapRunWork;
+type Work = TaskWork | TimerWork | ChildrenWork | MapRunWork;
 
 export interface TaskWork {
   type: "task";
@@ -59,7 +59,7 @@ export interface TaskWork {
   early?: { output: Json };
 }
 
-export interface TimerWork {
+interface TimerWork {
   type: "wait" | "retry";
   effectId: string;
   dueMs: number;

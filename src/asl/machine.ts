@@ -96,7 +96,7 @@ export interface ChoiceRule {
   readonly output: Evaluate | undefined;
 }
 
-export interface WaitState {
+interface WaitState {
   readonly type: "Wait";
   /** How to read the duration; messages differ by field. */
   readonly until: WaitUntil;
@@ -106,7 +106,7 @@ export type WaitUntil =
   | { field: "Seconds" | "Timestamp"; value: Evaluate }
   | { field: "SecondsPath" | "TimestampPath"; path: CompiledPath };
 
-export interface SucceedState {
+interface SucceedState {
   readonly type: "Succeed";
 }
 
