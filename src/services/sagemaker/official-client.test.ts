@@ -63,6 +63,10 @@ test("the notebook's training request runs and every field of its description is
     job.ModelArtifacts?.S3ModelArtifacts,
     `s3://data/models/image_model/${trainingRequest.TrainingJobName}/output/model.tar.gz`,
   );
+  assert.deepEqual(job.AlgorithmSpecification, {
+    ...trainingRequest.AlgorithmSpecification,
+    MetricDefinitions: [{ Name: "accuracy", Regex: "accuracy ([0-9.]+)" }],
+  });
   assert.deepEqual(job.HyperParameters, trainingRequest.HyperParameters);
   assert.deepEqual(
     job.FinalMetricDataList?.map(({ MetricName, Value }) => [MetricName, Value]),

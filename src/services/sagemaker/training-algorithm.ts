@@ -36,7 +36,8 @@ export function algorithmOf(
       `The training image "${TrainingImage}" cannot be run here: the built-in algorithms are ${Object.keys(algorithms).join(", ")}; a program of your own is started by "process:COMMAND".`,
     );
   }
-  return { ...builtIn, metricDefinitions: [...builtIn.metricDefinitions, ...own] };
+  const others = builtIn.metricDefinitions.filter(({ name }) => own.every((one) => one.name !== name));
+  return { ...builtIn, metricDefinitions: [...others, ...own] };
 }
 
 function checkRegex(name: string, regex: string): void {

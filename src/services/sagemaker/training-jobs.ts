@@ -1,4 +1,5 @@
 import type {
+  AlgorithmSpecification,
   CreateTrainingJobRequest,
   CreateTrainingJobResponse,
   DescribeTrainingJobRequest,
@@ -14,7 +15,7 @@ import type { Call, Handler } from "../../wire/service.ts";
 import { type ListInput, listPage } from "./list-page.ts";
 import { arnOf, invalid, kindOf, notSupported, parseS3Uri } from "./resource-names.ts";
 import { addTags } from "./tags.ts";
-import { type Algorithms, algorithmOf } from "./training-algorithm.ts";
+import { type Algorithms, algorithmOf, type TrainingAlgorithm } from "./training-algorithm.ts";
 import { describeTrainingJob, isEnded, type StoredTrainingJob, withStage } from "./training-job.ts";
 import type { TrainingRunner } from "./training-runner.ts";
 
@@ -51,7 +52,7 @@ function createTrainingJob(
   call: Call,
 ): CreateTrainingJobResponse {
   const name = request.TrainingJobName as string;
-  checkRequest(request, algorithms);
+  const { metricDefinitions } = checkRequest(request, algorithms);
   const arn = arnOf("training-job", name, call);
   const nowMs = clock.now();
   const created: StoredTrainingJob = {
@@ -59,7 +60,14 @@ function createTrainingJob(
     arn,
     region: call.region,
     accountId: call.accountId,
-    request,
+    request: {
+      ...request,
+      // As AWS shows those of its own algorithms; the SDK's analytics look the metrics up here.
+      AlgorithmSpecification: {
+        ...(request.AlgorithmSpecification as AlgorithmSpecification),
+        MetricDefinitions: metricDefinitions.map(({ name: Name, regex: Regex }) => ({ Name, Regex })),
+      },
+    },
     status: "InProgress",
     transitions: [],
     createdMs: nowMs,
@@ -105,8 +113,8 @@ function findTrainingJob(resources: Resources, name: string): StoredTrainingJob 
 }
 
 /** Refuses what would be passed over; what a local machine has no use for (roles, networks, volumes) is kept and shown. */
-function checkRequest(request: Omit<CreateTrainingJobRequest, "Tags">, algorithms: Algorithms): void {
-  algorithmOf(request, algorithms);
+function checkRequest(request: Omit<CreateTrainingJobRequest, "Tags">, algorithms: Algorithms): TrainingAlgorithm {
+  const algorithm = algorithmOf(request, algorithms);
   parseS3Uri(request.OutputDataConfig?.S3OutputPath as string);
   const instances = request.ResourceConfig?.InstanceCount ?? 1;
   if (instances !== 1) throw notSupported(`InstanceCount ${instances}: a training job runs on this machine alone; it`);
@@ -123,4 +131,5 @@ function checkRequest(request: Omit<CreateTrainingJobRequest, "Tags">, algorithm
     if (ChannelName === "." || ChannelName === "..") throw invalid(`"${ChannelName}" is no name for a channel.`);
   }
   if (request.AlgorithmSpecification?.TrainingInputMode === "Pipe") throw notSupported("TrainingInputMode Pipe");
+  return algorithm;
 }
