@@ -147,7 +147,7 @@ export async function openDiskFiles({ directory, newId, reached }: DiskFilesOpti
 }
 
 /** Yields the bytes whatever form they came in. */
-export function bytesOf(body: BlobBody): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
+function bytesOf(body: BlobBody): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
   if (typeof body === "string") return [Buffer.from(body)];
   if (body instanceof Uint8Array) return [body];
   return body instanceof Readable ? (body as AsyncIterable<Uint8Array>) : body;

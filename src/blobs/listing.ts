@@ -1,7 +1,7 @@
 import type { BlobInfo, BlobPage, ListOptions } from "../ports/blobs.ts";
 
 /** A listing never answers more at once, as S3's. */
-export const largestPage = 1000;
+const largestPage = 1000;
 
 /** Reads keys in order: from `from` on, below `to` (absent: without end), at most `limit`. */
 export type ReadRange = (from: string, to: string | undefined, limit: number) => BlobInfo[];

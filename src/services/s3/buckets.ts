@@ -91,7 +91,7 @@ export function bucketResource({ blobs, resources }: { blobs: Blobs; resources: 
       return {};
     },
   };
-  return { handlers, find };
+  return { handlers, find, peek: (name: string) => resources.get<Bucket>(kind, name)?.value };
 }
 
 /** A stable identifier in the form of S3's canonical user ids. */

@@ -259,7 +259,7 @@ function completedChecksum(
     }
     checksum.update(Buffer.from(value, "base64"));
   }
-  const value = `${checksum.digest().toString("base64")}-${used.length}`;
+  const value = `${checksum.base64()}-${used.length}`;
   if (given !== undefined && given !== value && `${given}-${used.length}` !== value) {
     throw new Fault("BadDigest", `The ${algorithm} you specified did not match the calculated checksum.`);
   }

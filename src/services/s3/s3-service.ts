@@ -6,7 +6,7 @@ import type { Resources } from "../../ports/resources.ts";
 import type { Call, Handler, Service } from "../../wire/service.ts";
 import { objectAnnouncer } from "./announce.ts";
 import { bucketResource } from "./buckets.ts";
-import { headNotFound } from "./faults.ts";
+import { headNotFound, noSuchBucket } from "./faults.ts";
 import { listHandlers } from "./list-objects.ts";
 import { multipartHandlers } from "./multipart.ts";
 import { readHandlers } from "./read-object.ts";
@@ -58,14 +58,10 @@ export function s3Service(options: S3Options): Service {
   }
 
   function checkBucket(input: { Bucket: string; ExpectedBucketOwner?: string }, call: Call, isHead: boolean): void {
-    const bucket = resources.get<{ accountId: string }>("s3:bucket", input.Bucket);
-    if (bucket === undefined) {
-      if (isHead) throw headNotFound();
-      buckets.find(input.Bucket);
-      return;
-    }
+    const bucket = buckets.peek(input.Bucket);
+    if (bucket === undefined) throw isHead ? headNotFound() : noSuchBucket(input.Bucket);
     const owner = input.ExpectedBucketOwner;
-    if (owner !== undefined && owner !== bucket.value.accountId && owner !== call.accountId) {
+    if (owner !== undefined && owner !== bucket.accountId && owner !== call.accountId) {
       throw new Fault("AccessDenied", `Access Denied: bucket "${input.Bucket}" is not owned by ${owner}`, {
         status: 403,
       });

@@ -86,7 +86,7 @@ export function snsRecords(resources: Resources) {
 
 export type SnsRecords = ReturnType<typeof snsRecords>;
 
-export function topicName(arn: string | undefined): string {
+function topicName(arn: string | undefined): string {
   const match = /^arn:aws[\w-]*:sns:[\w-]*:\d*:([\w-]+)$/.exec(arn ?? "");
   if (match === null) throw invalid(`TopicArn Reason: "${arn}" is not the ARN of a topic`);
   return match[1] as string;
