@@ -163,6 +163,7 @@ export function functionEnvironments(options: FunctionEnvironmentsOptions): Func
     },
     async close() {
       isClosed = true;
+      await isolation?.catch(() => {}); // it may still be trying what the machine allows; whoever asked is told of a failure
       const all = [...[...pools.values()].map(({ pool }) => pool), ...[...retiring].map(({ pool }) => pool)];
       pools.clear();
       await Promise.all(all.map((pool) => pool.close()));
