@@ -36,6 +36,8 @@ export interface DeliveryQueueOptions<Job> {
 /** What waited from before is made a moment after the start, when whoever has to answer it is there. */
 const settlingMs = 1000;
 
+const pageSize = 500;
+
 interface Row<Job> {
   job: Job;
   attempts: number;
@@ -50,6 +52,8 @@ export function deliveryQueue<Job>(options: DeliveryQueueOptions<Job>): Delivery
   const timers = new Map<string, () => void>();
   const running = new Map<string, Promise<void>>();
   let added = 0;
+
+  const page = (after?: string) => resources.list<Row<Job>>(kind, { after, limit: pageSize });
 
   function wait(id: string, delayMs: number): void {
     const cancel = clock.schedule(delayMs, () => {
@@ -94,8 +98,9 @@ export function deliveryQueue<Job>(options: DeliveryQueueOptions<Job>): Delivery
     resources.delete(kind, id);
   }
 
-  for (const { id, value } of resources.list<Row<Job>>(kind)) {
-    wait(id, Math.max(settlingMs, value.dueMs - clock.now()));
+  // In pages: only ids stay in memory, however much waits.
+  for (let rows = page(); rows.length > 0; rows = page(rows.at(-1)?.id)) {
+    for (const { id, value } of rows) wait(id, Math.max(settlingMs, value.dueMs - clock.now()));
   }
 
   return {

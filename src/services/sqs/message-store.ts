@@ -10,6 +10,7 @@ import type { StoredMessage } from "./message.ts";
  * Q2. A receive is written before it is answered, so what was received often enough moves on also over crashes.
  */
 const kind = "sqs:message";
+const pageSize = 500;
 
 export interface QueueRules {
   name: string;
@@ -69,8 +70,12 @@ export function messageStore(options: { resources: Resources; clock: Clock; most
       nextDueMs: Number.POSITIVE_INFINITY,
       waiting: new Set(),
     };
-    for (const { id, value } of resources.list<StoredMessage>(kind, { prefix: `${queueName}/` }))
-      place(index, id, value);
+    // In pages: only ids stay in memory, however much waits.
+    const page = (after?: string) =>
+      resources.list<StoredMessage>(kind, { prefix: `${queueName}/`, after, limit: pageSize });
+    for (let rows = page(); rows.length > 0; rows = page(rows.at(-1)?.id)) {
+      for (const { id, value } of rows) place(index, id, value);
+    }
     indexes.set(queueName, index);
     return index;
   }
@@ -91,7 +96,7 @@ export function messageStore(options: { resources: Resources; clock: Clock; most
   }
 
   function wake(index: QueueIndex): void {
-    for (const callback of index.waiting) callback();
+    for (const callback of [...index.waiting]) callback();
   }
 
   function showDue(index: QueueIndex): void {
