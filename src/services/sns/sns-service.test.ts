@@ -13,7 +13,6 @@ import type { Clock } from "../../ports/clock.ts";
 import { memoryResources } from "../../ports/memory-resources.ts";
 import { testClock } from "../../ports/test-clock.ts";
 import type { Call } from "../../wire/service.ts";
-import { retryDelays } from "./retry-policy.ts";
 import { snsService } from "./sns-service.ts";
 
 const functionArn = "arn:aws:lambda:us-east-1:000000000000:function:tell";
@@ -269,19 +268,6 @@ test("the signing key is made once and only its owner can read it", (context) =>
   const second = openSns(context, testClock(), undefined, directory).service;
   assert.equal(first.certificatePem, second.certificatePem);
   assert.equal(statSync(join(directory, "sns-signing-key.pem")).mode & 0o777, 0o600);
-});
-
-test("retries follow the phases of the policy", () => {
-  const delays = retryDelays({
-    minDelayTarget: 1,
-    maxDelayTarget: 9,
-    numRetries: 7,
-    numNoDelayRetries: 1,
-    numMinDelayRetries: 2,
-    numMaxDelayRetries: 1,
-    backoffFunction: "linear",
-  });
-  assert.deepEqual(delays, [0, 1, 1, 1, 5, 9, 9]);
 });
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are read member by member, as a client would
