@@ -15,7 +15,9 @@ const scones = await startScones(serverConfig({ port: 0, dataDirectory }));
 await scones.close();
 rmSync(dataDirectory, { recursive: true, force: true });
 
-const services = readdirSync("src/wire/models").map((name) => basename(name, ".json")).sort();
+const services = readdirSync("src/wire/models")
+  .map((name) => basename(name, ".json"))
+  .sort();
 const sections = services.map((service) => {
   const modelled = [...loadModel(service).operations.keys()].sort();
   const answered = new Set(scones.operations[service] ?? []);
@@ -23,7 +25,14 @@ const sections = services.map((service) => {
   if (stray.length > 0) throw new Error(`${service} answers operations that its model lacks: ${stray.join(", ")}`);
   const yes = modelled.filter((name) => answered.has(name));
   const no = modelled.filter((name) => !answered.has(name));
-  return [`### ${service}: ${yes.length} of ${modelled.length} modelled operations`, "", `yes: ${yes.join(", ") || "none"}`, "", `no: ${no.join(", ") || "none"}`, ""].join("\n");
+  return [
+    `### ${service}: ${yes.length} of ${modelled.length} modelled operations`,
+    "",
+    `yes: ${yes.join(", ") || "none"}`,
+    "",
+    `no: ${no.join(", ") || "none"}`,
+    "",
+  ].join("\n");
 });
 
 const text = readFileSync(file, "utf8");

@@ -8,5 +8,9 @@ if (files.length === 0) {
   console.error(`no tests under ${outDir}: build first`);
   process.exit(1);
 }
-const result = spawnSync(process.execPath, ["--enable-source-maps", "--test", ...files], { stdio: "inherit" });
+const result = spawnSync(
+  process.execPath,
+  ["--enable-source-maps", "--test", "--test-reporter=dot", "--test-reporter-destination=stdout", ...files],
+  { stdio: "inherit" },
+);
 process.exit(result.status ?? 1);

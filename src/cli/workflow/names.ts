@@ -33,9 +33,5 @@ export function stateMachineArn(clients: Pick<Clients, "region" | "accountId">, 
   return `arn:aws:states:${clients.region}:${clients.accountId}:stateMachine:${name}`;
 }
 
-export function topicArn(clients: Pick<Clients, "region" | "accountId">): string {
-  return `arn:aws:sns:${clients.region}:${clients.accountId}:${names.topic}`;
-}
-
 /** The built-in algorithm's image as `image_uris.retrieve("image-classification", region)` names it in us-east-1. */
 export const imageClassification = "811284229777.dkr.ecr.us-east-1.amazonaws.com/image-classification:1";
