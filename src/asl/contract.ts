@@ -107,6 +107,8 @@ export type Effect =
       taskToken?: string;
       heartbeatSeconds?: number;
       timeoutSeconds?: number;
+      /** Only after a restart: it was handed over (taskSubmitted, or taskStarted by an activity's worker) and must not be again. */
+      isHandedOver?: true;
     }
   /** Call back with `timerFired` at or after `dueMs`. Waits, retry delays, task timeouts, heartbeats, the execution's own limit. */
   | { type: "timer"; id: string; dueMs: number }

@@ -24,7 +24,6 @@ export interface EngineOptions {
   clock: Clock;
   kernel: Kernel;
   runTask: TaskRunner;
-  runMap?: (effect: MapRunEffect, record: ExecutionRecord, signal: AbortSignal) => void;
   /** What must be told after a commit that started, ended or redrove an execution. */
   messagesOf?: (change: { id: string; status: ExecutionRecord["status"]; atMs: number }) => Json[];
   /** Called when such messages have become durable. */
@@ -299,8 +298,16 @@ export function engine(options: EngineOptions): Engine {
     if (isClosed) return;
     if (effect.type === "task") tasks.run(effect, record);
     else if (effect.type === "cancel") tasks.cancel(record.id, effect.id);
-    else if (effect.type === "mapRun") options.runMap?.(effect, record, tasks.signalOf(record.id, effect.id));
+    else if (effect.type === "mapRun") refuseMapRun(effect, record);
     else if (effect.type === "end") tasks.cancelAll(record.id);
+  }
+
+  /** Distributed maps are absent: such a state fails at once, and says so, rather than wait for ever. */
+  function refuseMapRun({ id: effectId, state }: MapRunEffect, { id }: ExecutionRecord): void {
+    const { mapRunArn } = state as { mapRunArn: string };
+    const cause = "Scones runs Map states of mode INLINE only: leave out ProcessorConfig, or set its Mode to INLINE.";
+    const outcome = { status: "FAILED" as const, error: "States.Runtime", cause, mapRunArn };
+    enqueue(id, { type: "mapRunEnded", effectId, outcome }, true).catch(onError);
   }
 
   function ended(entry: Entry): void {

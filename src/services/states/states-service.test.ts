@@ -363,6 +363,44 @@ test("history is read in pages, in both directions, with or without data", async
   assert.equal(bare.events[0].executionStartedEventDetails.input, undefined);
 });
 
+test("a distributed map fails at once and says what to do", async () => {
+  const { run } = setUp();
+  const item = {
+    ProcessorConfig: { Mode: "DISTRIBUTED", ExecutionType: "STANDARD" },
+    StartAt: "P",
+    States: { P: { Type: "Pass", End: true } },
+  };
+  const { status, cause } = await run(
+    { StartAt: "M", States: { M: { Type: "Map", ItemsPath: "$.items", ItemProcessor: item, End: true } } },
+    { items: [1, 2] },
+  );
+  assert.equal(status, "FAILED");
+  assert.match(cause, /INLINE only/);
+});
+
+test("what was handed over before a restart is waited for, not handed over again", async () => {
+  let token = "";
+  let sent = 0;
+  const send = (input: Record<string, unknown>) => {
+    sent += 1;
+    token = JSON.parse(String(input["MessageBody"])).token;
+    return { MessageId: "m" };
+  };
+  const operations = { "sqs.SendMessage": send };
+  const first = setUp({ operations });
+  const { clock, store } = first;
+  const resource = "arn:aws:states:::sqs:sendMessage.waitForTaskToken";
+  const parameters = { QueueUrl: "q", MessageBody: { "token.$": "$$.Task.Token" } };
+  const executionArn = await first.start(single({ Resource: resource, Parameters: parameters }));
+  await clock.advance(0);
+  await first.close();
+  const second = setUp({ operations, clock, store });
+  await second.engine.recover();
+  await clock.advance(1_000);
+  await second.call("SendTaskSuccess", { taskToken: token, output: "1" });
+  assert.deepEqual([sent, (await second.describe(executionArn)).status], [1, "SUCCEEDED"]);
+});
+
 test("running executions go on after a restart", async () => {
   const first = setUp({ functions: { slow: () => new Promise<Json>(() => {}) } });
   const { clock, store } = first;

@@ -85,8 +85,7 @@ export function statesService(options: StatesServiceOptions): StatesService {
         return context.engine.recover();
       },
       async close() {
-        announcer.close();
-        await Promise.all([context.engine.close(), context.expressEngine.close()]);
+        await Promise.all([announcer.close(), context.engine.close(), context.expressEngine.close()]);
       },
     },
   };

@@ -23,7 +23,8 @@ const longestRetryMs = 60_000;
 export interface Outbox {
   /** There is something to deliver. */
   wake(): void;
-  close(): void;
+  /** Resolves once nothing of it touches the store any more. */
+  close(): Promise<void>;
 }
 
 /** Announces what commits left in the outbox: at least once, in order for each execution, for as long as it takes. */
@@ -34,14 +35,13 @@ export function outbox(options: {
   onError: (error: unknown) => void;
 }): Outbox {
   const { executions, events, clock, onError } = options;
-  let isBusy = false;
+  let underWay: Promise<void> | undefined;
   let isAwake = false;
   let isClosed = false;
   let retryMs = firstRetryMs;
   let cancelRetry = (): void => {};
 
   const deliverAll = async (): Promise<void> => {
-    isBusy = true;
     cancelRetry();
     try {
       while (isAwake && !isClosed) {
@@ -59,8 +59,6 @@ export function outbox(options: {
       onError(error);
       cancelRetry = clock.schedule(retryMs, wake);
       retryMs = Math.min(retryMs * 2, longestRetryMs);
-    } finally {
-      isBusy = false;
     }
   };
   /** Executions side by side, the messages of one after the other; what was announced is struck off even if others fail. */
@@ -86,13 +84,18 @@ export function outbox(options: {
   };
   const wake = (): void => {
     isAwake = true;
-    if (!isBusy && !isClosed) void deliverAll();
+    if (isClosed || underWay !== undefined) return;
+    underWay = deliverAll().finally(() => {
+      underWay = undefined;
+      if (isAwake) wake(); // Woken between its last look and now.
+    });
   };
   return {
     wake,
-    close() {
+    async close() {
       isClosed = true;
       cancelRetry();
+      await underWay;
     },
   };
 }

@@ -34,8 +34,6 @@ export interface TaskPool {
   cancel(id: string, effectId: string): void;
   cancelAll(id: string): void;
   whenSubmitted(id: string, effectId: string): Promise<void>;
-  /** Of something of that id that is not a task but ends in the same way. */
-  signalOf(id: string, effectId: string): AbortSignal;
   close(): void;
 }
 
@@ -140,9 +138,6 @@ export function taskPool(options: {
     },
     async whenSubmitted(id, effectId) {
       await running.get(id)?.get(effectId)?.whenOver;
-    },
-    signalOf(id, effectId) {
-      return enter(id, effectId).abort.signal;
     },
     close() {
       isClosed = true;

@@ -4,6 +4,7 @@ import type { Json } from "../../../kit/json.ts";
 import type { ExecutionRecord } from "../../../ports/store.ts";
 import { executionId, parseMachineArn } from "../arns.ts";
 import { detailsOf } from "../execution-records.ts";
+import type { TaskEffect } from "../kernel.ts";
 import type { ServiceContext } from "../service-context.ts";
 import { startExecution } from "../start-execution.ts";
 import { type TaskContext, TaskFailure } from "../task-pool.ts";
@@ -13,13 +14,13 @@ import { httpDate, httpMetadata } from "./http-metadata.ts";
 /** `arn:aws:states:::states:startExecution`, alone, `.sync`, `.sync:2` or `.waitForTaskToken`. */
 export async function startNested(
   context: ServiceContext,
-  call: { effectId: string; parameters: { [name: string]: Json }; suffix: string; task: TaskContext },
+  call: { task: TaskEffect; parameters: { [name: string]: Json }; suffix: string; run: TaskContext },
 ): Promise<Json> {
-  const { effectId, parameters, suffix, task } = call;
+  const { task, parameters, suffix, run } = call;
   const { StateMachineArn, Name, Input } = parameters;
   const machineArn = String(StateMachineArn);
   // Done again after a crash it must start the same execution, not another one.
-  const name = typeof Name === "string" ? Name : uuidOf(`${task.record.id} ${task.record.redriveCount} ${effectId}`);
+  const name = typeof Name === "string" ? Name : uuidOf(`${run.record.id} ${run.record.redriveCount} ${task.id}`);
   const input =
     Input === undefined || Input === null ? "{}" : typeof Input === "string" ? Input : JSON.stringify(Input);
   const requestId = context.clock.uuid();
@@ -27,7 +28,7 @@ export async function startNested(
   try {
     started = await startExecution(context, { stateMachineArn: machineArn, name, input });
   } catch (error) {
-    const found = isTaken(error) ? again(context, { machineArn, name, input, parent: task.record }) : undefined;
+    const found = isTaken(error) ? again(context, { machineArn, name, input, parent: run.record }) : undefined;
     if (found === undefined) {
       throw optimizedFailure(error, { prefix: "StepFunctions", serviceText: "AWSStepFunctions", requestId });
     }
@@ -46,8 +47,8 @@ export async function startNested(
     StartDate: started.startedMs,
   };
   if (suffix === "" || suffix === "waitForTaskToken") return submission;
-  await task.submitted(submission);
-  const record = await context.engine.whenEnded(executionId(parseMachineArn(machineArn).name, name), task.signal);
+  if (task.isHandedOver !== true) await run.submitted(submission);
+  const record = await context.engine.whenEnded(executionId(parseMachineArn(machineArn).name, name), run.signal);
   if (record === undefined)
     throw new TaskFailure("States.TaskFailed", `${started.executionArn} is an express execution`);
   const description = describe(record, suffix === "sync:2");

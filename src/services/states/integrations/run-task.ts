@@ -31,6 +31,9 @@ export function taskRunner(options: IntegrationOptions): TaskRunner {
   return async (task, context) => {
     const resource = parseResource(task.resource);
     if (resource === undefined) throw unknownResource(task.resource);
+    if (task.isHandedOver === true && (resource.kind === "activity" || task.pattern === "waitForTaskToken")) {
+      return comesLater;
+    }
     const output = await perform(options, { task, resource, context });
     if (task.pattern !== "waitForTaskToken") return output;
     if (output !== comesLater) await context.submitted(output);
@@ -92,11 +95,11 @@ async function perform(
       const name = `${service}:${operation}`;
       if (name === "lambda:invoke") return invokeLambda({ functions, clock }, { parameters, signal });
       if (name === "states:startExecution") {
-        return startNested(options.context(), { effectId: task.id, parameters, suffix, task: context });
+        return startNested(options.context(), { task, parameters, suffix, run: context });
       }
       const entry = optimized[name];
       if (entry === undefined) throw unknownResource(task.resource);
-      return callOptimized(options, { entry, parameters, suffix, context });
+      return callOptimized(options, { entry, parameters, suffix, context, isHandedOver: task.isHandedOver === true });
     }
     default:
       return resource satisfies never;
@@ -105,9 +108,15 @@ async function perform(
 
 async function callOptimized(
   { operations, clock }: IntegrationOptions,
-  call: { entry: Optimized; parameters: { [name: string]: Json }; suffix: string; context: TaskContext },
+  call: {
+    entry: Optimized;
+    parameters: { [name: string]: Json };
+    suffix: string;
+    context: TaskContext;
+    isHandedOver: boolean;
+  },
 ): Promise<Json> {
-  const { entry, parameters, suffix, context } = call;
+  const { entry, parameters, suffix, context, isHandedOver } = call;
   const { signal } = context;
   const ask = async (operation: string, input: object) => {
     try {
@@ -117,19 +126,20 @@ async function callOptimized(
       throw optimizedFailure(error, { prefix, serviceText, requestId: clock.uuid() });
     }
   };
-  const input = withTextMembers(parameters, entry.textMembers) as object;
-  const { output, requestId } = await ask(entry.operation, input);
-  const members = toJson(output) as { [name: string]: Json };
-  if (Number(members["FailedEntryCount"] ?? 0) > 0) {
-    throw new TaskFailure(`${entry.errorPrefix}.FailedEntry`, JSON.stringify(members));
-  }
-  const answer = entry.hasMetadata
-    ? { ...members, ...metadata(entry, { members, requestId, nowMs: clock.now() }) }
-    : members;
+  const submit = async (): Promise<Json> => {
+    const input = withTextMembers(parameters, entry.textMembers) as object;
+    const { output, requestId } = await ask(entry.operation, input);
+    const members = toJson(output) as { [name: string]: Json };
+    if (Number(members["FailedEntryCount"] ?? 0) > 0) {
+      throw new TaskFailure(`${entry.errorPrefix}.FailedEntry`, JSON.stringify(members));
+    }
+    if (!entry.hasMetadata) return members;
+    return { ...members, ...metadata(entry, { members, requestId, nowMs: clock.now() }) };
+  };
   const { poll } = entry;
-  if (suffix !== "sync" || poll === undefined) return answer;
-
-  await context.submitted(answer);
+  if (suffix !== "sync" || poll === undefined) return submit();
+  // After a restart the job is there already: it is only waited for.
+  if (!isHandedOver) await context.submitted(await submit());
   for (;;) {
     await pause(clock, signal);
     const { output: state } = await ask(poll.operation, { [poll.member]: parameters[poll.member] });
