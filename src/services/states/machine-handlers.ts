@@ -34,6 +34,7 @@ import {
 import { page } from "./paging.ts";
 import type { Parsed } from "./parsed.ts";
 import type { ServiceContext } from "./service-context.ts";
+import { variableReferences } from "./variable-references.ts";
 import { publishVersion } from "./version-handlers.ts";
 
 const noLogging = { level: "OFF", includeExecutionData: false };
@@ -155,7 +156,7 @@ export function machineHandlers(context: ServiceContext) {
         name: details.machineName,
         updateDate: new Date(details.machineUpdatedMs),
         ...settingsOf({
-          definition: store.executions.definition(record.definitionHash) ?? "",
+          definition: store.executions.definition(record.definitionHash) ?? "{}",
           roleArn: details.roleArn,
           revisionId: details.revisionId,
           ...details.settings,
@@ -215,10 +216,12 @@ interface Settings {
 
 function settingsOf(settings: Settings) {
   const { definition, roleArn, revisionId } = settings;
+  const references = variableReferences(definition);
   return {
     definition,
     roleArn,
     revisionId,
+    variableReferences: Object.keys(references).length === 0 ? undefined : references,
     loggingConfiguration: settings.loggingConfiguration as DescribeStateMachineOutput["loggingConfiguration"],
     tracingConfiguration: settings.tracingConfiguration as DescribeStateMachineOutput["tracingConfiguration"],
     encryptionConfiguration:
