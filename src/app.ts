@@ -114,6 +114,7 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
         directory: place("sagemaker"),
         region,
         accountId,
+        trainingEnvironment: () => ({ ...childVariables(), PATH: programSearchPath() }),
         maxQueue: bounds.endpointQueueLength,
         report,
       }),
@@ -159,6 +160,11 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
       accountId,
       clock,
       authority,
+      onRequest: (request, response) => {
+        if (request.url !== sns.certificatePath) return false;
+        response.writeHead(200, { "content-type": "application/x-pem-file" }).end(sns.certificatePem);
+        return true;
+      },
     });
     owned.add(server);
     later.url = server.url;

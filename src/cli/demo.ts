@@ -15,6 +15,7 @@ import { deployAlerts, deployWorkflow } from "./workflow/deploy-workflow.ts";
 import { imageInput, runExecution } from "./workflow/executions.ts";
 import { executionGraph, stateMachineGraph } from "./workflow/graphs.ts";
 import { hyperparametersOf } from "./workflow/hyperparameters.ts";
+import { confirmByMail } from "./workflow/mail.ts";
 import { defaultThreshold } from "./workflow/names.ts";
 import { receiveAlerts } from "./workflow/notifications.ts";
 import { outcomeOf } from "./workflow/outcome.ts";
@@ -25,6 +26,7 @@ import { train } from "./workflow/train.ts";
 import { describeTraining, trainingProgress } from "./workflow/training-report.ts";
 
 const trainingLimitSeconds = 3_600;
+const dispatcher = "dispatch@scones-unlimited.example";
 /** Executions shown one by one: the clearest test pictures, and those the model is least sure of. */
 const shownOfEachKind = 4;
 
@@ -101,7 +103,11 @@ async function workflow(invocation: Invocation, clients: Clients, config: Server
   );
   const alerts = await terminal.step(
     "listen for failures",
-    () => deployAlerts(clients, { chainArn: composed.chainArn, email: "dispatch@scones-unlimited.example" }),
+    async () => {
+      const deployed = await deployAlerts(clients, { chainArn: composed.chainArn, email: dispatcher });
+      if (deployed.isMailPending) await confirmByMail(join(config.dataDirectory, "outbox"), deployed.topicArn, signal);
+      return deployed;
+    },
     (done) => done.topicArn,
   );
 

@@ -105,7 +105,7 @@ export function printSummary(terminal: Terminal, summary: DemoSummary): void {
 
   heading("Notifications");
   terminal.print(`${notifications.messages.length} messages through ${notifications.topicArn}`);
-  for (const { message } of notifications.messages.slice(0, 3)) terminal.print(`  ${message}`);
+  for (const { message } of notifications.messages.slice(0, 3)) terminal.print(`  ${message.replace(/^"|"$/g, "")}`);
   terminal.print(`queue  ${notifications.queueUrl}`);
   terminal.print(`mail   ${summary.dataDirectory}/outbox`);
 

@@ -64,6 +64,8 @@ async function deployStateMachine(clients: Clients, name: string, definitionFile
 export interface Alerts {
   topicArn: string;
   queueUrl: string;
+  /** The mail address has not confirmed its subscription yet. */
+  isMailPending: boolean;
 }
 
 /** A topic that hears of every execution that fails, times out or is aborted, and a queue and a mail address that listen to it. */
@@ -77,7 +79,9 @@ export async function deployAlerts(
     new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: ["QueueArn"] }),
   );
   await subscribe(clients, topicArn, { Protocol: "sqs", Endpoint: attributes.Attributes?.["QueueArn"] ?? "" });
-  if (options.email !== undefined) await subscribe(clients, topicArn, { Protocol: "email", Endpoint: options.email });
+  const isMailPending =
+    options.email !== undefined &&
+    (await subscribe(clients, topicArn, { Protocol: "email", Endpoint: options.email })) === pendingConfirmation;
   await clients.events.send(
     new PutRuleCommand({
       Name: names.rule,
@@ -103,19 +107,22 @@ export async function deployAlerts(
       ],
     }),
   );
-  return { topicArn, queueUrl };
+  return { topicArn, queueUrl, isMailPending };
 }
 
-// Subscribing twice would deliver twice.
+const pendingConfirmation = "pending confirmation";
+
+// Subscribing twice would deliver twice. Answers the subscription's ARN, or that it is still to be confirmed.
 async function subscribe(
   clients: Clients,
   topicArn: string,
   endpoint: { Protocol: string; Endpoint: string },
-): Promise<void> {
-  const present = await clients.sns.send(new ListSubscriptionsByTopicCommand({ TopicArn: topicArn }));
-  if (
-    present.Subscriptions?.some((entry) => entry.Protocol === endpoint.Protocol && entry.Endpoint === endpoint.Endpoint)
-  )
-    return;
-  await clients.sns.send(new SubscribeCommand({ TopicArn: topicArn, ...endpoint }));
+): Promise<string | undefined> {
+  const { Subscriptions = [] } = await clients.sns.send(new ListSubscriptionsByTopicCommand({ TopicArn: topicArn }));
+  const present = Subscriptions.find(
+    (entry) => entry.Protocol === endpoint.Protocol && entry.Endpoint === endpoint.Endpoint,
+  );
+  if (present?.SubscriptionArn?.startsWith("arn:")) return present.SubscriptionArn;
+  const made = await clients.sns.send(new SubscribeCommand({ TopicArn: topicArn, ...endpoint }));
+  return made.SubscriptionArn;
 }

@@ -30,7 +30,7 @@ export interface SagemakerOptions {
   region: string;
   accountId: string;
   /** What every training program finds in its environment: a PATH, and how to reach this server. Nothing else gets in. */
-  trainingEnvironment?: Readonly<Record<string, string>>;
+  trainingEnvironment?: () => Readonly<Record<string, string>>;
   /** One, because one training job uses all cores; others wait. */
   maxConcurrentTrainingJobs?: number;
   /** Requests waiting per endpoint variant before callers are answered 503. */
@@ -96,7 +96,7 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
     clock,
     algorithms,
     directory: join(options.directory, "training"),
-    environment: options.trainingEnvironment ?? {},
+    environment: options.trainingEnvironment ?? (() => ({})),
     maxConcurrentJobs: options.maxConcurrentTrainingJobs ?? 1,
     stopGraceMs: options.stopGraceMs ?? defaultStopGraceMs,
     onChange: changes.trainingJob,

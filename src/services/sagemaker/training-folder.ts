@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { createWriteStream } from "node:fs";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -62,6 +63,7 @@ export async function downloadChannels(
   blobs: Blobs,
   signal: AbortSignal,
 ): Promise<void> {
+  setMaxListeners(0, signal); // every download under way listens to it
   for (const channel of request.InputDataConfig ?? []) {
     const uri = channel.DataSource?.S3DataSource?.S3Uri as string;
     const target = join(folder, "input", "data", channel.ChannelName as string);

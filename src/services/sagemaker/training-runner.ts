@@ -30,7 +30,7 @@ export interface TrainingRunnerOptions {
   directory: string;
   algorithms: Algorithms;
   /** What every training program finds in its environment: a PATH, and how to reach this server. */
-  environment: Readonly<Record<string, string>>;
+  environment: () => Readonly<Record<string, string>>;
   maxConcurrentJobs: number;
   /** From SIGTERM to SIGKILL: time to store the model so far. */
   stopGraceMs: number;
@@ -204,7 +204,7 @@ export class TrainingRunner {
       command,
       args,
       folder,
-      environment: trainingEnvironment(job, folder, environment),
+      environment: trainingEnvironment(job, folder, environment()),
       onLine: (message) => {
         const timestampMs = clock.now();
         logs.append("/aws/sagemaker/TrainingJobs", stream, [{ timestampMs, message }]);
