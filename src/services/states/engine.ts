@@ -4,7 +4,9 @@ import type { Clock } from "../../ports/clock.ts";
 import type { ExecutionRecord, Executions, StartOutcome } from "../../ports/store.ts";
 import { alarm } from "./alarm.ts";
 import { draftCommit } from "./commit.ts";
+import { enders } from "./enders.ts";
 import type { EngineInput, Kernel, MapRunEffect } from "./kernel.ts";
+import { machineCache } from "./machine-cache.ts";
 import { type TaskRunner, taskPool } from "./task-pool.ts";
 
 /*
@@ -42,8 +44,6 @@ export const defaultMaxConcurrentTasks = 500;
 export const defaultMaxCachedExecutions = 5_000;
 /** How soon a commit that the disk refused is tried again. */
 const commitRetryMs = 1_000;
-/** Definitions compiled and kept. */
-const maxCompiledMachines = 1_000;
 
 export interface StartRequest {
   id: string;
@@ -93,8 +93,8 @@ export function engine(options: EngineOptions): Engine {
   const { executions, clock, kernel, isForgetful = false, onError = () => {} } = options;
   const { maxCachedExecutions = defaultMaxCachedExecutions } = options;
   const entries = new Map<string, Entry>();
-  const machines = new Map<string, unknown>();
-  const enders = new Map<string, Set<(record: ExecutionRecord) => void>>();
+  const compiled = machineCache(kernel, executions);
+  const waiters = enders();
   const retries = new Set<() => void>();
   let commitsUnderWay = 0;
   let whenIdle: (() => void) | undefined;
@@ -117,18 +117,6 @@ export function engine(options: EngineOptions): Engine {
     },
     onError,
   });
-
-  function compiled(hash: string, type: "STANDARD" | "EXPRESS", text = executions.definition(hash)): unknown {
-    const key = `${type}:${hash}`;
-    const known = machines.get(key);
-    if (known !== undefined) return known;
-    if (text === undefined) throw new Error(`the store holds no definition ${hash}`);
-    const machine = kernel.compile(text, { type });
-    const oldest = machines.keys().next();
-    if (machines.size >= maxCompiledMachines && !oldest.done) machines.delete(oldest.value);
-    machines.set(key, machine);
-    return machine;
-  }
 
   async function start(request: StartRequest): Promise<StartOutcome> {
     const { id, machine, definition, input, inputText, context, startedMs, details } = request;
@@ -314,9 +302,7 @@ export function engine(options: EngineOptions): Engine {
     tasks.cancelAll(entry.id);
     const record = executions.describe(entry.id);
     if (entry.waiting.length === 0) entries.delete(entry.id);
-    const waiters = enders.get(entry.id);
-    enders.delete(entry.id);
-    if (record !== undefined) for (const tell of waiters ?? []) tell(record);
+    if (record !== undefined) waiters.tell(record);
     if (isForgetful) executions.forget(entry.id).catch(onError);
   }
 
@@ -338,23 +324,6 @@ export function engine(options: EngineOptions): Engine {
     }
   }
 
-  function waitFor(id: string, signal: AbortSignal | undefined): Promise<ExecutionRecord> {
-    return new Promise((resolve, reject) => {
-      const tellers = enders.get(id) ?? new Set();
-      enders.set(id, tellers);
-      const giveUp = () => {
-        tellers.delete(tell);
-        reject(signal?.reason);
-      };
-      const tell = (record: ExecutionRecord) => {
-        signal?.removeEventListener("abort", giveUp);
-        resolve(record);
-      };
-      tellers.add(tell);
-      signal?.addEventListener("abort", giveUp, { once: true });
-    });
-  }
-
   return {
     start,
     async deliver(id, input) {
@@ -364,10 +333,10 @@ export function engine(options: EngineOptions): Engine {
     whenSubmitted: (id, effectId) => tasks.whenSubmitted(id, effectId),
     async whenEnded(id, signal) {
       const record = executions.describe(id);
-      return record === undefined || record.status !== "RUNNING" ? record : waitFor(id, signal);
+      return record === undefined || record.status !== "RUNNING" ? record : waiters.waitFor(id, signal);
     },
     async startAndWait(request, signal) {
-      const whenEnded = waitFor(request.id, signal);
+      const whenEnded = waiters.waitFor(request.id, signal);
       whenEnded.catch(() => {}); // Awaited below, unless the start fails.
       const { outcome } = await start(request);
       if (outcome !== "created") throw new Error(`execution ${request.id} exists already`);
