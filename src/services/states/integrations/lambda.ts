@@ -7,28 +7,28 @@ import { httpDate, httpMetadata } from "./http-metadata.ts";
 
 /** A function's ARN as the resource: the payload goes in and comes out as it is. */
 export async function callFunction(
-  functions: Functions,
+  lambda: { functions: Functions; clock: Clock },
   { name, input, signal }: { name: string; input: Json; signal: AbortSignal },
 ): Promise<Json> {
-  const { payload } = await invoke(functions, { name, payload: Buffer.from(JSON.stringify(input)), signal });
+  const { payload } = await invoke(lambda, { name, payload: Buffer.from(JSON.stringify(input)), signal });
   return parsed(payload);
 }
 
 /** `arn:aws:states:::lambda:invoke`. */
 export async function invokeLambda(
-  { functions, clock }: { functions: Functions; clock: Clock },
+  lambda: { functions: Functions; clock: Clock },
   { parameters, signal }: { parameters: { [name: string]: Json }; signal: AbortSignal },
 ): Promise<Json> {
   const { FunctionName, Payload, InvocationType, ClientContext, Qualifier } = parameters;
   const name = typeof Qualifier === "string" ? `${FunctionName}:${Qualifier}` : String(FunctionName);
-  const result = await invoke(functions, {
+  const result = await invoke(lambda, {
     name,
     payload: Buffer.from(payloadText(Payload)),
     invocationType: InvocationType === "Event" ? "Event" : undefined,
     clientContext: typeof ClientContext === "string" ? ClientContext : undefined,
     signal,
   });
-  return resultOf(result, { clock, isEvent: InvocationType === "Event" });
+  return resultOf(result, { clock: lambda.clock, isEvent: InvocationType === "Event" });
 }
 
 /** A text that is JSON is sent as that JSON; any other text is sent as a JSON string. */
@@ -60,7 +60,7 @@ function resultOf(result: InvokeResult, { clock, isEvent }: { clock: Clock; isEv
 }
 
 async function invoke(
-  functions: Functions,
+  { functions, clock }: { functions: Functions; clock: Clock },
   call: {
     name: string;
     payload: Uint8Array;
@@ -74,7 +74,7 @@ async function invoke(
   try {
     result = await functions.invoke(name, payload, options);
   } catch (error) {
-    throw failureOf(error);
+    throw failureOf(error, clock.uuid());
   }
   if (result.functionError !== undefined) throw functionFailure(result.payload);
   return result;
@@ -89,13 +89,12 @@ function functionFailure(payload: Uint8Array): TaskFailure {
 }
 
 /** What Lambda itself answers: the names that the usual Retry blocks list, which handlers never raise. */
-function failureOf(error: unknown): unknown {
+function failureOf(error: unknown, requestId: string): unknown {
   if (!(error instanceof Fault)) {
     const message = error instanceof Error ? error.message : String(error);
     return new TaskFailure("Lambda.SdkClientException", message);
   }
-  const { code, message, status, members } = error;
-  const requestId = typeof members["requestId"] === "string" ? members["requestId"] : "none";
+  const { code, message, status } = error;
   const name = code.endsWith("Exception") ? code : `${code}Exception`;
   return new TaskFailure(
     `Lambda.${name}`,

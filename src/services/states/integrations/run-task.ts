@@ -72,7 +72,7 @@ async function perform(
   const parameters = task.parameters as { [name: string]: Json };
   switch (resource.kind) {
     case "function":
-      return callFunction(functions, { name: resource.arn, input: task.parameters, signal });
+      return callFunction({ functions, clock }, { name: resource.arn, input: task.parameters, signal });
     case "activity":
       options.queues.offer(resource.name, {
         executionId: context.record.id,
