@@ -1,10 +1,10 @@
-import { readFile } from "node:fs/promises";
 import { table } from "../draw/text.ts";
 import { connect } from "./clients.ts";
 import { exitCodes, type Invocation, textOption } from "./command.ts";
 import { classify } from "./workflow/classify.ts";
 import { endpointLabels } from "./workflow/labels.ts";
 import { names } from "./workflow/names.ts";
+import { readImage } from "./workflow/read-image.ts";
 
 export async function run(invocation: Invocation): Promise<number> {
   const { positionals, terminal, signal } = invocation;
@@ -14,12 +14,11 @@ export async function run(invocation: Invocation): Promise<number> {
     const labels = await endpointLabels(clients, endpointName);
     const results = [];
     for (const image of positionals) {
-      const { label, confidence, probabilities } = await classify(
-        clients,
-        endpointName,
-        { name: image, bytes: await readFile(image) },
-        signal,
-      );
+      const bytes = await readImage(image);
+      const asked = classify(clients, endpointName, { name: image, bytes }, signal);
+      const { label, confidence, probabilities } = await asked.catch((error: Error) => {
+        throw Object.assign(error, { message: `${image}: ${error.message}` });
+      });
       results.push({ image, prediction: labels[label] ?? `class-${label}`, confidence, probabilities });
     }
     terminal.json(results);

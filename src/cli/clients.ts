@@ -10,7 +10,7 @@ import { SQSClient } from "@aws-sdk/client-sqs";
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { clientConfig } from "../config.ts";
 import type { Invocation } from "./command.ts";
-import { textOption } from "./command.ts";
+import { textOption, UsageError } from "./command.ts";
 
 /** The AWS clients the command line speaks through, and the account they speak for. */
 export interface Clients {
@@ -36,6 +36,8 @@ export async function connect(invocation: Pick<Invocation, "options">): Promise<
 
 export async function connectTo(endpointUrl?: string): Promise<Clients> {
   const config = clientConfig(endpointUrl === undefined ? {} : { endpointUrl });
+  if (!/^https?:\/\/[^/]/.test(config.endpointUrl) || !URL.canParse(config.endpointUrl))
+    throw new UsageError(`--endpoint must be an address such as http://127.0.0.1:4566, not "${config.endpointUrl}"`);
   const shared = {
     endpoint: config.endpointUrl,
     region: config.region,

@@ -100,6 +100,17 @@ export function numberOption(
   return value;
 }
 
+/** A number option that counts something: no fractions. */
+export function wholeNumberOption(
+  invocation: Pick<Invocation, "options">,
+  name: string,
+  bounds: { default: number; min: number; max: number },
+): number {
+  const value = numberOption(invocation, name, bounds);
+  if (!Number.isInteger(value)) throw new UsageError(`--${name} must be a whole number, not "${value}"`);
+  return value;
+}
+
 export function textOption(invocation: Pick<Invocation, "options">, name: string): string | undefined {
   const value = invocation.options[name];
   return typeof value === "string" ? value : undefined;

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { type ServerConfig, serverConfig } from "../config.ts";
 import { captureSummary } from "../monitor/capture-summary.ts";
 import { type Clients, connectTo } from "./clients.ts";
-import { exitCodes, type Invocation, numberOption, textOption } from "./command.ts";
+import { exitCodes, type Invocation, numberOption, textOption, wholeNumberOption } from "./command.ts";
 import { maxFanOutImages } from "./commands.ts";
 import { functionLanguage } from "./deploy.ts";
 import { stageStep } from "./stage.ts";
@@ -34,6 +34,7 @@ const shownOfEachKind = 4;
 export async function run(invocation: Invocation): Promise<number> {
   const { terminal, signal } = invocation;
   const config = serverConfig(serverOptions(invocation));
+  checkOptions(invocation);
   const { startScones } = await import("../app.ts");
   const server = await terminal.step(
     "start Scones",
@@ -61,12 +62,24 @@ export async function run(invocation: Invocation): Promise<number> {
   }
 }
 
+/** Wrong use is said before anything is started, not after minutes. */
+function checkOptions(invocation: Invocation): void {
+  hyperparametersOf(invocation, { classes: 0, trainingImages: 0 });
+  workflowOptions(invocation);
+}
+
+function workflowOptions(invocation: Invocation) {
+  return {
+    threshold: numberOption(invocation, "threshold", { default: defaultThreshold, min: 0, max: 1 }),
+    fanOutImages: wholeNumberOption(invocation, "images", { default: 24, min: 1, max: maxFanOutImages }),
+    language: functionLanguage(invocation),
+  };
+}
+
 async function workflow(invocation: Invocation, clients: Clients, config: ServerConfig): Promise<DemoSummary> {
   const { terminal, signal } = invocation;
   const startedAt = Date.now();
-  const threshold = numberOption(invocation, "threshold", { default: defaultThreshold, min: 0, max: 1 });
-  const fanOutImages = numberOption(invocation, "images", { default: 24, min: 1, max: maxFanOutImages });
-  const language = functionLanguage(invocation);
+  const { threshold, fanOutImages, language } = workflowOptions(invocation);
   const folder =
     textOption(invocation, "out") ?? join(config.dataDirectory, "pictures", timestampedName("demo", startedAt));
 

@@ -1,6 +1,6 @@
 import { DescribeTrainingJobCommand, ListTrainingJobsCommand } from "@aws-sdk/client-sagemaker";
 import { type Clients, connect } from "./clients.ts";
-import { exitCodes, type Invocation, numberOption, textOption, UsageError } from "./command.ts";
+import { exitCodes, type Invocation, numberOption, textOption, UsageError, wholeNumberOption } from "./command.ts";
 import { maxWorkers } from "./commands.ts";
 import { deployModel } from "./workflow/deploy-model.ts";
 import { deployAlerts, deployWorkflow, type FunctionLanguage } from "./workflow/deploy-workflow.ts";
@@ -11,7 +11,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const { terminal, signal } = invocation;
   const threshold = numberOption(invocation, "threshold", { default: defaultThreshold, min: 0, max: 1 });
   const language = functionLanguage(invocation);
-  const workers = numberOption(invocation, "workers", { default: 2, min: 1, max: maxWorkers });
+  const workers = wholeNumberOption(invocation, "workers", { default: 2, min: 1, max: maxWorkers });
   const clients = await connect(invocation);
   try {
     const bucket = textOption(invocation, "bucket") ?? defaultBucket(clients);

@@ -11,7 +11,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const { positionals, terminal } = invocation;
   const subject = positionals[0] ?? "";
   const svg = subject.endsWith(".json")
-    ? await graphSvg(JSON.parse(await readFile(subject, "utf8")), { title: basename(subject) })
+    ? await graphSvg(await definitionIn(subject), { title: basename(subject) })
     : await remoteGraph(invocation, subject);
   const files: string[] = [];
   for (const file of outputFiles(
@@ -23,6 +23,15 @@ export async function run(invocation: Invocation): Promise<number> {
   terminal.json({ files });
   if (!terminal.isJson) for (const file of files) terminal.print(file);
   return exitCodes.done;
+}
+
+async function definitionIn(file: string): Promise<Parameters<typeof graphSvg>[0]> {
+  const text = await readFile(file, "utf8");
+  try {
+    return JSON.parse(text) as Parameters<typeof graphSvg>[0];
+  } catch (error) {
+    throw new Error(`${file} is not JSON: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 async function remoteGraph(invocation: Invocation, subject: string): Promise<string> {

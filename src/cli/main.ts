@@ -1,11 +1,13 @@
 import { setMaxListeners } from "node:events";
-import { silenceSdkAdvice } from "../config.ts";
-import { type Command, exitCodes, helpOf, parseInvocation, UsageError } from "./command.ts";
+import { clientConfig, silenceSdkAdvice } from "../config.ts";
+import { type Command, exitCodes, helpOf, parseInvocation, textOption } from "./command.ts";
 import { commands } from "./commands.ts";
+import { explain } from "./explain-error.ts";
 import { terminal } from "./terminal.ts";
 
 /** Runs `scones ARGS`; answers the exit code. The first Ctrl-C asks the command to end, the second ends the process. */
 export async function main(args: string[]): Promise<number> {
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", ignoreClosedPipe);
   const [name = "help", ...rest] = args;
   if (name === "--version") {
     process.stdout.write(`${(await import("./version.ts")).version()}\n`);
@@ -18,7 +20,9 @@ export async function main(args: string[]): Promise<number> {
   }
   const command = commands.find((candidate) => candidate.name === name);
   if (!command) {
-    process.stderr.write(`scones: there is no command "${name}"${suggestion(name)}\n\n${overview()}`);
+    const near = nearestTo(name);
+    const advice = near ? `; did you mean "${near.name}"? All commands: scones help\n` : `\n\n${overview()}`;
+    process.stderr.write(`scones: there is no command "${name}"${advice}`);
     return exitCodes.wrongUse;
   }
   return runCommand(command, rest);
@@ -34,8 +38,10 @@ async function runCommand(command: Command, args: string[]): Promise<number> {
   silenceSdkAdvice();
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);
+  let endpointUrl = clientConfig().endpointUrl;
   try {
     const { options, positionals } = parseInvocation(command, args);
+    endpointUrl = textOption({ options }, "endpoint") ?? endpointUrl;
     if (options["help"]) {
       process.stdout.write(helpOf(command));
       return exitCodes.done;
@@ -50,17 +56,18 @@ async function runCommand(command: Command, args: string[]): Promise<number> {
     return await run({ options, positionals, terminal: output, signal: interruption.signal });
   } catch (error) {
     if (interruption.signal.aborted) return exitCodes.interrupted;
-    const failure = error as Error & { code?: string; $metadata?: object };
-    if (failure.code === "ECONNREFUSED") {
-      process.stderr.write(`scones: nothing answers there; start Scones with: scones up\n`);
-      return exitCodes.unreachable;
-    }
-    process.stderr.write(`scones: ${failure.$metadata ? `${failure.name}: ` : ""}${failure.message || failure.name}\n`);
-    return failure instanceof UsageError ? exitCodes.wrongUse : exitCodes.failed;
+    const { message, exitCode } = explain(error, endpointUrl);
+    process.stderr.write(`scones: ${message}\n`);
+    return exitCode;
   } finally {
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);
   }
+}
+
+/** Whoever reads us may have seen enough (`scones watch | head`): what is left to say goes nowhere, what is left to do is done. */
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE" && error.code !== "ERR_STREAM_DESTROYED") throw error;
 }
 
 function overview(): string {
@@ -78,11 +85,8 @@ function overview(): string {
   ].join("\n");
 }
 
-function suggestion(name: string): string {
-  const near = commands.find(
-    (command) => command.name.startsWith(name.slice(0, 3)) || distance(command.name, name) <= 2,
-  );
-  return near ? `; did you mean "${near.name}"?` : "";
+function nearestTo(name: string): Command | undefined {
+  return commands.find((command) => command.name.startsWith(name.slice(0, 3)) || distance(command.name, name) <= 2);
 }
 
 /** Levenshtein's edit distance. */

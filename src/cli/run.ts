@@ -15,7 +15,12 @@ export async function run(invocation: Invocation): Promise<number> {
   const child = spawn(command ?? "", args, { stdio: "inherit", env: { ...inheritedEnvironment(), ...environment } });
   invocation.signal.addEventListener("abort", () => child.kill("SIGINT"));
   return new Promise((resolve, reject) => {
-    child.once("error", (error) => reject(new Error(`cannot run ${command}: ${error.message}`, { cause: error })));
+    child.once("error", (error) => reject(cannotRun(command, error)));
     child.once("exit", (code) => resolve(code ?? exitCodes.interrupted));
   });
+}
+
+function cannotRun(command: string | undefined, error: NodeJS.ErrnoException): Error {
+  const why = error.code === "ENOENT" ? "there is no such program on the PATH" : error.message;
+  return new Error(`cannot run ${command}: ${why}`, { cause: error });
 }

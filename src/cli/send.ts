@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { table } from "../draw/text.ts";
@@ -7,7 +6,9 @@ import { exitCodes, type Invocation, textOption } from "./command.ts";
 import { type ExecutionResult, imageInput, runExecution } from "./workflow/executions.ts";
 import { stagedLabels } from "./workflow/labels.ts";
 import { defaultBucket, names, stateMachineArn } from "./workflow/names.ts";
-import { outcomeOf } from "./workflow/outcome.ts";
+import { messageOf, outcomeOf } from "./workflow/outcome.ts";
+import { readImage } from "./workflow/read-image.ts";
+import { requiredStateMachine } from "./workflow/required.ts";
 import { parseS3Uri } from "./workflow/s3-uri.ts";
 import { contentTypeOf } from "./workflow/stage.ts";
 
@@ -17,21 +18,15 @@ export async function run(invocation: Invocation): Promise<number> {
   try {
     const bucket = textOption(invocation, "bucket") ?? defaultBucket(clients);
     const prefix = textOption(invocation, "prefix") ?? names.prefix;
+    const arn = await requiredStateMachine(clients, stateMachineArn(clients, names.chain));
     const labels = await stagedLabels(clients, { bucket, prefix });
     const results = await Promise.all(
       positionals.map(async (image): Promise<ExecutionResult & { image: string }> => {
         const place = image.startsWith("s3://")
           ? parseS3Uri(image)
           : await upload(clients, bucket, `${prefix}/inbox/${basename(image)}`, image);
-        const result = await runExecution(
-          clients,
-          stateMachineArn(clients, names.chain),
-          imageInput(place.bucket, place.key),
-          signal,
-        );
-        terminal.note(
-          `${result.status === "SUCCEEDED" ? "✓" : "✗"} ${image}: ${result.status} after ${result.milliseconds} ms`,
-        );
+        const result = await runExecution(clients, arn, imageInput(place.bucket, place.key), signal);
+        terminal.note(`${result.status === "SUCCEEDED" ? "✓" : "✗"} ${image}: ${endingOf(result)}`);
         return { ...result, image };
       }),
     );
@@ -59,6 +54,11 @@ export async function run(invocation: Invocation): Promise<number> {
   }
 }
 
+function endingOf({ status, milliseconds, error, cause }: ExecutionResult): string {
+  const why = error === undefined ? "" : `: ${error}${cause ? `, ${messageOf(cause)}` : ""}`;
+  return `${status} after ${milliseconds} ms${why}`;
+}
+
 async function upload(
   clients: Clients,
   bucket: string,
@@ -66,7 +66,7 @@ async function upload(
   file: string,
 ): Promise<{ bucket: string; key: string }> {
   await clients.s3.send(
-    new PutObjectCommand({ Bucket: bucket, Key: key, Body: await readFile(file), ContentType: contentTypeOf(file) }),
+    new PutObjectCommand({ Bucket: bucket, Key: key, Body: await readImage(file), ContentType: contentTypeOf(file) }),
   );
   return { bucket, key };
 }

@@ -5,11 +5,12 @@ import { type Schedule, trafficPlan } from "../traffic/traffic-plan.ts";
 import type { Conditions } from "../vehicles/conditions.ts";
 import { lights, weathers } from "../vehicles/conditions.ts";
 import { connect } from "./clients.ts";
-import { exitCodes, type Invocation, numberOption, textOption, UsageError } from "./command.ts";
+import { exitCodes, type Invocation, numberOption, textOption, UsageError, wholeNumberOption } from "./command.ts";
 import { maxPictureSize } from "./commands.ts";
 import { vehicleKind } from "./workflow/drawn-data-set.ts";
 import { imageInput, runExecution } from "./workflow/executions.ts";
 import { defaultBucket, names, stateMachineArn } from "./workflow/names.ts";
+import { requiredStateMachine } from "./workflow/required.ts";
 import { timestampedName } from "./workflow/timestamp.ts";
 
 const maxRatePerSecond = 1_000;
@@ -19,12 +20,12 @@ const maxConcurrency = 1_000;
 
 export async function run(invocation: Invocation): Promise<number> {
   const { terminal, signal } = invocation;
-  const size = numberOption(invocation, "size", { default: 32, min: 16, max: maxPictureSize });
-  const concurrency = numberOption(invocation, "concurrency", { default: 64, min: 1, max: maxConcurrency });
+  const size = wholeNumberOption(invocation, "size", { default: 32, min: 16, max: maxPictureSize });
+  const concurrency = wholeNumberOption(invocation, "concurrency", { default: 64, min: 1, max: maxConcurrency });
   const conditions = conditionsOf(textOption(invocation, "conditions") ?? "mixed");
   const kinds = (textOption(invocation, "classes") ?? "bicycle,motorcycle").split(",").map(vehicleKind);
   const plan = trafficPlan({
-    seed: numberOption(invocation, "seed", { default: 1, min: 0, max: 2 ** 31 - 1 }),
+    seed: wholeNumberOption(invocation, "seed", { default: 1, min: 0, max: 2 ** 31 - 1 }),
     schedule: scheduleOf(invocation),
     mix: Object.fromEntries(kinds.map((kind) => [kind, 1])),
     corruptedShare: numberOption(invocation, "corrupt", { default: 0, min: 0, max: 1 }),
@@ -34,7 +35,7 @@ export async function run(invocation: Invocation): Promise<number> {
   try {
     const bucket = textOption(invocation, "bucket") ?? defaultBucket(clients);
     const prefix = `${textOption(invocation, "prefix") ?? names.prefix}/simulated/${timestampedName("run", Date.now())}`;
-    const arn = stateMachineArn(clients, names.chain);
+    const arn = await requiredStateMachine(clients, stateMachineArn(clients, names.chain));
     const report = await terminal.step(
       "simulate deliveries",
       () =>
@@ -83,7 +84,7 @@ export async function run(invocation: Invocation): Promise<number> {
 
 function scheduleOf(invocation: Invocation): Schedule {
   if (textOption(invocation, "burst") !== undefined) {
-    return { kind: "burst", count: numberOption(invocation, "burst", { default: 1, min: 1, max: maxBurst }) };
+    return { kind: "burst", count: wholeNumberOption(invocation, "burst", { default: 1, min: 1, max: maxBurst }) };
   }
   return {
     kind: "poisson",

@@ -14,6 +14,7 @@ export async function run(invocation: Invocation): Promise<number> {
     const bucket = textOption(invocation, "bucket") ?? defaultBucket(clients);
     const prefix = textOption(invocation, "prefix") ?? names.prefix;
     const counts = await stagedCounts(clients, { bucket, prefix });
+    const hyperparameters = hyperparametersOf(invocation, counts);
     const model = await terminal.step(
       "train",
       () =>
@@ -23,7 +24,7 @@ export async function run(invocation: Invocation): Promise<number> {
             bucket,
             prefix,
             jobName: timestampedName("image-classification", Date.now()),
-            hyperparameters: hyperparametersOf(invocation, counts),
+            hyperparameters,
             maxRuntimeSeconds: 86_400,
           },
           { signal, onLine: (line, curve) => trainingProgress(terminal, line, curve) },

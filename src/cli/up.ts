@@ -1,5 +1,5 @@
 import { serverConfig } from "../config.ts";
-import { exitCodes, type Invocation, numberOption, textOption } from "./command.ts";
+import { exitCodes, type Invocation, textOption, wholeNumberOption } from "./command.ts";
 
 export async function run(invocation: Invocation): Promise<number> {
   const { terminal, signal } = invocation;
@@ -22,7 +22,7 @@ export function serverOptions(invocation: Pick<Invocation, "options">): Paramete
   return {
     ...(host === undefined ? {} : { host }),
     ...(dataDirectory === undefined ? {} : { dataDirectory }),
-    ...(isPortGiven ? { port: numberOption(invocation, "port", { default: 0, min: 0, max: 65_535 }) } : {}),
+    ...(isPortGiven ? { port: wholeNumberOption(invocation, "port", { default: 0, min: 0, max: 65_535 }) } : {}),
   };
 }
 

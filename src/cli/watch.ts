@@ -1,4 +1,3 @@
-import { DescribeEndpointCommand } from "@aws-sdk/client-sagemaker";
 import { barLines, plot } from "../draw/text.ts";
 import type { CaptureRecord } from "../monitor/capture-record.ts";
 import { type CaptureSummary, captureSummary } from "../monitor/capture-summary.ts";
@@ -9,6 +8,7 @@ import { readCaptures } from "./workflow/captures.ts";
 import { endpointLabels } from "./workflow/labels.ts";
 import { defaultThreshold, names } from "./workflow/names.ts";
 import { drawCaptures } from "./workflow/pictures.ts";
+import { requiredEndpoint } from "./workflow/required.ts";
 
 const histogramBins = 10;
 
@@ -37,7 +37,7 @@ export async function run(invocation: Invocation): Promise<number> {
 }
 
 async function captureUri(clients: Clients, endpointName: string): Promise<string> {
-  const endpoint = await clients.sagemaker.send(new DescribeEndpointCommand({ EndpointName: endpointName }));
+  const endpoint = await requiredEndpoint(clients, endpointName);
   const destination = endpoint.DataCaptureConfig?.DestinationS3Uri;
   if (destination === undefined)
     throw new Error(`endpoint ${endpointName} captures nothing; deploy it with: scones deploy`);

@@ -97,7 +97,7 @@ export async function createWireServer(options: WireOptions): Promise<WireServer
   const { region: defaultedRegion = defaultRegion, accountId = defaultAccountId } = options;
   if (credentials.length === 0 && !isLoopback(host)) {
     throw new Error(
-      `refusing to listen on ${host} without credentials: configure an access key, or listen on ${defaultHost}`,
+      `refusing to listen on ${host} without credentials: set SCONES_ACCESS_KEY_ID and SCONES_SECRET_ACCESS_KEY, or listen on ${defaultHost}`,
     );
   }
   const limits = { ...defaultLimits, ...options.limits };

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { type Invocation, numberOption, textOption, UsageError } from "../command.ts";
+import { type Invocation, textOption, UsageError, wholeNumberOption } from "../command.ts";
 import { maxPictureSize } from "../commands.ts";
 import type { Terminal } from "../terminal.ts";
 import { cifarDataSet } from "./cifar-data-set.ts";
@@ -24,8 +24,8 @@ export async function chosenDataSet(invocation: Invocation, dataDirectory: strin
       .map((name) => name.trim()) ?? defaultClasses;
   if (classes.length < 2 || new Set(classes).size !== classes.length)
     throw new UsageError("--classes needs two or more different names");
-  const seed = numberOption(invocation, "seed", { default: 1, min: 0, max: 2 ** 31 - 1 });
-  const size = numberOption(invocation, "size", { default: 32, min: 16, max: maxPictureSize });
+  const seed = wholeNumberOption(invocation, "seed", { default: 1, min: 0, max: 2 ** 31 - 1 });
+  const size = wholeNumberOption(invocation, "size", { default: 32, min: 16, max: maxPictureSize });
   if (source === "drawn") return drawnVehicles({ classes, seed, size });
   if (source === undefined || source === "cifar") {
     try {

@@ -1,4 +1,4 @@
-import { type Invocation, numberOption, textOption, UsageError } from "../command.ts";
+import { type Invocation, textOption, UsageError, wholeNumberOption } from "../command.ts";
 
 export interface TrainingCounts {
   classes: number;
@@ -12,14 +12,14 @@ export function hyperparametersOf(
   invocation: Pick<Invocation, "options">,
   counts: TrainingCounts,
 ): Record<string, string> {
-  const size = numberOption(invocation, "image-size", { default: 32, min: 16, max: 224 });
+  const size = wholeNumberOption(invocation, "image-size", { default: 32, min: 16, max: 224 });
   const preset = textOption(invocation, "preset") ?? "default";
   if (!presets.includes(preset)) throw new UsageError(`--preset must be one of ${presets.join(", ")}, not "${preset}"`);
   const epochs =
     textOption(invocation, "epochs") === undefined
       ? undefined
-      : numberOption(invocation, "epochs", { default: 0, min: 1, max: 10_000 });
-  const seed = numberOption(invocation, "seed", { default: 1, min: 0, max: 2 ** 31 - 1 });
+      : wholeNumberOption(invocation, "epochs", { default: 0, min: 1, max: 10_000 });
+  const seed = wholeNumberOption(invocation, "seed", { default: 1, min: 0, max: 2 ** 31 - 1 });
   return {
     image_shape: `3,${size},${size}`,
     num_classes: String(counts.classes),

@@ -1,10 +1,7 @@
-import { GetObjectCommand, NoSuchKey } from "@aws-sdk/client-s3";
-import {
-  DescribeEndpointCommand,
-  DescribeEndpointConfigCommand,
-  DescribeModelCommand,
-} from "@aws-sdk/client-sagemaker";
+import { GetObjectCommand, NoSuchBucket, NoSuchKey } from "@aws-sdk/client-s3";
+import { DescribeEndpointConfigCommand, DescribeModelCommand } from "@aws-sdk/client-sagemaker";
 import type { Clients } from "../clients.ts";
+import { requiredEndpoint } from "./required.ts";
 import { parseS3Uri } from "./s3-uri.ts";
 
 /**
@@ -12,7 +9,7 @@ import { parseS3Uri } from "./s3-uri.ts";
  * the models; empty when the model came from elsewhere.
  */
 export async function endpointLabels(clients: Clients, endpointName: string): Promise<string[]> {
-  const endpoint = await clients.sagemaker.send(new DescribeEndpointCommand({ EndpointName: endpointName }));
+  const endpoint = await requiredEndpoint(clients, endpointName);
   const config = await clients.sagemaker.send(
     new DescribeEndpointConfigCommand({ EndpointConfigName: endpoint.EndpointConfigName }),
   );
@@ -39,7 +36,7 @@ export async function stagedLabels(clients: Clients, place: { bucket: string; pr
       .sort(([left], [right]) => Number(left) - Number(right))
       .map(([, name]) => name);
   } catch (error) {
-    if (error instanceof NoSuchKey) return [];
+    if (error instanceof NoSuchKey || error instanceof NoSuchBucket) return [];
     throw error;
   }
 }

@@ -45,7 +45,7 @@ async function probabilitiesOf(clients: Clients, executionArn: string): Promise<
 }
 
 /** The sentence inside a function's error object; any other cause as it is. */
-function messageOf(cause: string | undefined): string | undefined {
+export function messageOf(cause: string | undefined): string | undefined {
   if (!cause?.startsWith("{")) return cause;
   const parsed = JSON.parse(cause) as { errorMessage?: string };
   return parsed.errorMessage ?? cause;
