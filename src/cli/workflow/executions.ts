@@ -2,7 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { DescribeExecutionCommand, type DescribeExecutionOutput, StartExecutionCommand } from "@aws-sdk/client-sfn";
 import type { Clients } from "../clients.ts";
 
-const pollEveryMs = 100;
+/** Short ones are seen to end almost when they do; long ones are asked about rarely. */
+const firstPollMs = 10;
+const longestPollMs = 200;
 
 export interface ExecutionResult {
   executionArn: string;
@@ -32,10 +34,10 @@ export async function followExecution(
   executionArn: string,
   signal: AbortSignal,
 ): Promise<ExecutionResult> {
-  for (;;) {
+  for (let waitMs = firstPollMs; ; waitMs = Math.min(waitMs * 1.5, longestPollMs)) {
     const execution = await clients.sfn.send(new DescribeExecutionCommand({ executionArn }), { abortSignal: signal });
     if (execution.status !== "RUNNING" && execution.status !== "PENDING_REDRIVE") return resultOf(execution);
-    await sleep(pollEveryMs, undefined, { signal });
+    await sleep(waitMs, undefined, { signal });
   }
 }
 
