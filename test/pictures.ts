@@ -1,0 +1,58 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { crc32, deflateSync } from "node:zlib";
+
+const side = 32;
+
+/** A PNG of stripes that run down (`upright`) or across, at a place and in colours that the number chooses. */
+export function stripes(kind: "upright" | "level", number: number): Buffer {
+  const rows = Buffer.alloc(side * (1 + side * 3));
+  for (let y = 0; y < side; y++) {
+    for (let x = 0; x < side; x++) {
+      const place = (kind === "upright" ? x : y) + number;
+      const isStripe = place % 8 < 4;
+      const at = y * (1 + side * 3) + 1 + x * 3;
+      for (let channel = 0; channel < 3; channel++)
+        rows[at + channel] = isStripe ? 40 + ((number * 37 + channel * 70) % 200) : 10;
+    }
+  }
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(side, 0);
+  header.writeUInt32BE(side, 4);
+  header.set([8, 2, 0, 0, 0], 8); // 8 bits, RGB
+  return Buffer.concat([
+    Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
+    chunk("IHDR", header),
+    chunk("IDAT", deflateSync(rows)),
+    chunk("IEND", Buffer.alloc(0)),
+  ]);
+}
+
+/** What is left of a picture whose transfer broke off. */
+export function cutOff(png: Buffer): Buffer {
+  return png.subarray(0, Math.floor(png.length / 2));
+}
+
+/** A folder of `train/CLASS` and `test/CLASS`; the first training pictures of each class can be cut off. */
+export function stripedFolder(folder: string, options: { train: number; test: number; cutOffOfEach: number }): string {
+  for (const kind of ["upright", "level"] as const) {
+    for (const split of ["train", "test"] as const) {
+      mkdirSync(join(folder, split, kind), { recursive: true });
+      for (let i = 0; i < options[split]; i++) {
+        const png = stripes(kind, split === "train" ? i : i + options.train);
+        const isCutOff = split === "train" && i < options.cutOffOfEach;
+        writeFileSync(join(folder, split, kind, `${kind}-${i}.png`), isCutOff ? cutOff(png) : png);
+      }
+    }
+  }
+  return folder;
+}
+
+function chunk(type: string, data: Buffer): Buffer {
+  const body = Buffer.concat([Buffer.from(type, "latin1"), data]);
+  const framed = Buffer.alloc(body.length + 8);
+  framed.writeUInt32BE(data.length, 0);
+  body.copy(framed, 4);
+  framed.writeUInt32BE(crc32(body), body.length + 4);
+  return framed;
+}
