@@ -7,10 +7,12 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CloudWatchLogsClient, DescribeLogStreamsCommand, GetLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
+import { GetFunctionCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import { ListObjectsV2Command, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { DescribeTrainingJobCommand, ListTrainingJobsCommand, SageMakerClient } from "@aws-sdk/client-sagemaker";
 import { InvokeEndpointCommand, SageMakerRuntimeClient } from "@aws-sdk/client-sagemaker-runtime";
 import { DescribeExecutionCommand, SFNClient, StartExecutionCommand } from "@aws-sdk/client-sfn";
+import { createFunction, invoke } from "./functions.ts";
 import { cutOff, stripedFolder, stripes } from "./pictures.ts";
 import { program, projectFolder, runProgram, type Server, startServer } from "./server.ts";
 
@@ -200,4 +202,37 @@ describe("bad input", () => {
     );
     return (page.events ?? []).map((event) => event.message ?? "");
   }
+});
+
+describe("a machine without Python", () => {
+  const emptyPath = mkdtempSync(join(tmpdir(), "scones-no-python-"));
+  let server: Server;
+  before(async () => {
+    server = await startServer(undefined, { PATH: emptyPath });
+  });
+  after(async () => {
+    await server?.stop();
+    rmSync(emptyPath, { recursive: true, force: true });
+  });
+
+  test("a Python function is refused with what to install, and is not there afterwards", async () => {
+    const lambda = new LambdaClient(server.aws);
+    const source = "def handler(event, context):\n    return {}\n";
+    const made = createFunction(lambda, { name: "snake", runtime: "python3.12", file: "index.py", source });
+    await assert.rejects(made, (error: Error) => {
+      assert.equal(error.name, "InvalidParameterValueException");
+      assert.match(error.message, /python3\.12 needs Python 3\.\d+ or newer, .*Install python3 with boto3/s);
+      return true;
+    });
+    await assert.rejects(lambda.send(new GetFunctionCommand({ FunctionName: "snake" })), {
+      name: "ResourceNotFoundException",
+    });
+  });
+
+  test("JavaScript functions work all the same", async () => {
+    const lambda = new LambdaClient(server.aws);
+    const source = "export const handler = async () => ({ well: true });";
+    await createFunction(lambda, { name: "well", runtime: "nodejs20.x", file: "index.mjs", source });
+    assert.deepEqual(await invoke(lambda, "well"), { well: true });
+  });
 });

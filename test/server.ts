@@ -11,6 +11,8 @@ export const program = join(projectFolder, "dist", "main.js");
 export interface Server {
   url: string;
   dataDirectory: string;
+  /** Of the process that serves now. */
+  readonly processId: number;
   /** What AWS clients need, as `scones env` would say. */
   aws: { endpoint: string; region: string; credentials: { accessKeyId: string; secretAccessKey: string } };
   /** Ends it as a user would, and removes its folder. */
@@ -19,8 +21,8 @@ export interface Server {
   killAndStartAgain(): Promise<void>;
 }
 
-/** Starts on a free port, with a fresh folder unless one is given. */
-export async function startServer(folder?: string): Promise<Server> {
+/** Starts on a free port, with a fresh folder unless one is given; `env` is added to the environment. */
+export async function startServer(folder?: string, env: Record<string, string> = {}): Promise<Server> {
   const dataDirectory = folder ?? mkdtempSync(join(tmpdir(), "scones-test-"));
   let child = launch(0);
   const { endpoint } = await firstJson(child);
@@ -28,6 +30,7 @@ export async function startServer(folder?: string): Promise<Server> {
 
   function launch(onPort: number) {
     return spawn(process.execPath, [program, "up", "--json", "--port", String(onPort), "--data-dir", dataDirectory], {
+      env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "inherit"],
     });
   }
@@ -35,6 +38,9 @@ export async function startServer(folder?: string): Promise<Server> {
   return {
     url: endpoint,
     dataDirectory,
+    get processId() {
+      return child.pid ?? 0;
+    },
     aws: { endpoint, region: "us-east-1", credentials: { accessKeyId: "test", secretAccessKey: "test" } },
     stop: async () => {
       child.kill("SIGTERM");
