@@ -4,6 +4,7 @@
 // P2. The function's clock starts when the event is handed out; initialisation has a limit of its own.
 // P3. When an invocation is over by time, everything the process has started is dead before the caller is answered.
 // P4. Whatever the process does, `run` answers exactly once, and `stop` leaves nothing behind.
+// P5. An event goes only to a process that asks for it: one that ends after its last answer costs no later caller anything.
 import { type ChildProcess, spawn } from "node:child_process";
 import { constants } from "node:os";
 import type { Clock } from "../ports/clock.ts";
@@ -24,10 +25,15 @@ export interface Environment {
   readonly isAlive: boolean;
   /** The process, for people and for tests that kill it. */
   readonly pid: number | undefined;
-  /** Answers always: with the result, or with the error object of what went wrong. */
-  run(invocation: Invocation): Promise<Outcome>;
+  /**
+   * Answers always: with the result, or with the error object of what went wrong. `notTaken` when the process, after it had
+   * answered somebody else, asked for no further event: the function has seen nothing of this one.
+   */
+  run(invocation: Invocation): Promise<Outcome | typeof notTaken>;
   stop(): Promise<void>;
 }
+
+export const notTaken = Symbol("not taken");
 
 export interface EnvironmentOptions {
   spec: FunctionSpec;
@@ -59,6 +65,7 @@ export function startEnvironment(options: EnvironmentOptions): Environment {
   let initMs: number | undefined;
   let maxMemoryKb: number | undefined;
   let finish: ((ending: Ending) => void) | undefined;
+  let tellAsking: ((isAsking: boolean) => void) | undefined;
   let settleStart: (isReady: boolean) => void = () => {};
   let settleEnd: () => void = () => {};
   const ended = new Promise<void>((resolve) => {
@@ -108,6 +115,7 @@ export function startEnvironment(options: EnvironmentOptions): Environment {
   }
 
   function ready(): void {
+    tellAsking?.(true);
     if (initMs !== undefined) return;
     cancelInitTimer();
     initMs = clock.now() - startedAt;
@@ -141,6 +149,7 @@ export function startEnvironment(options: EnvironmentOptions): Environment {
     if (initMs === undefined) failure ??= { kind: "exit", exit };
     settleStart(false);
     finish?.({ kind: "exit", exit });
+    tellAsking?.(false);
     settleEnd();
   }
 
@@ -156,8 +165,13 @@ export function startEnvironment(options: EnvironmentOptions): Environment {
     }
   }
 
-  async function run(invocation: Invocation): Promise<Outcome> {
+  async function run(invocation: Invocation): Promise<Outcome | typeof notTaken> {
     await started;
+    if (!isFirst && !(await isAsking())) {
+      kill();
+      if (isAlive) await ended;
+      return notTaken;
+    }
     log.start(invocation.requestId, spec.version);
     const handedOutAt = clock.now();
     if (failure !== undefined) return outcomeOfFailure(invocation, failure);
@@ -169,6 +183,19 @@ export function startEnvironment(options: EnvironmentOptions): Environment {
       if (isAlive) await ended;
     }
     return outcome(invocation, ending, clock.now() - handedOutAt);
+  }
+
+  /** Waits for the process to come back from its last answer, at most as long as an invocation may take. */
+  function isAsking(): boolean | Promise<boolean> {
+    if (!isAlive || api?.isAsking) return isAlive;
+    return new Promise((resolve) => {
+      const cancelTimer = clock.schedule(spec.timeoutMs, () => tellAsking?.(false));
+      tellAsking = (answer) => {
+        tellAsking = undefined;
+        cancelTimer();
+        resolve(answer);
+      };
+    });
   }
 
   function ask(invocation: Invocation, handedOutAt: number): Promise<Ending> {

@@ -53,6 +53,18 @@ test("an unhandled rejection ends the invocation with AWS's error type", async (
   assert.deepEqual([error["errorType"], error["errorMessage"]], ["Runtime.UnhandledPromiseRejection", "Error: loose"]);
 });
 
+test("a process that ends after an error it could not catch takes no other call with it", async () => {
+  const source = `export const handler = (event) => new Promise((fulfil) => {
+    if (!event.isBad) return fulfil("well");
+    setTimeout(() => { throw new Error("late"); }, 5);
+  });`;
+  const spec = it.define(source, { runtime: "nodejs20.x", name: "leaving" });
+  for (let round = 0; round < 3; round++) {
+    assert.equal(jsonOf(await it.call(spec, { isBad: true }))["errorMessage"], "late");
+    assert.equal(textOf(await it.call(spec, {})), '"well"');
+  }
+});
+
 test("process.exit ends the invocation as the end of a process", async () => {
   const error = jsonOf(await run("export const handler = async () => process.exit(7);"));
   assert.equal(error["errorType"], "Runtime.ExitError");

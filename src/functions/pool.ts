@@ -6,7 +6,7 @@
 import { Fault } from "../kit/fault.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Capacity } from "./capacity.ts";
-import type { Environment } from "./environment.ts";
+import { type Environment, notTaken } from "./environment.ts";
 import type { Invocation, Outcome } from "./function-spec.ts";
 
 export interface Pool {
@@ -109,7 +109,11 @@ export function environmentPool(options: PoolOptions): Pool {
     busyCount++;
     environment
       .run(call.invocation)
-      .then(call.resolve, call.reject)
+      .then((outcome) => {
+        if (outcome === notTaken) waiting.unshift(call);
+        else call.resolve(outcome);
+      })
+      .catch(call.reject)
       .finally(() => {
         busyCount--;
         settle(environment);

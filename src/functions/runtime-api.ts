@@ -10,14 +10,16 @@ import type { Invocation } from "./function-spec.ts";
 export interface RuntimeApi {
   /** `127.0.0.1:port`, the value of AWS_LAMBDA_RUNTIME_API. */
   address: string;
-  /** Hands an event to the process as soon as it asks for one. Only after `ready`, one at a time. */
+  /** Whether the process waits for an event. */
+  readonly isAsking: boolean;
+  /** Hands an event to the process. Only while it is asking. */
   handOut(invocation: Invocation, deadlineMs: number): void;
   close(): void;
 }
 
 /** What the process said. */
 export interface RuntimeEvents {
-  /** It asked for an event: the first time this means that its initialisation is done. */
+  /** It asks for an event: the first time this means that its initialisation is done. */
   ready(): void;
   result(result: RuntimeResult): void;
   initError(body: Uint8Array): void;
@@ -34,7 +36,6 @@ const prefix = "/2018-06-01/runtime";
 
 export async function startRuntimeApi(events: RuntimeEvents): Promise<RuntimeApi> {
   let waiting: ServerResponse | undefined;
-  let pending: ((response: ServerResponse) => void) | undefined;
   let runningId: string | undefined;
 
   const server = createServer((request, response) => {
@@ -55,9 +56,7 @@ export async function startRuntimeApi(events: RuntimeEvents): Promise<RuntimeApi
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? "";
     if (request.method === "GET" && path === `${prefix}/invocation/next`) {
-      if (pending === undefined) waiting = response;
-      else pending(response);
-      pending = undefined;
+      waiting = response;
       events.ready();
       return;
     }
@@ -84,11 +83,13 @@ export async function startRuntimeApi(events: RuntimeEvents): Promise<RuntimeApi
 
   return {
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    get isAsking() {
+      return waiting !== undefined;
+    },
     handOut(invocation, deadlineMs) {
+      if (waiting === undefined) throw new Error("an event was handed out to a process that had not asked for one");
       runningId = invocation.requestId;
-      // The process may still be on its way back from the previous answer.
-      if (waiting === undefined) pending = (response) => send(response, invocation, deadlineMs);
-      else send(waiting, invocation, deadlineMs);
+      send(waiting, invocation, deadlineMs);
       waiting = undefined;
     },
     close() {
