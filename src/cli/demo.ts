@@ -26,6 +26,8 @@ import { train } from "./workflow/train.ts";
 import { describeTraining, trainingProgress } from "./workflow/training-report.ts";
 
 const trainingLimitSeconds = 3_600;
+/** Unless a length is asked for, training on a slow or busy machine runs its whole schedule within this time. */
+const trainingTargetSeconds = 210;
 const dispatcher = "dispatch@scones-unlimited.example";
 /** Executions shown one by one: the clearest test pictures, and those the model is least sure of. */
 const shownOfEachKind = 4;
@@ -86,7 +88,10 @@ async function workflow(invocation: Invocation, clients: Clients, config: Server
   const staged = await stageStep(invocation, clients, config.dataDirectory);
   const place = { bucket: staged.bucket, prefix: staged.prefix };
   const trainingImages = Object.values(staged.counts.train).reduce((sum, n) => sum + n, 0);
-  const hyperparameters = hyperparametersOf(invocation, { classes: staged.classes.length, trainingImages });
+  const hyperparameters = {
+    ...hyperparametersOf(invocation, { classes: staged.classes.length, trainingImages }),
+    ...(isLengthChosen(invocation) ? {} : { max_seconds: String(trainingTargetSeconds) }),
+  };
   const jobName = timestampedName("image-classification", startedAt);
   const model = await terminal.step(
     "train the classifier",
@@ -210,6 +215,10 @@ async function workflow(invocation: Invocation, clients: Clients, config: Server
     pictures,
     seconds: (Date.now() - startedAt) / 1000,
   };
+}
+
+function isLengthChosen(invocation: Invocation): boolean {
+  return textOption(invocation, "epochs") !== undefined || textOption(invocation, "preset") !== undefined;
 }
 
 async function runFanOut(
