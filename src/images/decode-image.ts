@@ -1,4 +1,5 @@
 import { decodeWithLibrary, sizeFromHeader } from "./decode-with-library.ts";
+import { decodeGif, isGif } from "./gif-decode.ts";
 import { defaultMaxBytes, defaultMaxPixels, type Image, ImageError, type ImageLimits } from "./image.ts";
 import { decodePng, isPng } from "./png-decode.ts";
 
@@ -7,19 +8,20 @@ import { decodePng, isPng } from "./png-decode.ts";
  * nothing else to do. No format reaches a decoder before its header has told a size within the limit.
  */
 
-/** Decodes PNG (own decoder), JPEG, WebP, GIF and BMP. Alpha is dropped, not blended. Throws `ImageError`. */
+/** Decodes PNG and GIF (own decoders; of an animation the first frame), JPEG, WebP and BMP. Alpha is dropped, not blended. Throws `ImageError`. */
 export function decodeImage(bytes: Uint8Array, limits: ImageLimits = {}): Image {
   const maxBytes = limits.maxBytes ?? defaultMaxBytes;
   const maxPixels = limits.maxPixels ?? defaultMaxPixels;
   if (bytes.length > maxBytes) {
     throw new ImageError("tooLarge", `the picture has ${bytes.length} bytes; at most ${maxBytes} are read`);
   }
-  if (isPng(bytes)) return decodePng(bytes, maxPixels, decodeWithLibrary);
+  if (isPng(bytes)) return decodePng(bytes, maxPixels);
   const size = sizeFromHeader(bytes);
   if (size === undefined) {
     throw new ImageError("unsupported", "the bytes are not a PNG, JPEG, WebP, GIF or BMP picture");
   }
   checkSize(size.width, size.height, maxPixels);
+  if (isGif(bytes)) return decodeGif(bytes);
   const image = decodeWithLibrary(bytes);
   // A header that lied cannot hurt any more, but it is not the picture that was announced either.
   if (image.width * image.height !== size.width * size.height) {

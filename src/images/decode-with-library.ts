@@ -29,8 +29,8 @@ function toRgb(pixels: Uint8Array, count: number): Uint8Array {
   return rgb;
 }
 
-// Where red, green and blue lie, by bytes per pixel. 2 is grey with alpha (16-bit grey alone comes only from PNG, which has
-// its own decoder); 6 and 8 are 16-bit colour, of which the high byte is taken (little-endian machines).
+// Where red, green and blue lie, by bytes per pixel. 2 is grey with alpha (16-bit grey comes only from PNG, which has its
+// own decoder); 6 and 8 are 16-bit colour, of which the high byte is taken (little-endian machines).
 const layouts: { [bytesPerPixel: number]: readonly [number, number, number] } = {
   1: [0, 0, 0],
   2: [0, 0, 0],

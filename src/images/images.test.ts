@@ -57,11 +57,58 @@ test("every row filter is undone as another PNG decoder undoes it", () => {
   assert.deepEqual([...decodeImage(bytes).data], [...new Transformer(bytes).rawPixelsSync()]);
 });
 
-test("an interlaced PNG is decoded", () => {
-  // One pixel: a single Adam7 pass, laid out like a plain picture.
-  const image = decodeImage(png({ colorType: 2, depth: 8, width: 1, height: 1, interlace: 1 }, [[0, 1, 2, 3]]));
-  assert.deepEqual([...image.data], [1, 2, 3]);
+test("an interlaced PNG of any depth is the picture that it is without interlacing", () => {
+  for (const [colorType, depth] of [
+    [0, 1],
+    [0, 16],
+    [2, 8],
+    [4, 16],
+    [6, 8],
+  ] as const) {
+    for (const [width, height] of [
+      [1, 1],
+      [3, 2],
+      [11, 9],
+    ] as const) {
+      const bits = ({ 0: 1, 2: 3, 4: 2, 6: 4 } as const)[colorType] * depth;
+      const pixel = (x: number, y: number) =>
+        bits === 1
+          ? [(x * 3 + y) % 2]
+          : Array.from({ length: bits / 8 }, (_, i) => (x * 31 + y * 67 + i * 101 + 5) % 256);
+      const rowOf = (xs: number[], y: number) => {
+        const samples = xs.flatMap((x) => pixel(x, y));
+        if (bits > 1) return [0, ...samples];
+        const bytes: number[] = new Array(Math.ceil(samples.length / 8)).fill(0);
+        samples.forEach((sample, i) => {
+          bytes[i >> 3] = (bytes[i >> 3] as number) | (sample << (7 - (i & 7)));
+        });
+        return [0, ...bytes];
+      };
+      const every = (from: number, step: number, to: number) =>
+        Array.from({ length: Math.max(0, Math.ceil((to - from) / step)) }, (_, i) => from + i * step);
+      const whole = every(0, 1, height).map((y) => rowOf(every(0, 1, width), y));
+      const passes = adam7.flatMap(([x, y, stepX, stepY]) =>
+        x < width ? every(y, stepY, height).map((row) => rowOf(every(x, stepX, width), row)) : [],
+      );
+      assert.deepEqual(
+        decodeImage(png({ colorType, depth, width, height, interlace: 1 }, passes)),
+        decodeImage(png({ colorType, depth, width, height }, whole)),
+        `colour type ${colorType}, depth ${depth}, ${width}x${height}`,
+      );
+    }
+  }
 });
+
+// As the PNG specification gives the passes: first column and row, steps between columns and rows.
+const adam7 = [
+  [0, 0, 8, 8],
+  [4, 0, 8, 8],
+  [0, 4, 4, 8],
+  [2, 0, 4, 4],
+  [0, 2, 2, 4],
+  [1, 0, 2, 2],
+  [0, 1, 1, 2],
+] as const;
 
 test("JPEG, WebP and BMP are decoded by the library", () => {
   const rgba = Buffer.alloc(8 * 6 * 4, 200);

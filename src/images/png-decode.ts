@@ -4,8 +4,8 @@ import { type Image, ImageError } from "./image.ts";
 /*
  * A bounded PNG decoder: the workflow's pictures are small PNGs, and general libraries need more time for one of them than
  * the network. Every chunk's CRC is verified (a damaged picture must not be classified), the pixel limit is checked before
- * anything is inflated, and inflating stops at the number of bytes that the header promised. All colour types and depths;
- * interlaced files go to `decodeInterlaced`, after the same checks.
+ * anything is inflated, and inflating stops at the number of bytes that the header promised. All colour types and depths, plain and
+ * interlaced.
  */
 
 const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -14,17 +14,54 @@ export function isPng(bytes: Uint8Array): boolean {
   return signature.every((byte, i) => bytes[i] === byte);
 }
 
-export function decodePng(bytes: Uint8Array, maxPixels: number, decodeInterlaced: (bytes: Uint8Array) => Image): Image {
+export function decodePng(bytes: Uint8Array, maxPixels: number): Image {
   const { header, palette, compressed } = readChunks(bytes, maxPixels);
-  if (header.isInterlaced) return decodeInterlaced(bytes);
-  const channels = channelsOf[header.colorType] as number;
-  const bitsPerPixel = channels * header.depth;
-  const rowBytes = Math.ceil((header.width * bitsPerPixel) / 8);
-  const expectedBytes = (rowBytes + 1) * header.height;
-  const filtered = inflate(compressed, expectedBytes);
-  const raw = unfilter(filtered, rowBytes, header.height, Math.max(1, bitsPerPixel >> 3));
-  return { width: header.width, height: header.height, data: toRgb(raw, header, rowBytes, palette) };
+  const { width, height } = header;
+  const bitsPerPixel = (channelsOf[header.colorType] as number) * header.depth;
+  const passes = (header.isInterlaced ? adam7 : plain)
+    .map(([x, y, stepX, stepY]) => {
+      const columns = Math.ceil((width - x) / stepX);
+      const rows = Math.ceil((height - y) / stepY);
+      return { x, y, stepX, stepY, columns, rows, rowBytes: Math.ceil((columns * bitsPerPixel) / 8) };
+    })
+    .filter(({ columns, rows }) => columns > 0 && rows > 0); // a pass without pixels has no bytes at all
+  const filtered = inflate(
+    compressed,
+    passes.reduce((sum, { rows, rowBytes }) => sum + (rowBytes + 1) * rows, 0),
+  );
+  let from = 0;
+  let data: Uint8Array | undefined;
+  for (const { x, y, stepX, stepY, columns, rows, rowBytes } of passes) {
+    const part = filtered.subarray(from, from + (rowBytes + 1) * rows);
+    from += part.length;
+    const raw = unfilter(part, rowBytes, rows, Math.max(1, bitsPerPixel >> 3));
+    const rgb = toRgb(raw, { ...header, width: columns, height: rows }, rowBytes, palette);
+    if (!header.isInterlaced) return { width, height, data: rgb };
+    data ??= new Uint8Array(width * height * 3);
+    for (let row = 0, source = 0; row < rows; row++) {
+      let to = ((y + row * stepY) * width + x) * 3;
+      for (let column = 0; column < columns; column++, source += 3, to += stepX * 3) {
+        data[to] = rgb[source] as number;
+        data[to + 1] = rgb[source + 1] as number;
+        data[to + 2] = rgb[source + 2] as number;
+      }
+    }
+  }
+  return { width, height, data: data as Uint8Array };
 }
+
+/** Where a pass begins and how far apart its pixels are: x, y, step in x, step in y. */
+type Pass = readonly [number, number, number, number];
+const plain: readonly Pass[] = [[0, 0, 1, 1]];
+const adam7: readonly Pass[] = [
+  [0, 0, 8, 8],
+  [4, 0, 8, 8],
+  [0, 4, 4, 8],
+  [2, 0, 4, 4],
+  [0, 2, 2, 4],
+  [1, 0, 2, 2],
+  [0, 1, 1, 2],
+];
 
 interface Header {
   width: number;
