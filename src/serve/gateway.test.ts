@@ -67,6 +67,15 @@ test("a content type that the model does not read is the model's error 415", asy
   await done();
 });
 
+test("every kind of picture that is decoded is taken under its own content type", async () => {
+  const { gateway, done } = await serving("strong");
+  for (const contentType of ["image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp"]) {
+    const { body } = await gateway.invoke("colours", { body: picture(1, 1), contentType });
+    assert.ok(body.length > 0, contentType);
+  }
+  await done();
+});
+
 test("an endpoint that is not there is a validation error, and names match by case", async () => {
   const { gateway, done } = await serving("strong");
   await assert.rejects(gateway.invoke("Colours", { body: picture(1, 1), contentType: "image/png" }), {

@@ -49,7 +49,16 @@ export function variantOf(definition: VariantDefinition, options: VariantOptions
 }
 
 /** What the built-in container takes; the bytes decide what the picture really is. */
-const pictureTypes = ["image/png", "image/jpeg", "image/jpg", "application/x-image", "application/octet-stream"];
+const pictureTypes = [
+  "image/png",
+  "image/jpeg",
+  "image/jpg",
+  "image/webp",
+  "image/gif",
+  "image/bmp",
+  "application/x-image",
+  "application/octet-stream",
+];
 
 function packageVariant(definition: VariantDefinition, folder: string, options: VariantOptions): Variant {
   const { clock, maxQueue, maxWorkersPerVariant, onLine } = options;
