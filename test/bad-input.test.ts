@@ -1,9 +1,12 @@
 // What goes in broken: each kind gets a clear error, and leaves nothing half-made behind.
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CloudWatchLogsClient, DescribeLogStreamsCommand, GetLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
@@ -170,6 +173,29 @@ describe("bad input", () => {
     assert.equal(execution.status, "FAILED");
     assert.equal(execution.error, "NoSuchKey");
     assert.match(execution.cause ?? "", /The specified key does not exist/);
+  });
+
+  test("a simulation counts its outcomes by their errors", async () => {
+    const ran = await scones("simulate", "--burst", "6", "--corrupt", "1", "--json");
+    assert.equal(ran.exitCode, 0, ran.stderr);
+    const { outcomes } = JSON.parse(ran.stdout) as { outcomes: Record<string, number> };
+    assert.ok((outcomes["FAILED (ModelError)"] ?? 0) > 0, JSON.stringify(outcomes));
+  });
+
+  test("Ctrl-C on a simulation is no error of what was under way", async () => {
+    const simulation = spawn(
+      process.execPath,
+      [program, "simulate", "--endpoint", server.url, "--rate", "20", "--duration", "60", "--json"],
+      { stdio: ["ignore", "pipe", "ignore"] },
+    );
+    const output = text(simulation.stdout);
+    await sleep(2_500);
+    simulation.kill("SIGINT");
+    const [exitCode] = (await once(simulation, "exit")) as [number | null];
+    assert.equal(exitCode, 130);
+    const { errors, outcomes } = JSON.parse(await output) as { errors: unknown[]; outcomes: Record<string, number> };
+    assert.deepEqual(errors, []);
+    assert.ok(Object.keys(outcomes).length > 0);
   });
 
   async function execute(key: string) {

@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LambdaClient } from "@aws-sdk/client-lambda";
@@ -126,12 +127,16 @@ describe("the end", () => {
     const staged = await runProgram(process.execPath, [program, "stage", ...atServer, "--data", pictures]);
     assert.equal(staged.exitCode, 0, staged.stderr);
 
-    const training = spawn(process.execPath, [program, "train", ...atServer, "--epochs", "10000"], { stdio: "ignore" });
+    const training = spawn(process.execPath, [program, "train", ...atServer, "--epochs", "10000"], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    const said = text(training.stderr);
     const name = await runningJob(sagemaker);
     await untilWorking(server.processId);
     training.kill("SIGINT");
     const [exitCode] = (await once(training, "exit")) as [number | null];
     assert.equal(exitCode, 130);
+    assert.match(await said, /train interrupted after/);
     assert.equal(await statusAfterStopping(sagemaker, name), "Stopped");
 
     const lambda = new LambdaClient(server.aws);

@@ -33,7 +33,7 @@ async function runCommand(command: Command, args: string[]): Promise<number> {
   setMaxListeners(0, interruption.signal); // every request in flight listens to it
   const interrupt = (): void => {
     if (interruption.signal.aborted) process.exit(exitCodes.interrupted);
-    interruption.abort(new Error("interrupted"));
+    interruption.abort();
   };
   silenceSdkAdvice();
   process.on("SIGINT", interrupt);

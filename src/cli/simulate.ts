@@ -1,7 +1,7 @@
 import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { runTraffic } from "../traffic/run-traffic.ts";
 import { trafficPicture } from "../traffic/traffic-picture.ts";
-import { type Schedule, trafficPlan } from "../traffic/traffic-plan.ts";
+import { type Schedule, type TrafficItem, trafficPlan } from "../traffic/traffic-plan.ts";
 import type { Conditions } from "../vehicles/conditions.ts";
 import { lights, weathers } from "../vehicles/conditions.ts";
 import { connect } from "./clients.ts";
@@ -36,23 +36,27 @@ export async function run(invocation: Invocation): Promise<number> {
     const bucket = textOption(invocation, "bucket") ?? defaultBucket(clients);
     const prefix = `${textOption(invocation, "prefix") ?? names.prefix}/simulated/${timestampedName("run", Date.now())}`;
     const arn = await requiredStateMachine(clients, stateMachineArn(clients, names.chain));
+    const deliver = async (item: TrafficItem, itemSignal: AbortSignal): Promise<string> => {
+      const key = `${prefix}/${item.className}_${String(item.index).padStart(6, "0")}.png`;
+      const picture = trafficPicture(item, { size });
+      await clients.s3.send(
+        new PutObjectCommand({ Bucket: bucket, Key: key, Body: picture, ContentType: "image/png" }),
+      );
+      const { status, error } = await runExecution(clients, arn, imageInput(bucket, key), itemSignal);
+      return error === undefined ? status : `${status} (${error})`;
+    };
     const report = await terminal.step(
       "simulate deliveries",
       () =>
         runTraffic(
           plan,
           async (item, itemSignal) => {
-            const key = `${prefix}/${item.className}_${String(item.index).padStart(6, "0")}.png`;
-            await clients.s3.send(
-              new PutObjectCommand({
-                Bucket: bucket,
-                Key: key,
-                Body: trafficPicture(item, { size }),
-                ContentType: "image/png",
-              }),
-            );
-            const result = await runExecution(clients, arn, imageInput(bucket, key), itemSignal);
-            return result.status;
+            try {
+              return await deliver(item, itemSignal);
+            } catch (error) {
+              if (signal.aborted) return "interrupted";
+              throw error;
+            }
           },
           {
             signal,
@@ -71,7 +75,7 @@ export async function run(invocation: Invocation): Promise<number> {
     terminal.json({ ...figures, s3Prefix: `s3://${bucket}/${prefix}`, errors });
     if (report.latency)
       terminal.print(
-        `from intended start to end: p50 ${Math.round(report.latency.p50)} ms, p99 ${Math.round(report.latency.p99)} ms`,
+        `from planned start to end: p50 ${Math.round(report.latency.p50)} ms, p99 ${Math.round(report.latency.p99)} ms`,
       );
     if (errors[0]) terminal.note(`${errors.length} could not be sent, the first because: ${errors[0].error}`);
     terminal.note("next: scones watch");

@@ -74,7 +74,8 @@ export function terminal(options: { isJson: boolean; stdout: Output; stderr: Out
       note(`${style("green", "✓")} ${style("bold", name)}  ${describe(value)}  ${style("dim", seconds())}`);
       return value;
     } catch (error) {
-      note(`${style("red", "✗")} ${style("bold", name)} failed after ${seconds()}`);
+      const ending = (error as Error).name === "AbortError" ? "interrupted" : "failed";
+      note(`${style("red", "✗")} ${style("bold", name)} ${ending} after ${seconds()}`);
       throw error;
     }
   }
