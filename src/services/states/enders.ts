@@ -12,6 +12,7 @@ export function enders(): Enders {
   return {
     waitFor: (id, signal) =>
       new Promise((resolve, reject) => {
+        if (signal?.aborted) return reject(signal.reason);
         const tellers = waiting.get(id) ?? new Set();
         waiting.set(id, tellers);
         const giveUp = () => {

@@ -23,6 +23,8 @@ export interface TaskContext {
   record: ExecutionRecord;
   /** Aborted when the task no longer matters. */
   signal: AbortSignal;
+  /** Whether that is because the execution gave the task up: what it began elsewhere should end. Not so when the server ends. */
+  isGivenUp(): boolean;
   /** A task of pattern sync or waitForTaskToken has been handed over. */
   submitted(output: Json): Promise<void>;
 }
@@ -110,7 +112,8 @@ export function taskPool(options: {
       if (!abort.signal.aborted) await deliver(record.id, { type: "taskSubmitted", effectId, output });
     };
     try {
-      const output = await runTask(task, { record, signal: abort.signal, submitted });
+      const isGivenUp = (): boolean => abort.signal.aborted && !isClosed;
+      const output = await runTask(task, { record, signal: abort.signal, isGivenUp, submitted });
       return output === comesLater ? undefined : { type: "taskSucceeded", effectId, output, startedAtMs };
     } catch (error) {
       if (error instanceof TaskFailure) {

@@ -48,7 +48,15 @@ export async function startNested(
   };
   if (suffix === "" || suffix === "waitForTaskToken") return submission;
   if (task.isHandedOver !== true) await run.submitted(submission);
-  const record = await context.engine.whenEnded(executionId(parseMachineArn(machineArn).name, name), run.signal);
+  const id = executionId(parseMachineArn(machineArn).name, name);
+  let record: ExecutionRecord | undefined;
+  try {
+    record = await context.engine.whenEnded(id, run.signal);
+  } catch (error) {
+    // As AWS does, at best effort: nobody waits for it any longer.
+    if (run.isGivenUp()) await context.engine.deliver(id, { type: "stop", error: undefined, cause: undefined });
+    throw error;
+  }
   if (record === undefined)
     throw new TaskFailure("States.TaskFailed", `${started.executionArn} is an express execution`);
   const description = describe(record, suffix === "sync:2");

@@ -14,8 +14,15 @@ export interface Optimized {
   /** events:putEvents alone answers without it. */
   hasMetadata: boolean;
   contentType: string;
-  /** For `sync`: what to ask until it is over. */
-  poll?: { operation: string; member: string; status: string; over: readonly string[]; good: readonly string[] };
+  /** For `sync`: what to ask until it is over, and what to call when it is given up. */
+  poll?: {
+    operation: string;
+    stop: string;
+    member: string;
+    status: string;
+    over: readonly string[];
+    good: readonly string[];
+  };
 }
 
 const sagemaker = {
@@ -33,6 +40,7 @@ function job(kind: string): Optimized {
     suffixes: ["", "sync"],
     poll: {
       operation: `Describe${kind}`,
+      stop: `Stop${kind}`,
       member: `${kind}Name`,
       status: `${kind}Status`,
       over: ["Completed", "Failed", "Stopped"],

@@ -138,14 +138,21 @@ async function callOptimized(
   };
   const { poll } = entry;
   if (suffix !== "sync" || poll === undefined) return submit();
+  const job = { [poll.member]: parameters[poll.member] };
   // After a restart the job is there already: it is only waited for.
   if (!isHandedOver) await context.submitted(await submit());
-  for (;;) {
-    await pause(clock, signal);
-    const { output: state } = await ask(poll.operation, { [poll.member]: parameters[poll.member] });
-    const status = String(state[poll.status]);
-    if (poll.good.includes(status)) return toJson(state);
-    if (poll.over.includes(status)) throw new TaskFailure("States.TaskFailed", JSON.stringify(toJson(state)));
+  try {
+    for (;;) {
+      await pause(clock, signal);
+      const { output: state } = await ask(poll.operation, job);
+      const status = String(state[poll.status]);
+      if (poll.good.includes(status)) return toJson(state);
+      if (poll.over.includes(status)) throw new TaskFailure("States.TaskFailed", JSON.stringify(toJson(state)));
+    }
+  } catch (error) {
+    // As AWS does, at best effort: nobody waits for the job any longer, and it may just have ended.
+    if (context.isGivenUp()) await operations.call(entry.model, poll.stop, job).catch(() => {});
+    throw error;
   }
 }
 
@@ -175,10 +182,15 @@ function unknownResource(resource: string): TaskFailure {
 
 function pause(clock: Clock, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const cancel = clock.schedule(pollMs, resolve);
-    signal.addEventListener("abort", () => {
+    if (signal.aborted) return reject(signal.reason);
+    const giveUp = (): void => {
       cancel();
       reject(signal.reason);
+    };
+    const cancel = clock.schedule(pollMs, () => {
+      signal.removeEventListener("abort", giveUp);
+      resolve();
     });
+    signal.addEventListener("abort", giveUp, { once: true });
   });
 }
