@@ -2,14 +2,15 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { availableParallelism, loadavg, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { median, report } from "./report.ts";
+import { machine } from "./support/machine.ts";
 
 const rounds = 7;
 const settleMs = 2_000;
-const program = join(import.meta.dirname, "..", "dist", "main.js");
+const program = join(import.meta.dirname, "..", "..", "dist", "main.js");
 
 const bareMs: number[] = [];
 const answeredMs: number[] = [];
@@ -33,7 +34,7 @@ report(
     { name: "same, of which Node alone", value: median(bareMs), unit: "ms" },
     { name: "resident memory when idle", value: median(idleMegabytes), unit: "MB" },
   ],
-  { node: process.versions.node, cores: availableParallelism(), loadAverage: loadavg()[0] ?? 0 },
+  machine(),
 );
 
 async function bareNode(): Promise<number> {

@@ -5,5 +5,5 @@ import { setUp, step } from "./setup.mjs";
 const [name, ...rest] = process.argv.slice(2);
 setUp();
 step("compiling the benchmarks", process.execPath, ["node_modules/typescript/bin/tsc", "-p", "bench"]);
-const result = spawnSync(process.execPath, [`dist-bench/${name}.js`, ...rest], { stdio: "inherit" });
+const result = spawnSync(process.execPath, [`dist-bench/bench/${name}.js`, ...rest], { stdio: "inherit" });
 process.exit(result.status ?? 1);

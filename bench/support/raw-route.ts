@@ -1,0 +1,22 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { firstJson } from "./server.ts";
+
+/** What a bare node:http route does for each request, once it has read the body. */
+export type RouteWork =
+  | { kind: "constant"; body: string }
+  /** Sends a file. */
+  | { kind: "readFile"; file: string }
+  /** Writes the body aside, waits for the disk, renames it, waits for its folder. */
+  | { kind: "writeFile"; folder: string }
+  /** Asks the product's own model gateway, without anything of AWS around it. */
+  | { kind: "infer"; modelFolder: string; workers: number };
+
+/** Starts the route in a process of its own. */
+export async function rawRoute(work: RouteWork): Promise<{ url: string; stop(): void }> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, "raw-route-process.js"), JSON.stringify(work)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const { url } = (await firstJson(child.stdout)) as { url: string };
+  return { url, stop: () => void child.kill("SIGTERM") };
+}

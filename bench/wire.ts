@@ -1,0 +1,119 @@
+// What speaking AWS costs: operations against bare node:http routes that do the same reading, writing and inferring.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { resnet9 } from "../src/learn/networks.ts";
+import { median, type Row, report } from "./report.ts";
+import { askOnce, closedLoop } from "./support/load.ts";
+import { machine } from "./support/machine.ts";
+import { deploy, invocation, modelFolder, noisyPicture } from "./support/model.ts";
+import { type RouteWork, rawRoute } from "./support/raw-route.ts";
+import { type Credential, type Request, requestBytes } from "./support/request.ts";
+import { type Server, startServer, statesRequest } from "./support/server.ts";
+
+const rounds = 5;
+const connections = 16;
+const durationMs = 700;
+const credential = { accessKeyId: "AKIDBENCH", secretAccessKey: "a secret of the bench" };
+const picture = noisyPicture();
+const machineArn = "arn:aws:states:us-east-1:000000000000:stateMachine:bench";
+const definition = JSON.stringify({ StartAt: "A", States: { A: { Type: "Pass", End: true } } });
+
+interface Compared {
+  name: string;
+  /** Asked of the bare route as well. */
+  request: (url: string, signer?: Credential) => Buffer;
+  work: RouteWork;
+  /** The least share of the bare route's rate without signatures. */
+  target?: number;
+}
+
+const folder = mkdtempSync(join(tmpdir(), "scones-bench-"));
+// So small a network that the way to it is what is measured.
+const network = modelFolder(resnet9(2, [4, 4, 4, 4]));
+const open = await startServer();
+const guarded = await startServer(credential);
+const described = await prepare(open);
+await prepare(guarded, credential);
+writeFileSync(join(folder, "picture.png"), picture);
+
+const rows: Row[] = [];
+for (const compared of operations()) rows.push(...(await compare(compared)));
+await open.stop();
+await guarded.stop();
+for (const path of [folder, network]) rmSync(path, { recursive: true, force: true });
+report(rows, machine());
+
+function operations(): Compared[] {
+  const onObject = (request: Omit<Request, "path" | "service">) => (url: string, signer?: Credential) =>
+    requestBytes(url, { ...request, path: "/bench/picture.png", service: "s3" }, signer);
+  return [
+    {
+      name: "DescribeStateMachine",
+      request: (url, signer) => statesRequest(url, "DescribeStateMachine", { stateMachineArn: machineArn }, signer),
+      work: { kind: "constant", body: described },
+      target: 0.9,
+    },
+    {
+      name: "GetObject, 3 kB",
+      request: onObject({ method: "GET" }),
+      work: { kind: "readFile", file: join(folder, "picture.png") },
+    },
+    {
+      name: "PutObject, 3 kB, durable",
+      request: onObject({ method: "PUT", body: picture }),
+      work: { kind: "writeFile", folder },
+    },
+    {
+      name: "InvokeEndpoint, captured",
+      request: (url, signer) => invocation(url, picture, signer),
+      work: { kind: "infer", modelFolder: network, workers: 2 },
+      target: 0.8,
+    },
+  ];
+}
+
+async function compare({ name, request, work, target }: Compared): Promise<Row[]> {
+  const bare = await rawRoute(work);
+  const measured = { bare: [] as number[], open: [] as number[], guarded: [] as number[] };
+  const plain = request(open.url);
+  const signed = request(guarded.url, credential);
+  const rate = async (url: string, bytes: Buffer): Promise<number> =>
+    (await closedLoop({ url, request: bytes, connections, durationMs })).perSecond;
+  const round = async () => ({
+    bare: await rate(bare.url, plain),
+    open: await rate(open.url, plain),
+    guarded: await rate(guarded.url, signed),
+  });
+  await round();
+  for (let n = 0; n < rounds; n++) {
+    const rates = await round();
+    measured.bare.push(rates.bare);
+    measured.open.push(rates.open);
+    measured.guarded.push(rates.guarded);
+  }
+  bare.stop();
+  const share = (rates: number[]) => median(rates.map((value, n) => value / (measured.bare[n] ?? Number.NaN)));
+  const openShare = share(measured.open);
+  return [
+    { name, value: median(measured.open), unit: "/s" },
+    { name: "  bare route", value: median(measured.bare), unit: "/s" },
+    {
+      name: "  ratio",
+      value: openShare,
+      unit: "x",
+      ...(target === undefined ? {} : { target: `>= ${target} x`, meets: openShare >= target }),
+    },
+    { name: "  ratio with signatures verified", value: share(measured.guarded), unit: "x" },
+  ];
+}
+
+/** A state machine, an object and an endpoint; answers what the state machine is described as. */
+async function prepare({ url }: Server, signer?: Credential): Promise<string> {
+  await deploy(url, network, 2, signer);
+  const roleArn = "arn:aws:iam::000000000000:role/bench";
+  await askOnce(url, statesRequest(url, "CreateStateMachine", { name: "bench", roleArn, definition }, signer));
+  const put = { method: "PUT", path: "/bench/picture.png", service: "s3", body: picture };
+  await askOnce(url, requestBytes(url, put, signer));
+  return askOnce(url, statesRequest(url, "DescribeStateMachine", { stateMachineArn: machineArn }, signer));
+}
