@@ -2,18 +2,25 @@
 // its state machine, by boto3 and the AWS CLI, against execution histories that AWS itself recorded.
 
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { GetExecutionHistoryCommand, RedriveExecutionCommand, SFNClient } from "@aws-sdk/client-sfn";
+import {
+  type CaptureRecord,
+  captureLine,
+  type History,
+  outputOf,
+  readHistory,
+  recordedHistoriesAreAbsent,
+  shapeOf,
+} from "./aws-records.ts";
 import { program, projectFolder, runProgram, type Server, startServer } from "./server.ts";
 
 const python = "/usr/bin/python3";
 const awsCli = "/usr/bin/aws";
 const sagemakerPython = process.env["SCONES_TEST_SAGEMAKER_PYTHON"];
-const shared = process.env["SCONES_SHARED"] ?? join(projectFolder, "..", "shared");
-const histories = join(shared, "data", "histories");
 const example = join(projectFolder, "examples", "scones-unlimited");
 
 interface ErrorSeen {
@@ -41,6 +48,7 @@ interface Notebook {
     metrics: string[];
     echo: Record<string, boolean>;
     artifact: string;
+    outputKey: string;
   };
   elsewhere: string;
   errors: Record<string, ErrorSeen>;
@@ -52,17 +60,6 @@ interface Notebook {
   updatedTo: string;
   endpoint: string;
   prefix: string;
-}
-
-interface HistoryEvent {
-  id?: number;
-  type?: string;
-  previousEventId?: number;
-  taskSucceededEventDetails?: { output?: string };
-}
-
-interface History {
-  events: HistoryEvent[];
 }
 
 const pythonIsAbsent = !existsSync(python) && "python3-boto3 is not installed";
@@ -97,12 +94,13 @@ describe("a notebook of image classification", { skip: pythonIsAbsent }, () => {
 
   test("trains with the request that the SageMaker SDK sends, and reads every part of it back", () => {
     assert.equal(saw.fit.status, "Completed");
-    // What AWS adds to it is the algorithm's own metric definitions.
+    // What AWS adds to it are the algorithm's own metric definitions, and a key that is empty where none encrypts.
     const changed = Object.entries(saw.fit.echo).filter(([, isSame]) => !isSame);
     assert.deepEqual(
       changed.map(([name]) => name),
-      ["AlgorithmSpecification"],
+      ["AlgorithmSpecification", "OutputDataConfig"],
     );
+    assert.equal(saw.fit.outputKey, "");
     assert.equal(
       saw.fit.artifact,
       `s3://${saw.bucket}/${saw.prefix}/models/image_model/${saw.endpoint}/output/model.tar.gz`,
@@ -265,7 +263,7 @@ describe("a notebook of image classification", { skip: pythonIsAbsent }, () => {
       );
     });
 
-    const recorded = { skip: !existsSync(histories) && `no recorded histories at ${histories}: set SCONES_SHARED` };
+    const recorded = { skip: recordedHistoriesAreAbsent };
 
     test("a success has the events, links and fields of one that AWS recorded", recorded, async () => {
       const execution = await execute(sure);
@@ -372,6 +370,7 @@ describe("a notebook of image classification", { skip: pythonIsAbsent }, () => {
     assert.equal(sdk["role"], saw.role);
     assert.match(String(sdk["image"]), /^811284229777\.dkr\.ecr\.us-east-1\.amazonaws\.com\/image-classification:/);
     assert.match(String(sdk["model"]), /\/output\/model\.tar\.gz$/);
+    assert.equal(sdk["attached"], sdk["model"]);
     assert.equal((JSON.parse(String(sdk["inference"])) as number[]).length, 2);
     assert.deepEqual(sdk["captures"], [
       { observedContentType: "application/json", mode: "OUTPUT", data: sdk["inference"], encoding: "JSON" },
@@ -395,41 +394,3 @@ describe("a notebook of image classification", { skip: pythonIsAbsent }, () => {
     return ran.stdout;
   }
 });
-
-interface CaptureRecord {
-  captureData: {
-    endpointInput: { observedContentType: string; data: string };
-    endpointOutput: { data: string };
-  };
-  eventMetadata: { eventId: string; inferenceTime: string };
-}
-
-/** A line as SageMaker writes it: compact, in this order of keys, with one line feed. */
-function captureLine(
-  input: CaptureRecord["captureData"]["endpointInput"],
-  answer: string,
-  { eventId, inferenceTime }: CaptureRecord["eventMetadata"],
-): string {
-  assert.match(eventId, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
-  assert.match(inferenceTime, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
-  return `{"captureData":{"endpointInput":{"observedContentType":"${input.observedContentType}","mode":"INPUT","data":"${input.data}","encoding":"BASE64"},"endpointOutput":{"observedContentType":"application/json","mode":"OUTPUT","data":"${answer}","encoding":"JSON"}},"eventMetadata":{"eventId":"${eventId}","inferenceTime":"${inferenceTime}"},"eventVersion":"0"}\n`;
-}
-
-function readHistory(file: string): HistoryEvent[] {
-  return (JSON.parse(readFileSync(join(histories, file), "utf8")) as History).events;
-}
-
-/** An event without its values: what it is, what it follows, and which fields it has. */
-function shapeOf(event: HistoryEvent): unknown {
-  const details = Object.entries(event).filter(([name]) => name.endsWith("Details"));
-  return {
-    id: event.id,
-    type: event.type,
-    previousEventId: event.previousEventId,
-    details: Object.fromEntries(details.map(([name, fields]) => [name, Object.keys(fields).sort()])),
-  };
-}
-
-function outputOf(event: HistoryEvent): Record<string, unknown> {
-  return JSON.parse(event.taskSucceededEventDetails?.output ?? "") as Record<string, unknown>;
-}

@@ -186,6 +186,7 @@ saw["fit"] = {
     "metrics": sorted(one["MetricName"] for one in description["FinalMetricDataList"]),
     "echo": {name: description[name] == value for name, value in request.items()},
     "artifact": description["ModelArtifacts"]["S3ModelArtifacts"],
+    "outputKey": description["OutputDataConfig"]["KmsKeyId"],  # Estimator.attach reads it
 }
 
 # The same algorithm under another region's account, and what fails as it does at AWS.

@@ -65,6 +65,7 @@ estimator.fit(
 )
 saw["job"] = estimator.latest_training_job.name
 saw["model"] = estimator.model_data
+saw["attached"] = Estimator.attach(saw["job"], sagemaker_session=session).model_data
 
 capture = DataCaptureConfig(
     enable_capture=True,

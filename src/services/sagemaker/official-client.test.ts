@@ -68,6 +68,8 @@ test("the notebook's training request runs and every field of its description is
     MetricDefinitions: [{ Name: "accuracy", Regex: "accuracy ([0-9.]+)" }],
   });
   assert.deepEqual(job.HyperParameters, trainingRequest.HyperParameters);
+  // Estimator.attach of the SageMaker SDK reads the key whether or not there is one.
+  assert.deepEqual(job.OutputDataConfig, { KmsKeyId: "", ...trainingRequest.OutputDataConfig });
   assert.deepEqual(
     job.FinalMetricDataList?.map(({ MetricName, Value }) => [MetricName, Value]),
     [["accuracy", 0.5]],

@@ -81,6 +81,7 @@ export function describeTrainingJob(job: StoredTrainingJob, nowMs: number): Desc
     startedMs === undefined ? undefined : Math.max(1, Math.round(((endedMs ?? nowMs) - startedMs) / 1000));
   return {
     ...request,
+    OutputDataConfig: { KmsKeyId: "", ...request.OutputDataConfig },
     TrainingJobArn: job.arn,
     TrainingJobStatus: job.status,
     SecondaryStatus: job.transitions.at(-1)?.status,
