@@ -148,3 +148,28 @@ function putByHost(host: string, path: string, body: string): Promise<void> {
     sent.on("error", reject).end(body);
   });
 }
+
+test("an object that curl or urllib calls a form is still an object", async () => {
+  const headers = { "content-type": "application/x-www-form-urlencoded" };
+  const versionTwo = "?AWSAccessKeyId=a&Signature=s&Expires=4102444800";
+  for (const address of ["/bucket/k", `/bucket/k${versionTwo}`]) {
+    delete seen["PutObject"];
+    const response = await fetch(open.url + address, { method: "PUT", headers, body: "a=b" });
+    assert.equal(response.status, 200, address);
+    assert.equal((seen["PutObject"] as { ContentType: string }).ContentType, headers["content-type"]);
+  }
+  const body = "<Delete><Object><Key>a&amp;b</Key></Object></Delete>";
+  const response = await fetch(`${open.url}/bucket?delete`, { method: "POST", headers, body });
+  assert.match(await response.text(), /<Deleted><Key>a&amp;b<\/Key>/);
+});
+
+test("a call that curl calls a form goes to the service of its path", async () => {
+  const headers = { "content-type": "application/x-www-form-urlencoded" };
+  for (const [path, operation] of [
+    ["/2015-03-31/functions/f/invocations", "lambda.Invoke"],
+    ["/endpoints/e/invocations", "sagemaker-runtime.InvokeEndpoint"],
+  ] as const) {
+    const response = await fetch(open.url + path, { method: "POST", headers, body: "{}" });
+    assert.ok((await response.text()).includes(operation), path);
+  }
+});

@@ -50,9 +50,9 @@ export function recognise(head: RequestHead): Recognised {
   }
   const called = scopeService(head) ?? hostService(head.host);
   if (called !== undefined) return ofService(called, head);
-  if (isForm(head)) return ofVersion(head);
   if (head.path.startsWith("/2015-03-31/functions")) return ofService("lambda", head);
   if (head.path.startsWith("/endpoints/")) return ofService("sagemaker", head);
+  if (isForm(head)) return ofVersion(head);
   return ofService("s3", head);
 }
 
@@ -144,8 +144,9 @@ export function bucketOfHost(host: string): string | undefined {
   return /^(.+)\.localhost$/.exec(host)?.[1];
 }
 
+/** Programs such as curl call any body a form; one that names an operation is a POST with nothing in its address. */
 function isForm(head: RequestHead): boolean {
-  return (
-    head.query.has("Action") || (headerOf(head, "content-type") ?? "").startsWith("application/x-www-form-urlencoded")
-  );
+  if (head.query.has("Action")) return true;
+  const type = headerOf(head, "content-type") ?? "";
+  return head.method === "POST" && head.rawQuery === "" && type.startsWith("application/x-www-form-urlencoded");
 }
