@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { once } from "node:events";
+import { once, setMaxListeners } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,6 +23,8 @@ const sharedFolder = process.env["SCONES_SHARED"] ?? join(projectFolder, "..", "
 const cutOffArchive = join(sharedFolder, "data", "cifar-100-partial", "cifar-100-python.tar.gz");
 const bucket = "sagemaker-us-east-1-000000000000";
 const chain = "arn:aws:states:us-east-1:000000000000:stateMachine:SconesUnlimited";
+/** The queue of an endpoint holds 1,024, and its workers some more. */
+const callersOfFullQueue = 1_200;
 const endpointName = "scones-unlimited";
 
 describe("bad input", () => {
@@ -152,6 +154,34 @@ describe("bad input", () => {
     assert.equal(probabilities.length, 2);
   });
 
+  test("a full queue turns callers away at once, and the endpoint answers when it is empty again", async () => {
+    const patient = new SageMakerRuntimeClient({
+      ...server.aws,
+      maxAttempts: 1,
+      requestHandler: { httpAgent: { maxSockets: 2 * callersOfFullQueue }, socketAcquisitionWarningTimeout: 60_000 },
+    });
+    const slow = stripes("level", 6, 2_500); // some tens of milliseconds of decoding
+    const leaving = new AbortController();
+    setMaxListeners(0, leaving.signal);
+    const refusals: (Error & { $metadata?: { httpStatusCode?: number } })[] = [];
+    const command = { EndpointName: endpointName, ContentType: "image/png", Body: slow };
+    const calls = Array.from({ length: callersOfFullQueue }, () =>
+      patient.send(new InvokeEndpointCommand(command), { abortSignal: leaving.signal }).catch((error: Error) => {
+        if (error.name !== "AbortError") refusals.push(error);
+        if (refusals.length === 3) leaving.abort();
+      }),
+    );
+    await Promise.all(calls);
+    assert.ok(refusals.length >= 3, "the queue was never full");
+    for (const refusal of refusals.slice(0, 3)) {
+      assert.equal(refusal.name, "ServiceUnavailable");
+      assert.equal(refusal.$metadata?.httpStatusCode, 503);
+    }
+    patient.destroy();
+    const answer = await runtime.send(new InvokeEndpointCommand({ ...command, Body: stripes("level", 6) }));
+    assert.ok(answer.Body);
+  });
+
   test("classify names the picture that the model could not read", async () => {
     const file = join(folder, "torn.png");
     writeFileSync(file, cutOff(stripes("upright", 4)));
@@ -186,10 +216,12 @@ describe("bad input", () => {
     const simulation = spawn(
       process.execPath,
       [program, "simulate", "--endpoint", server.url, "--rate", "20", "--duration", "60", "--json"],
-      { stdio: ["ignore", "pipe", "ignore"] },
+      { stdio: ["ignore", "pipe", "pipe"] },
     );
     const output = text(simulation.stdout);
-    await sleep(2_500);
+    await once(simulation.stderr, "data"); // it has begun
+    simulation.stderr.resume();
+    await sleep(1_000);
     simulation.kill("SIGINT");
     const [exitCode] = (await once(simulation, "exit")) as [number | null];
     assert.equal(exitCode, 130);

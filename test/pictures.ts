@@ -2,10 +2,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32, deflateSync } from "node:zlib";
 
-const side = 32;
-
 /** A PNG of stripes that run down (`upright`) or across, at a place and in colours that the number chooses. */
-export function stripes(kind: "upright" | "level", number: number): Buffer {
+export function stripes(kind: "upright" | "level", number: number, side = 32): Buffer {
   const rows = Buffer.alloc(side * (1 + side * 3));
   for (let y = 0; y < side; y++) {
     for (let x = 0; x < side; x++) {
