@@ -136,11 +136,13 @@ async function workflow(invocation: Invocation, clients: Clients, config: Server
       chooseImages(clients, endpoint.endpointName, {
         ...place,
         images: testImages,
+        classes: staged.classes,
         ofEachKind: shownOfEachKind,
+        threshold,
         signal,
         onProgress: terminal.progress,
       }),
-    (done) => `${done.asked} images, ${done.belowThreshold(threshold)} below ${threshold}`,
+    (done) => `${done.asked} images, ${done.belowThreshold} below ${threshold}`,
   );
   const executions = await terminal.step(
     "run the state machine",
@@ -150,7 +152,7 @@ async function workflow(invocation: Invocation, clients: Clients, config: Server
           const result = await runExecution(clients, composed.chainArn, imageInput(place.bucket, image.key), signal);
           return {
             image: image.key,
-            actual: staged.classes[image.label] ?? `class-${image.label}`,
+            actual: image.actual,
             ...(await outcomeOf(clients, result, staged.classes)),
           };
         }),
