@@ -76,7 +76,7 @@ export function* endMapRun(draft: Draft, frame: Frame, outcome: MapRunOutcome): 
   throw new StateFailure("work", { error: error ?? "States.Runtime", reason: cause });
 }
 
-function* selectedItems(draft: Draft, frame: Frame, items: Json[]): Running<Json> {
+export function* selectedItems(draft: Draft, frame: Frame, items: Json[]): Running<Json[]> {
   const state = draft.stateOf(frame);
   if (state.type !== "Map" || state.itemSelector === undefined) return items;
   const selected: Json[] = [];

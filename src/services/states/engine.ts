@@ -1,4 +1,4 @@
-import type { Effect, Execution, ExecutionContext } from "../../asl/contract.ts";
+import type { Effect, Execution, ExecutionContext, MapRunOutcome } from "../../asl/contract.ts";
 import type { Json } from "../../kit/json.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { ExecutionRecord, Executions, StartOutcome } from "../../ports/store.ts";
@@ -7,6 +7,7 @@ import { draftCommit } from "./commit.ts";
 import { enders } from "./enders.ts";
 import type { EngineInput, Kernel, MapRunEffect } from "./kernel.ts";
 import { machineCache } from "./machine-cache.ts";
+import { type MapRunner, noMapRuns } from "./map-run/map-runner.ts";
 import { type TaskRunner, taskPool } from "./task-pool.ts";
 
 /*
@@ -30,6 +31,8 @@ export interface EngineOptions {
   messagesOf?: (change: { id: string; status: ExecutionRecord["status"]; atMs: number }) => Json[];
   /** Called when such messages have become durable. */
   onMessages?: () => void;
+  /** Runs the items of distributed Map states; without it such a state fails. */
+  mapRuns?: MapRunner;
   /** Forgets an execution once it has ended and those who wait for it know. */
   isForgetful?: boolean;
   maxConcurrentTasks?: number;
@@ -86,11 +89,17 @@ interface Entry {
   waiting: Waiting[];
   isBusy: boolean;
   /** As last committed; `undefined` when it must be read first. */
-  loaded: { execution: Execution; machine: unknown; record: ExecutionRecord } | undefined;
+  loaded: Loaded | undefined;
+}
+
+interface Loaded {
+  execution: Execution;
+  machine: unknown;
+  record: ExecutionRecord;
 }
 
 export function engine(options: EngineOptions): Engine {
-  const { executions, clock, kernel, isForgetful = false, onError = () => {} } = options;
+  const { executions, clock, kernel, isForgetful = false, mapRuns = noMapRuns, onError = () => {} } = options;
   const { maxCachedExecutions = defaultMaxCachedExecutions } = options;
   const entries = new Map<string, Entry>();
   const compiled = machineCache(kernel, executions);
@@ -277,25 +286,30 @@ export function engine(options: EngineOptions): Engine {
 
   function afterCommit(entry: Entry, effects: readonly Effect[], earliestDueMs: number | undefined): void {
     if (earliestDueMs !== undefined) timers.noteDue(earliestDueMs);
-    const { record, execution } = entry.loaded as NonNullable<Entry["loaded"]>;
-    for (const effect of effects) perform(effect, record);
+    const { execution } = entry.loaded as Loaded;
+    for (const effect of effects) perform(effect, entry.loaded as Loaded);
     if (execution.status !== "RUNNING") ended(entry);
   }
 
-  function perform(effect: Effect, record: ExecutionRecord): void {
+  function perform(effect: Effect, loaded: Loaded): void {
+    const { record } = loaded;
     if (isClosed) return;
     if (effect.type === "task") tasks.run(effect, record);
-    else if (effect.type === "cancel") tasks.cancel(record.id, effect.id);
-    else if (effect.type === "mapRun") refuseMapRun(effect, record);
-    else if (effect.type === "end") tasks.cancelAll(record.id);
+    else if (effect.type === "mapRun") beginMapRun(effect, loaded);
+    else if (effect.type === "cancel") {
+      tasks.cancel(record.id, effect.id);
+      mapRuns.stop(record.id, effect.id);
+    } else if (effect.type === "end") {
+      tasks.cancelAll(record.id);
+      mapRuns.stop(record.id);
+    }
   }
 
-  /** Distributed maps are absent: such a state fails at once, and says so, rather than wait for ever. */
-  function refuseMapRun({ id: effectId, state }: MapRunEffect, { id }: ExecutionRecord): void {
-    const { mapRunArn } = state as { mapRunArn: string };
-    const cause = "Scones runs Map states of mode INLINE only: leave out ProcessorConfig, or set its Mode to INLINE.";
-    const outcome = { status: "FAILED" as const, error: "States.Runtime", cause, mapRunArn };
-    enqueue(id, { type: "mapRunEnded", effectId, outcome }, true).catch(onError);
+  function beginMapRun(effect: MapRunEffect, { record, execution, machine }: Loaded): void {
+    const tell = (outcome: MapRunOutcome): void => {
+      enqueue(record.id, { type: "mapRunEnded", effectId: effect.id, outcome }, true).catch(onError);
+    };
+    mapRuns.begin({ effect, record, execution, machine, tell });
   }
 
   function ended(entry: Entry): void {
@@ -377,8 +391,8 @@ export function engine(options: EngineOptions): Engine {
     if (entry.loaded !== undefined || entry.isBusy) return; // Began after the process did.
     entry.loaded = load(id);
     if (entry.loaded === undefined) return;
-    const { execution, record } = entry.loaded;
-    for (const effect of kernel.pendingEffects(execution)) perform(effect, record);
+    const { loaded } = entry;
+    for (const effect of kernel.pendingEffects(loaded.execution)) perform(effect, loaded);
     forgetIdle();
   }
 }

@@ -18,6 +18,7 @@ import type { Call } from "../../wire/service.ts";
 import { parseMachineArn } from "./arns.ts";
 import { detailsOf, findExecution } from "./execution-records.ts";
 import { findAlias, findMachine, findTarget } from "./machine-records.ts";
+import { findMapRun, mapRunKey } from "./map-run/records.ts";
 import { pageSize, readToken, writeToken } from "./paging.ts";
 import type { Parsed } from "./parsed.ts";
 import type { ServiceContext } from "./service-context.ts";
@@ -28,6 +29,20 @@ const redrivableForMs = 14 * 86_400_000;
 export function executionHandlers(context: ServiceContext) {
   const { store, clock, engine, expressEngine } = context;
   const { executions, resources } = store;
+
+  /** The executions of a distributed Map. */
+  function listChildren(input: Parsed<ListExecutionsInput>, mapRunArn: string): ListExecutionsOutput {
+    if (findMapRun(resources, mapRunArn).executionType === "EXPRESS") throw notSupported();
+    const page = executions.list({
+      machine: mapRunKey(mapRunArn),
+      status: input.statusFilter as ExecutionRecord["status"] | undefined,
+      limit: pageSize(input.maxResults),
+      after: input.nextToken === undefined ? undefined : readToken(input.nextToken),
+    });
+    const nextToken = page.next === undefined ? undefined : writeToken(page.next);
+    return { executions: page.executions.map(listItem), nextToken };
+  }
+
   return {
     async StartExecution(input: Parsed<StartExecutionInput>): Promise<StartExecutionOutput> {
       const { executionArn, startedMs } = await startExecution(context, input);
@@ -87,6 +102,7 @@ export function executionHandlers(context: ServiceContext) {
         outputDetails: hasOutput ? { included: withData } : undefined,
         stateMachineVersionArn: details.versionArn,
         stateMachineAliasArn: details.aliasArn,
+        mapRunArn: details.mapRunArn,
         error: record.error,
         cause: record.cause,
         redriveCount: record.redriveCount,
@@ -97,11 +113,9 @@ export function executionHandlers(context: ServiceContext) {
 
     async ListExecutions(input: Parsed<ListExecutionsInput>): Promise<ListExecutionsOutput> {
       const { stateMachineArn, statusFilter, maxResults, redriveFilter } = input;
+      if (input.mapRunArn !== undefined) return listChildren(input, input.mapRunArn);
       if (stateMachineArn === undefined) {
-        throw new Fault(
-          "ValidationException",
-          "Scones lists executions by stateMachineArn only; mapRunArn is not supported",
-        );
+        throw new Fault("ValidationException", "Must provide a State Machine ARN or Map Run ARN");
       }
       const machine = findMachine(resources, stateMachineArn);
       if (machine.type === "EXPRESS") throw notSupported();
@@ -129,21 +143,7 @@ export function executionHandlers(context: ServiceContext) {
         after = page.next;
       } while (after !== undefined && found.length < limit);
       return {
-        executions: found.map((execution) => {
-          const details = detailsOf(execution);
-          return {
-            executionArn: details.arn,
-            stateMachineArn: details.machineArn,
-            name: details.name,
-            status: execution.status,
-            startDate: new Date(execution.startedMs),
-            stopDate: dateOf(execution.stoppedMs),
-            stateMachineVersionArn: details.versionArn,
-            stateMachineAliasArn: details.aliasArn,
-            redriveCount: execution.redriveCount,
-            redriveDate: dateOf(execution.redrivenMs),
-          };
-        }),
+        executions: found.map(listItem),
         nextToken: after === undefined ? undefined : writeToken(after),
       };
     },
@@ -161,6 +161,23 @@ export function executionHandlers(context: ServiceContext) {
       const { redrivenMs } = executions.describe(record.id) ?? {};
       return { redriveDate: new Date(redrivenMs ?? clock.now()) };
     },
+  };
+}
+
+function listItem(execution: ExecutionPage["executions"][number]) {
+  const details = detailsOf(execution);
+  return {
+    executionArn: details.arn,
+    stateMachineArn: details.machineArn,
+    name: details.name,
+    status: execution.status,
+    startDate: new Date(execution.startedMs),
+    stopDate: dateOf(execution.stoppedMs),
+    mapRunArn: details.mapRunArn,
+    stateMachineVersionArn: details.versionArn,
+    stateMachineAliasArn: details.aliasArn,
+    redriveCount: execution.redriveCount,
+    redriveDate: dateOf(execution.redrivenMs),
   };
 }
 

@@ -15,6 +15,8 @@ export interface ExecutionDetails {
   revisionId?: string;
   versionArn?: string;
   aliasArn?: string;
+  /** Of a distributed Map's child. */
+  mapRunArn?: string;
   settings: { loggingConfiguration: Json; tracingConfiguration: Json; encryptionConfiguration: Json };
 }
 

@@ -1,6 +1,7 @@
 import { advance } from "../../asl/advance.ts";
 import { compile } from "../../asl/compile.ts";
 import type { Machine } from "../../asl/machine.ts";
+import { selectMapItems } from "../../asl/map-items.ts";
 import { pendingEffects } from "../../asl/pending.ts";
 import { validate } from "../../asl/validate.ts";
 import type { Language } from "./service-context.ts";
@@ -11,4 +12,5 @@ export const statesLanguage: Language = {
   advance: (machine, execution, input) => advance(machine as Machine, execution, input),
   pendingEffects,
   validate,
+  selectItems: (machine, execution, given) => selectMapItems(machine as Machine, execution, given),
 };

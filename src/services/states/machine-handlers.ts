@@ -154,6 +154,8 @@ export function machineHandlers(context: ServiceContext) {
       return {
         stateMachineArn: details.machineArn,
         name: details.machineName,
+        mapRunArn: details.mapRunArn,
+        label: details.mapRunArn === undefined ? undefined : details.machineName.split("/").at(-1),
         updateDate: new Date(details.machineUpdatedMs),
         ...settingsOf({
           definition: store.executions.definition(record.definitionHash) ?? "{}",

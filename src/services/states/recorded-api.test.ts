@@ -70,10 +70,18 @@ const unusable = [
   "start_sync_execution_error",
 ];
 
-const notYet = new Set(["test_state", "list_map_runs", "describe_map_run", "update_map_run"]);
+/** What the recordings call the one map run they ask for. */
+const recordedMapRun = "arn:aws:states:us-east-1:111111111111:mapRun:sm/label:uuid-5";
+
+const notYet = new Set(["test_state"]);
 
 async function problemWith(recorded: RecordedCall): Promise<string | undefined> {
-  const operations = { "sqs.SendMessage": () => ({ MessageId: "1" }), "sqs.ReceiveMessage": () => ({}) };
+  const objects = new Map<Json, Json>();
+  const operations = {
+    "sqs.SendMessage": () => ({ MessageId: "1" }),
+    "sqs.ReceiveMessage": () => ({}),
+    "s3.GetObject": ({ Key }: Record<string, unknown>) => ({ Body: objects.get(Key as Json) }),
+  };
   const { call, close, store, clock } = setUpService({ operations });
   const replaced = new Map<string, string>();
   let answer: { response?: Json; error?: unknown } = {};
@@ -81,6 +89,9 @@ async function problemWith(recorded: RecordedCall): Promise<string | undefined> 
     for (const step of recorded.script ?? [{ service: "stepfunctions", op: recorded.op, args: recorded.args }]) {
       if (step.service === "logs" && step.op === "create_log_group") {
         store.logs.createGroup(String(step.args["logGroupName"]));
+      }
+      if (step.service === "s3" && step.op === "put_object") {
+        objects.set(step.args["Key"] as Json, step.args["Body"] as Json);
       }
       if (step.service === "_await") await clock.advance(60_000);
       if (step.service !== "stepfunctions") continue;
@@ -90,6 +101,8 @@ async function problemWith(recorded: RecordedCall): Promise<string | undefined> 
         for (const [name, value] of Object.entries(step.returns ?? {})) {
           if (typeof value === "string" && typeof response[name] === "string") replaced.set(value, response[name]);
         }
+        const [mapRun] = (response["mapRuns"] ?? []) as { mapRunArn: string }[];
+        if (mapRun !== undefined) replaced.set(recordedMapRun, mapRun.mapRunArn);
         answer = { response: JSON.parse(JSON.stringify(response)) as Json };
       } catch (error) {
         answer = { error };

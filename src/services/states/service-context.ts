@@ -1,12 +1,20 @@
-import type { Diagnostic } from "../../asl/contract.ts";
+import type { Diagnostic, Execution } from "../../asl/contract.ts";
+import type { Json } from "../../kit/json.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Store } from "../../ports/store.ts";
 import type { Engine } from "./engine.ts";
 import type { Kernel } from "./kernel.ts";
+import type { MapRuns } from "./map-run/map-runs.ts";
 
 /** The language: the kernel that runs definitions, and what judges them. */
 export interface Language extends Kernel {
   validate(definition: string, options: { type: "STANDARD" | "EXPRESS" }): Diagnostic[];
+  /** What the ItemSelector of a distributed Map makes of items that were read for it; throws what names `error` and `reason`. */
+  selectItems(
+    machine: unknown,
+    execution: Execution,
+    given: { effectId: string; items: Json[]; atMs: number; seed: string },
+  ): Json[] | Promise<Json[]>;
 }
 
 /** What the handlers share. */
@@ -18,6 +26,8 @@ export interface ServiceContext {
   engine: Engine;
   /** Of EXPRESS machines: in memory, forgotten at the end. */
   expressEngine: Engine;
+  /** Of distributed Map states. */
+  mapRuns: MapRuns;
   /** `undefined` when this server can run it; else what AWS says of a resource that does not exist. */
   refusalOf(resource: string): string | undefined;
 }

@@ -363,21 +363,6 @@ test("history is read in pages, in both directions, with or without data", async
   assert.equal(bare.events[0].executionStartedEventDetails.input, undefined);
 });
 
-test("a distributed map fails at once and says what to do", async () => {
-  const { run } = setUp();
-  const item = {
-    ProcessorConfig: { Mode: "DISTRIBUTED", ExecutionType: "STANDARD" },
-    StartAt: "P",
-    States: { P: { Type: "Pass", End: true } },
-  };
-  const { status, cause } = await run(
-    { StartAt: "M", States: { M: { Type: "Map", ItemsPath: "$.items", ItemProcessor: item, End: true } } },
-    { items: [1, 2] },
-  );
-  assert.equal(status, "FAILED");
-  assert.match(cause, /INLINE only/);
-});
-
 test("what was handed over before a restart is waited for, not handed over again", async () => {
   let token = "";
   let sent = 0;

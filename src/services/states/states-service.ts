@@ -15,6 +15,8 @@ import { historyHandlers } from "./history-handler.ts";
 import { refusalOf, taskRunner } from "./integrations/run-task.ts";
 import { statesLanguage } from "./language.ts";
 import { machineHandlers } from "./machine-handlers.ts";
+import { mapRuns } from "./map-run/map-runs.ts";
+import { mapRunHandlers } from "./map-run-handlers.ts";
 import type { ServiceContext } from "./service-context.ts";
 import { outbox, type StatusMessage } from "./status-events.ts";
 import { tagHandlers } from "./tag-handlers.ts";
@@ -50,6 +52,14 @@ export function statesService(options: StatesServiceOptions): StatesService {
   const runTask = taskRunner({ functions, operations, clock, queues, context: () => context });
   const announcer = outbox({ executions, events, clock, onError });
   const shared = { clock, kernel: language, runTask, maxConcurrentTasks, maxCachedExecutions, onError };
+  const runs = mapRuns({
+    store,
+    clock,
+    language,
+    operations,
+    engines: () => ({ standard: context.engine, express: context.expressEngine }),
+    onError,
+  });
   const context: ServiceContext = {
     store,
     clock,
@@ -57,6 +67,7 @@ export function statesService(options: StatesServiceOptions): StatesService {
     engine: engine({
       ...shared,
       executions,
+      mapRuns: runs,
       messagesOf: (change): Json[] => {
         const message: StatusMessage = { kind: "status", eventId: clock.uuid(), ...change };
         return [message as unknown as Json];
@@ -64,6 +75,7 @@ export function statesService(options: StatesServiceOptions): StatesService {
       onMessages: () => announcer.wake(),
     }),
     expressEngine: engine({ ...shared, executions: memoryExecutions(), isForgetful: true }),
+    mapRuns: runs,
     refusalOf: (resource) => refusalOf(operations, resource),
   };
   return {
@@ -76,15 +88,19 @@ export function statesService(options: StatesServiceOptions): StatesService {
         ...tagHandlers(context),
         ...executionHandlers(context),
         ...historyHandlers(context),
+        ...mapRunHandlers(context),
         ...activityHandlers(context, queues),
       },
     },
     engine: {
       async recover() {
         announcer.wake(); // What was not announced before the process ended.
-        return context.engine.recover();
+        const count = await context.engine.recover();
+        await runs.recover();
+        return count;
       },
       async close() {
+        runs.close();
         await Promise.all([announcer.close(), context.engine.close(), context.expressEngine.close()]);
       },
     },
