@@ -16,6 +16,7 @@ import {
   recordedHistoriesAreAbsent,
   shapeOf,
 } from "./aws-records.ts";
+import type { NotebookAnswers } from "./notebook-answers.ts";
 import { program, projectFolder, runProgram, type Server, startServer } from "./server.ts";
 
 const python = "/usr/bin/python3";
@@ -23,54 +24,26 @@ const awsCli = "/usr/bin/aws";
 const sagemakerPython = process.env["SCONES_TEST_SAGEMAKER_PYTHON"];
 const example = join(projectFolder, "examples", "scones-unlimited");
 
-interface ErrorSeen {
-  class: string;
-  code: string;
-  status: number;
-  message: string;
-}
-
-interface Notebook {
-  bucketsBefore: string[];
-  headBefore: ErrorSeen;
-  bucket: string;
-  bucketsAfter: string[];
-  caller: string;
-  role: string;
-  listBefore: number;
-  uploaded: number;
-  fit: {
-    status: string;
-    transitions: string[];
-    streams: string[];
-    lines: string[];
-    seconds: [number, number];
-    metrics: string[];
-    echo: Record<string, boolean>;
-    artifact: string;
-    outputKey: string;
-  };
-  elsewhere: string;
-  errors: Record<string, ErrorSeen>;
-  deploy: { statuses: string[]; again: ErrorSeen };
-  answers: { key: string; body: string; contentType: string; variant: string; isPython: boolean }[];
-  modelError: { status: number; original: number; message: string; body: string };
-  captures: { keys: string[]; keysV2: string[]; lines: string[] };
-  duringUpdate: string;
-  updatedTo: string;
-  endpoint: string;
-  prefix: string;
-}
-
 const pythonIsAbsent = !existsSync(python) && "python3-boto3 is not installed";
 
 describe("a notebook of image classification", { skip: pythonIsAbsent }, () => {
   let server: Server;
-  let saw: Notebook;
+  let saw: NotebookAnswers;
+  /** Keys of two test pictures, and a confidence between theirs. */
+  let sure: string;
+  let unsure: string;
+  let threshold: string;
 
   before(async () => {
     server = await startServer();
-    saw = await notebook<Notebook>(python, "notebook_boto3.py");
+    saw = await notebook<NotebookAnswers>(python, "notebook_boto3.py");
+    const sorted = saw.answers
+      .map(({ key, body }) => ({ key, confidence: Math.max(...(JSON.parse(body) as number[])) }))
+      .sort((one, other) => one.confidence - other.confidence);
+    const [least, most] = [sorted[0]!, sorted.at(-1)!];
+    assert.ok(least.confidence < most.confidence, "the model is equally sure of every picture");
+    [unsure, sure] = [least.key, most.key];
+    threshold = String((least.confidence + most.confidence) / 2);
   });
   after(() => server?.stop());
 
@@ -209,17 +182,8 @@ describe("a notebook of image classification", { skip: pythonIsAbsent }, () => {
 
   describe("and its functions in Python", { skip: !existsSync(awsCli) && "awscli is not installed" }, () => {
     let machineArn: string;
-    let sure: string;
-    let unsure: string;
 
     before(async () => {
-      const sorted = saw.answers
-        .map(({ key, body }) => ({ key, confidence: Math.max(...(JSON.parse(body) as number[])) }))
-        .sort((one, other) => one.confidence - other.confidence);
-      const [least, most] = [sorted[0]!, sorted.at(-1)!];
-      assert.ok(least.confidence < most.confidence, "the model is equally sure of every picture");
-      [unsure, sure] = [least.key, most.key];
-      const threshold = String((least.confidence + most.confidence) / 2);
       await runClient(python, "deploy_functions.py", join(example, "functions", "python"), saw.endpoint, threshold);
       const made = await aws<{ stateMachineArn: string }>(
         "create-state-machine",
@@ -351,6 +315,19 @@ describe("a notebook of image classification", { skip: pythonIsAbsent }, () => {
       assert.equal(ran.exitCode, 0, ran.stderr);
       return ran.stdout;
     }
+  });
+
+  test("functions with the habits of published ones run, in either query language", async () => {
+    const args = [saw.endpoint, threshold, saw.bucket, sure, unsure];
+    const outcomes = JSON.parse(await runClient(python, "pasted_functions.py", ...args)) as unknown[];
+    const body = saw.answers.find(({ key }) => key === sure)?.body;
+    assert.deepEqual(
+      outcomes,
+      ["JSONPath", "JSONata"].flatMap((language) => [
+        [language, "SUCCEEDED", null, body],
+        [language, "FAILED", "TypeError", "exceptions must derive from BaseException"],
+      ]),
+    );
   });
 
   test("the endpoint goes as the SageMaker SDK deletes it, and is gone", async () => {
