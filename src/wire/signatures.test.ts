@@ -27,11 +27,18 @@ const s3: Service = {
     GetObject: ({ Key }: { Key: string }) => ({ Body: `the bytes of ${Key}`, ContentType: "text/plain" }),
   },
 };
+const sns: Service = {
+  name: "sns",
+  handlers: {
+    ConfirmSubscription: ({ Token }: { Token: string }) => ({ SubscriptionArn: `arn:of:${Token}` }),
+    ListTopics: () => ({ Topics: [] }),
+  },
+};
 const states: Service = { name: "states", handlers: { DescribeExecution: () => ({ name: "known" }) } };
 
 before(async () => {
   const clock = { now: () => nowMs, uuid: () => crypto.randomUUID() };
-  wire = await createWireServer({ services: [s3, states], port: 0, clock, credentials: [credential] });
+  wire = await createWireServer({ services: [s3, sns, states], port: 0, clock, credentials: [credential] });
 });
 
 after(() => wire.close());
@@ -64,6 +71,15 @@ test("an unsigned request is refused", async () => {
   const response = await fetch(`${wire.url}/b/k`);
   assert.equal(response.status, 403);
   assert.match(await response.text(), /<Code>AccessDenied<\/Code>/);
+});
+
+test("the link in a confirmation mail needs no signature, but other calls of its service do", async () => {
+  const confirmed = await fetch(
+    `${wire.url}/?Action=ConfirmSubscription&Version=2010-03-31&TopicArn=arn:aws:sns:us-east-1:1:t&Token=t1`,
+  );
+  assert.match(await confirmed.text(), /<SubscriptionArn>arn:of:t1<\/SubscriptionArn>/);
+  const listed = await fetch(`${wire.url}/?Action=ListTopics&Version=2010-03-31`);
+  assert.equal(listed.status, 403);
 });
 
 test("a request signed long ago is refused", async (context) => {
