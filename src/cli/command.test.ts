@@ -37,6 +37,12 @@ test("a number out of its bounds is refused by name and value", () => {
   );
 });
 
+test("a second argument where one is taken is refused, not ignored", () => {
+  const one: Command = { ...command, positionals: { name: "TRAY", description: "a tray" } };
+  assert.deepEqual(parseInvocation(one, ["a"]).positionals, ["a"]);
+  assert.throws(() => parseInvocation(one, ["a", "b"]), /bake takes one TRAY, not 2/);
+});
+
 test("the help begins with a line to copy and names every option", () => {
   const help = helpOf(command);
   assert.equal(help.split("\n")[0], "  scones bake --minutes 12");

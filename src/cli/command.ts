@@ -57,6 +57,8 @@ export function parseInvocation(command: Command, args: string[]): Pick<Invocati
     if (command.positionals?.isRequired && parsed.positionals.length === 0 && parsed.values["help"] !== true) {
       throw new UsageError(`${command.name} needs ${command.positionals.name}: ${command.positionals.description}`);
     }
+    if (!command.positionals?.isRepeated && parsed.positionals.length > 1)
+      throw new UsageError(`${command.name} takes one ${command.positionals?.name}, not ${parsed.positionals.length}`);
     return { options: parsed.values as Invocation["options"], positionals: parsed.positionals };
   } catch (error) {
     if (error instanceof UsageError) throw error;
