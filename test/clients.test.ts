@@ -33,17 +33,19 @@ describe("programs that are not configured for Scones", () => {
   });
   after(() => server?.stop());
 
+  // What somebody who also works with AWS has set: none of it may lead the program there.
+  const env = {
+    AWS_PROFILE: "work",
+    AWS_ENDPOINT_URL_S3: "http://127.0.0.1:1",
+    AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: "true",
+    AWS_REGION: "us-east-1",
+  };
   const run = (...command: string[]) =>
-    runProgram(process.execPath, [
-      program,
-      "run",
-      "--endpoint",
-      server.url,
-      "--data-dir",
-      server.dataDirectory,
-      "--",
-      ...command,
-    ]);
+    runProgram(
+      process.execPath,
+      [program, "run", "--endpoint", server.url, "--data-dir", server.dataDirectory, "--", ...command],
+      { env },
+    );
 
   test("the AWS CLI lists our buckets", { skip: !existsSync(awsCli) && "awscli is not installed" }, async () => {
     const ran = await run(awsCli, "s3", "ls");

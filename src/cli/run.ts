@@ -12,12 +12,22 @@ export async function run(invocation: Invocation): Promise<number> {
   const dataDirectory = textOption(invocation, "data-dir");
   const server = serverConfig(dataDirectory === undefined ? {} : { dataDirectory });
   const environment = await clientEnvironment(server, clientConfig(endpointUrl === undefined ? {} : { endpointUrl }));
-  const child = spawn(command ?? "", args, { stdio: "inherit", env: { ...inheritedEnvironment(), ...environment } });
+  const child = spawn(command ?? "", args, {
+    stdio: "inherit",
+    env: { ...withoutOtherPlaces(inheritedEnvironment()), ...environment },
+  });
   invocation.signal.addEventListener("abort", () => child.kill("SIGINT"));
   return new Promise((resolve, reject) => {
     child.once("error", (error) => reject(cannotRun(command, error)));
     child.once("exit", (code) => resolve(code ?? exitCodes.interrupted));
   });
+}
+
+/** Variables by which AWS clients would go elsewhere, or as somebody else, whatever else is set. */
+const leadingElsewhere = /^AWS_(PROFILE|DEFAULT_PROFILE|IGNORE_CONFIGURED_ENDPOINT_URLS|ENDPOINT_URL_.*)$/;
+
+function withoutOtherPlaces(environment: Record<string, string | undefined>): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !leadingElsewhere.test(name)));
 }
 
 function cannotRun(command: string | undefined, error: NodeJS.ErrnoException): Error {
