@@ -17,6 +17,7 @@ import type { Json } from "../../kit/json.ts";
 import type { Call } from "../../wire/service.ts";
 import type { ActivityQueues } from "./activities.ts";
 import { checkName, parseActivityArn } from "./arns.ts";
+import { isTooDeep, tooDeepText } from "./json-text.ts";
 import type { EngineInput } from "./kernel.ts";
 import { page } from "./paging.ts";
 import type { Parsed } from "./parsed.ts";
@@ -128,6 +129,7 @@ export function activityHandlers(context: ServiceContext, queues: ActivityQueues
 }
 
 function parseOutput(text: string): Json {
+  if (isTooDeep(text)) throw new Fault("InvalidOutput", `Invalid Output: '${tooDeepText}'`);
   try {
     return JSON.parse(text) as Json;
   } catch {

@@ -1,12 +1,16 @@
 import type { Diagnostic } from "../../asl/contract.ts";
 import { Fault } from "../../kit/fault.ts";
 import type { Json } from "../../kit/json.ts";
+import { isTooDeep, tooDeepText } from "./json-text.ts";
 import type { ServiceContext } from "./service-context.ts";
 
 type MachineType = "STANDARD" | "EXPRESS";
 
 /** One list of findings for Create, Update, Validate and TestState: the language's own, then resources nobody here can run. */
 export function diagnose(context: ServiceContext, definition: string, type: MachineType): Diagnostic[] {
+  if (isTooDeep(definition)) {
+    return [{ severity: "ERROR", code: "INVALID_JSON_DESCRIPTION", message: tooDeepText }];
+  }
   const found = context.language.validate(definition, { type });
   if (found.some(({ severity }) => severity === "ERROR")) return found;
   return [...found, ...unknownResources(context, JSON.parse(definition) as Json, "")];

@@ -2,6 +2,7 @@ import { Fault } from "../../../kit/fault.ts";
 import type { Json } from "../../../kit/json.ts";
 import type { Clock } from "../../../ports/clock.ts";
 import type { Functions, InvokeResult } from "../../../ports/functions.ts";
+import { isTooDeep, tooDeepText } from "../json-text.ts";
 import { TaskFailure } from "../task-pool.ts";
 import { httpDate, httpMetadata } from "./http-metadata.ts";
 
@@ -104,6 +105,7 @@ function failureOf(error: unknown, requestId: string): unknown {
 
 function parsed(payload: Uint8Array): Json {
   const text = Buffer.from(payload).toString();
+  if (isTooDeep(text)) throw new TaskFailure("States.Runtime", tooDeepText);
   try {
     return JSON.parse(text) as Json;
   } catch {
