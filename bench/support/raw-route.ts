@@ -17,6 +17,7 @@ export async function rawRoute(work: RouteWork): Promise<{ url: string; stop(): 
   const child = spawn(process.execPath, [join(import.meta.dirname, "raw-route-process.js"), JSON.stringify(work)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
+  process.on("exit", () => child.kill());
   const { url } = (await firstJson(child.stdout)) as { url: string };
   return { url, stop: () => void child.kill("SIGTERM") };
 }

@@ -25,6 +25,7 @@ export async function startServer(credential?: Credential): Promise<Server> {
     stdio: ["ignore", "pipe", "ignore"],
     env: { ...process.env, ...keys },
   });
+  process.on("exit", () => child.kill());
   const url = ((await firstJson(child.stdout)) as { endpoint: string }).endpoint;
   return {
     url,

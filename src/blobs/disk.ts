@@ -187,13 +187,23 @@ async function openedBlob(blob: IndexedBlob, handle: FileHandle, { range }: GetO
     const length = last - first + 1;
     const body =
       length <= wholeReadBytes
-        ? Readable.from([await readExactly(handle, first, length)], { objectMode: false })
+        ? readableOf(await readExactly(handle, first, length))
         : handle.createReadStream({ start: first, end: last, highWaterMark: wholeReadBytes });
     return { ...infoOf(blob), body, ...(selected && { range: selected }) };
   } catch (error) {
     await handle.close();
     throw error;
   }
+}
+
+/** `Readable.from` would take bytes through an iterator and its promises. */
+function readableOf(bytes: Buffer): Readable {
+  return new Readable({
+    read() {
+      this.push(bytes);
+      this.push(null);
+    },
+  });
 }
 
 async function readExactly(handle: FileHandle, position: number, length: number): Promise<Buffer> {

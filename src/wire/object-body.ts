@@ -7,7 +7,7 @@ import { Fault } from "../kit/fault.ts";
 import { ChunkedDecoder } from "./aws-chunked.ts";
 import { type Checksum, type ChecksumAlgorithm, checksumAlgorithms, createChecksum } from "./checksums.ts";
 import { headerOf, type RequestHead } from "./request-head.ts";
-import type { Signed } from "./signatures.ts";
+import { emptyHash, type Signed } from "./signatures.ts";
 
 export interface ObjectBodyOptions {
   signed: Signed | undefined;
@@ -50,6 +50,19 @@ export function isAwsChunked(head: RequestHead): boolean {
   const declaredHash = headerOf(head, "x-amz-content-sha256") ?? "";
   return declaredHash.startsWith("STREAMING-") || /\baws-chunked\b/.test(headerOf(head, "content-encoding") ?? "");
 }
+
+/** Nothing comes and nothing was promised of it: most reads, which need no machinery for a body. */
+export function isBodiless({ headers, method }: RequestHead): boolean {
+  if (method !== "GET" && method !== "HEAD") return false;
+  if ((headers["content-length"] ?? "0") !== "0" || headers["transfer-encoding"] !== undefined) return false;
+  const declaredHash = headers["x-amz-content-sha256"] ?? unsignedPayload;
+  if (declaredHash !== unsignedPayload && declaredHash !== emptyHash) return false;
+  return !Object.keys(headers).some(
+    (name) => name === "content-md5" || /^x-amz-(checksum-(?!mode)|trailer)/.test(name),
+  );
+}
+
+const unsignedPayload = "UNSIGNED-PAYLOAD";
 
 interface Check {
   checksum: Checksum;

@@ -25,7 +25,9 @@ const services: Service[] = [
         return {};
       },
       GetObject: ({ Key }: { Key: string }) => {
-        if (Key === "breaks") return { Body: Readable.from(breaking()), ContentLength: 100 };
+        if (Key === "breaks") return { Body: Readable.from(breaking()), ContentLength: 100_000 };
+        if (Key === "breaks-soon") return { Body: Readable.from(breaking()), ContentLength: 100 };
+        if (Key === "short") return { Body: Readable.from([Buffer.from("abc")]), ContentLength: 100 };
         return { Body: Readable.from([Buffer.from("abc")]), Metadata: { "not a header": "x" } };
       },
     },
@@ -101,6 +103,11 @@ test("an upload that breaks off is no bug, and the next one is answered", async 
 test("an object whose bytes end early breaks the connection instead of looking whole", async () => {
   const response = await fetch(`${wire.url}/bucket/breaks`);
   await assert.rejects(response.text());
+});
+
+test("a small object whose bytes end early is no answer either", async () => {
+  await assert.rejects(fetch(`${wire.url}/bucket/breaks-soon`));
+  await assert.rejects(fetch(`${wire.url}/bucket/short`));
 });
 
 test("an answer that cannot be written is a bug with status 500, not a silence", async () => {
