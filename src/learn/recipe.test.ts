@@ -24,6 +24,11 @@ test("a batch that is no multiple of the block never reaches the blocked convolu
   assert.deepEqual([plan.workers, plan.block], [2, 0]);
 });
 
+test("a batch of more pictures than there are is refused before it takes their memory", () => {
+  assert.throws(() => planFor({ mini_batch_size: "8192" }), /mini_batch_size=8192 is more than the 900 pictures/);
+  assert.equal(planFor({ mini_batch_size: "900" }).batch, 900);
+});
+
 test("what is given explicitly is what is run", () => {
   const plan = planFor({
     epochs: "7",

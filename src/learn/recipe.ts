@@ -1,3 +1,4 @@
+import { dataFault } from "./data/data-fault.ts";
 import type { AugmentationName, Hyperparameters, OptimizerName, Preset } from "./hyperparameters.ts";
 import type { Network } from "./network.ts";
 import { residualNetwork, resnet9 } from "./networks.ts";
@@ -107,7 +108,12 @@ export interface Circumstances {
 /** The whole of what will be done, before anything is done. */
 export function planOf(asked: Hyperparameters, { pictures, cores, block }: Circumstances): Plan {
   const preset = presets[asked.preset];
-  const batch = asked.miniBatchSize ?? 64;
+  const batch = asked.miniBatchSize ?? defaultBatch;
+  if (batch > Math.max(pictures, defaultBatch)) {
+    throw dataFault(
+      `mini_batch_size=${batch} is more than the ${pictures} pictures that are trained on: give at most ${Math.max(pictures, defaultBatch)}`,
+    );
+  }
   const workers = workersFor(batch, { most: Math.min(asked.workers ?? cores, 64), block });
   const epochs = asked.epochs ?? Math.min(preset.most, Math.max(preset.least, Math.round(preset.pictures / pictures)));
   const optimizer = asked.optimizer ?? "nag";
@@ -153,6 +159,9 @@ export function planOf(asked: Hyperparameters, { pictures, cores, block }: Circu
     seed: asked.seed,
   };
 }
+
+/** Sets with fewer pictures still train with it: then a step sees some of them twice. A larger batch only costs memory. */
+const defaultBatch = 64;
 
 /** A norm over fewer pictures than this is too noisy, so more workers than that would cost accuracy. */
 const leastPerWorker = 16;

@@ -197,7 +197,9 @@ function labelNames({ channels, classes }: DataOptions): string[] | undefined {
     } catch (error) {
       throw dataFault(`${path} is no JSON: ${(error as Error).message}`, error);
     }
-    throw dataFault(`${path} does not name every class from 0 to ${classes - 1} in "key_mapping"`);
+    throw dataFault(
+      `num_classes=${classes}, but ${path} does not name every class from 0 to ${classes - 1} in "key_mapping"`,
+    );
   }
   return undefined;
 }
