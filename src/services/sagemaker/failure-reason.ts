@@ -33,6 +33,10 @@ function howItEnded(exitCode: number): string {
 /** Why a job failed outside its program. */
 export function failureOfJob(error: unknown): string {
   const message = (error as Error).message;
-  const isClients = error instanceof ClientError || error instanceof ArchiveError;
-  return `${isClients ? "ClientError" : "InternalServerError"}: ${message}`.slice(0, maxLength);
+  return `${isClientsFault(error) ? "ClientError" : "InternalServerError"}: ${message}`.slice(0, maxLength);
+}
+
+/** What the user can put right is the job's failure and nothing that whoever runs the server must hear of. */
+export function isClientsFault(error: unknown): boolean {
+  return error instanceof ClientError || error instanceof ArchiveError;
 }

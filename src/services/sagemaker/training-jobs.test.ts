@@ -121,6 +121,21 @@ test("a channel without objects fails the job with the address", async () => {
     /^ClientError: Data download failed:.*No S3 objects found under S3 URL "s3:\/\/data\/set\/train\/"/,
   );
   world.forget();
+  assert.deepEqual(world.problems, [], "a customer's mistake is no trouble of the server's");
+});
+
+test("a job stopped before its data come goes to Stopping and from there to Stopped", async () => {
+  const world = await withData();
+  const sagemaker = world.start();
+  await create(sagemaker, "job", "sleep 60");
+  await sagemaker.ask("StopTrainingJob", { TrainingJobName: "job" });
+  const job = await ended(sagemaker, "job");
+  await sagemaker.close();
+  assert.deepEqual(job.SecondaryStatusTransitions.map((one: { Status: string }) => one.Status).slice(-2), [
+    "Stopping",
+    "Stopped",
+  ]);
+  world.forget();
 });
 
 test("a stopped job keeps the model so far, and its program was asked before it was killed", async () => {

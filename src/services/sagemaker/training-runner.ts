@@ -5,7 +5,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Logs } from "../../ports/logs.ts";
 import type { Resources } from "../../ports/resources.ts";
 import { packFolder } from "../../serve/pack-folder.ts";
-import { failureOfJob, failureOfProgram } from "./failure-reason.ts";
+import { failureOfJob, failureOfProgram, isClientsFault } from "./failure-reason.ts";
 import { metricScraper } from "./metric-scraper.ts";
 import { kindOf, parseS3Uri } from "./resource-names.ts";
 import { sweepFolder } from "./sweep-folder.ts";
@@ -158,7 +158,8 @@ export class TrainingRunner {
     } catch (error) {
       if (this.#isClosing) return; // the document stays as it is: the next start begins the job again
       outcome = this.#outcomeOf(running, failureOfJob(error));
-      if (running.endsBecause === undefined) this.#options.report(`training job ${name}`, error);
+      if (running.endsBecause === undefined && !isClientsFault(error))
+        this.#options.report(`training job ${name}`, error);
     }
     const metrics = running.metrics?.() ?? [];
     this.#options.resources.update<StoredTrainingJob>(kind, name, (stored) => ({ ...stored, metrics }));
@@ -174,6 +175,7 @@ export class TrainingRunner {
     const scraper = metricScraper(algorithm.metricDefinitions);
     running.metrics = scraper.last;
     await layOutFolder(folder, request);
+    running.abort.signal.throwIfAborted(); // after Stopping nothing but Stopped may follow
     this.#change(name, { secondary: "Downloading", message: "Downloading input data" });
     await downloadChannels(folder, request, blobs, running.abort.signal);
     running.abort.signal.throwIfAborted();
