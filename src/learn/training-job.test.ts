@@ -99,6 +99,8 @@ test("adam, a residual network of 20 layers and early stopping are honoured", as
   });
   const { code, lines } = await run(folder);
   assert.equal(code, 0, lines.join("\n"));
+  // Python's way to print numbers, as in the rest of the dictionary.
+  assert.ok(lines.some((line) => /optimizer: \{'name': 'adam', .*'eps': 1e-08,/.test(line)));
   assert.match(
     jsonOf<Evaluation>(folder, "model/metrics/evaluation.json").selection,
     /selected by the held-out pictures/,

@@ -260,6 +260,10 @@ function pythonDictionary(value: object): string {
   const shown = (one: unknown): string => {
     if (typeof one === "string") return `'${one.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
     if (typeof one === "boolean") return one ? "True" : "False";
+    // Python uses an exponent below 1e-4, of two digits at least.
+    if (typeof one === "number" && one !== 0 && Math.abs(one) < 1e-4) {
+      return one.toExponential().replace(/-(\d)$/, "-0$1");
+    }
     if (Array.isArray(one)) return `[${one.map(shown).join(", ")}]`;
     return one === undefined || one === null ? "None" : String(one);
   };
