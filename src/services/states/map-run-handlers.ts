@@ -8,7 +8,8 @@ import type {
 import { Fault } from "../../kit/fault.ts";
 import { arnPrefix } from "./arns.ts";
 import { findExecution } from "./execution-records.ts";
-import { findMapRun, type MapRunRecord, mapRunKey, mapRunKind, noCounts } from "./map-run/records.ts";
+import { noCounts } from "./map-run/counts.ts";
+import { findMapRun, type MapRunRecord, mapRunKey, mapRunKind } from "./map-run/records.ts";
 import { page } from "./paging.ts";
 import type { Parsed } from "./parsed.ts";
 import type { ServiceContext } from "./service-context.ts";

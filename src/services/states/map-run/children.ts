@@ -22,7 +22,7 @@ export function familyOf(
   state: { mapRunArn: string; executionType: "STANDARD" | "EXPRESS"; definition: Json },
 ): Family {
   const key = mapRunKey(state.mapRunArn);
-  const name = key.slice(0, key.lastIndexOf(":"));
+  const name = familyName(key);
   const { roleArn, revisionId, machineUpdatedMs, settings } = detailsOf(parent);
   const text = JSON.stringify(state.definition);
   const details: ExecutionDetails = {
@@ -41,15 +41,19 @@ export function familyOf(
 }
 
 /** The same child has the same name after a crash, so that it is found and not started again. */
-export function childName(key: string, index: number): string {
+function childName(key: string, index: number): string {
   const hex = createHash("sha256").update(`${key}#${index}`).digest("hex");
   return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(
     "-",
   );
 }
 
-export function childId(family: Family, index: number): string {
-  return executionId(family.name, childName(family.key, index));
+export function idOfChild(key: string, index: number): string {
+  return executionId(familyName(key), childName(key, index));
+}
+
+function familyName(key: string): string {
+  return key.slice(0, key.lastIndexOf(":"));
 }
 
 export function childRequest(family: Family, index: number, { input, nowMs }: { input: Json; nowMs: number }) {
@@ -58,7 +62,7 @@ export function childRequest(family: Family, index: number, { input, nowMs }: { 
   const kind = type === "EXPRESS" ? "express" : "execution";
   const arn = `${arnPrefix(details.machineArn)}:${kind}:${family.name}:${name}`;
   const request: StartRequest = {
-    id: childId(family, index),
+    id: idOfChild(key, index),
     machine: key,
     type,
     definition: family.definition,

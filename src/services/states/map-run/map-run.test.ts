@@ -149,6 +149,27 @@ test("stopping the parent aborts the children that run, and starts no others", a
   );
 });
 
+test("a run whose parent ended just before the server did is aborted when the server comes back", async () => {
+  const waiting: Fields = { StartAt: "w", States: { w: { Type: "Wait", Seconds: 3_600, End: true } } };
+  const { start, clock, store, close } = setUp();
+  const ItemBatcher = { MaxItemsPerBatch: 2 };
+  const executionArn = await start(distributed(waiting, { MaxConcurrency: 2, ItemBatcher }), [1, 2, 3, 4, 5]);
+  await clock.advance(0);
+  await close();
+  // As if the server had died right after this commit.
+  const { record, body } = store.executions.load(executionArn.split(":").slice(-2).join(":")) ?? {};
+  assert.ok(record !== undefined && body !== undefined);
+  const { id, sequence } = record;
+  assert.ok(await store.executions.append({ id, sequence, status: "ABORTED", body, events: [] }));
+  const next = setUpService({ store, clock });
+  await next.engine.recover();
+  const { mapRuns } = await next.call("ListMapRuns", { executionArn });
+  const mapRun = await next.call("DescribeMapRun", { mapRunArn: mapRuns[0].mapRunArn });
+  assert.equal(mapRun.status, "ABORTED");
+  assert.deepEqual([mapRun.itemCounts.aborted, mapRun.itemCounts.pending, mapRun.executionCounts.aborted], [4, 1, 2]);
+  assert.deepEqual(store.executions.running({ limit: 1 }), []);
+});
+
 test("items are read from CSV, JSON and JSONL objects, selected and put into batches", async () => {
   const objects = {
     "a.csv": 'id,text\n1,"a ""quoted"", cell"\r\n2\n\n3,x,y\n',

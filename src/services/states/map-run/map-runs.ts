@@ -9,17 +9,16 @@ import type { Engine } from "../engine.ts";
 import { detailsOf } from "../execution-records.ts";
 import type { Language } from "../service-context.ts";
 import { type ChildInput, childInputs } from "./batches.ts";
-import { childId, childRequest, type Family, familyOf } from "./children.ts";
+import { childRequest, type Family, familyOf, idOfChild } from "./children.ts";
+import { counterOf, move, noCounts, type RunCounts } from "./counts.ts";
 import { readItems } from "./item-reader.ts";
 import type { MapRunner, MapRunRequest } from "./map-runner.ts";
 import {
-  type Counts,
   deleteInputs,
   type MapRunLimits,
   type MapRunRecord,
   mapRunKey,
   mapRunKind,
-  noCounts,
   readInputs,
   writeInputs,
 } from "./records.ts";
@@ -36,7 +35,7 @@ import { resultsOf, transformationOf, writeResults, writerOf } from "./result-wr
 
 export interface MapRuns extends MapRunner {
   /** How far a run is that has not ended. */
-  countsOf(key: string): { executions: Counts; items: Counts } | undefined;
+  countsOf(key: string): RunCounts | undefined;
   change(key: string, limits: Partial<MapRunLimits>): void;
   /** Ends runs whose parents ended just before the process did; to be called after the engine has recovered. */
   recover(): Promise<void>;
@@ -80,7 +79,7 @@ interface Run {
   inputs: ChildInput[];
   next: number;
   running: Set<string>;
-  counts: { executions: Counts; items: Counts };
+  counts: RunCounts;
   /** Why no more children start. */
   ending?: "stopped" | "intolerable";
   error?: unknown;
@@ -195,20 +194,20 @@ export function mapRuns(options: MapRunsOptions): MapRuns {
         while (run.ending === undefined && run.running.size < limit && run.next < run.inputs.length) {
           const index = run.next++;
           const input = run.inputs[index] as ChildInput;
-          const id = childId(run.family, index);
+          const id = idOfChild(run.key, index);
           run.running.add(id);
-          move(run, input, "pending", "running");
+          move(run.counts, input, "pending", "running");
           runChild(run, { index, id, input: input.input }).then(
             (child) => {
               run.running.delete(id);
-              move(run, input, "running", counterOf(child.status));
+              move(run.counts, input, "running", counterOf(child.status));
               judge(run);
               run.pump();
             },
             (error: unknown) => {
               run.running.delete(id);
               run.error ??= error;
-              move(run, input, "running", "failed");
+              move(run.counts, input, "running", "failed");
               if (!signal.aborted) end(run, "intolerable");
               run.pump();
             },
@@ -234,7 +233,7 @@ export function mapRuns(options: MapRunsOptions): MapRuns {
       try {
         const { standard, express } = options.engines();
         const request = childRequest(run.family, index, { input, nowMs: clock.now() });
-        if (run.family.type === "EXPRESS") return await record(await express.startAndWait(request, signal));
+        if (run.family.type === "EXPRESS") return await record(run, await express.startAndWait(request, signal));
         if (known === undefined) await standard.start(request);
         // It may have been stopped before it could begin.
         if (run.ending !== undefined) await standard.deliver(id, { type: "stop", error: undefined, cause: undefined });
@@ -249,11 +248,9 @@ export function mapRuns(options: MapRunsOptions): MapRuns {
     }
   }
 
-  async function record(child: ExecutionRecord): Promise<ExecutionRecord> {
-    const { definitionHash, ...ended } = child;
-    const definition = { hash: definitionHash, text: executions.definition(definitionHash) ?? "" };
-    const { family } = [...runs.values()].find(({ key }) => key === child.machine) ?? {};
-    await executions.start({ ...ended, definition: family?.definition ?? definition, body: undefined, events: [] });
+  /** An EXPRESS child that has ended lies in the store from then on. */
+  async function record(run: Run, child: ExecutionRecord): Promise<ExecutionRecord> {
+    await executions.start({ ...child, definition: run.family.definition, body: undefined, events: [] });
     return child;
   }
 
@@ -293,7 +290,7 @@ export function mapRuns(options: MapRunsOptions): MapRuns {
 
   function* endedChildren(family: Family, count: number): Generator<ExecutionRecord> {
     for (let index = 0; index < count; index++) {
-      const child = executions.describe(childId(family, index));
+      const child = executions.describe(idOfChild(family.key, index));
       if (child !== undefined && child.status !== "RUNNING") yield child;
     }
   }
@@ -306,23 +303,27 @@ export function mapRuns(options: MapRunsOptions): MapRuns {
     return { ...outcome, output: collected(state, endedChildren(family, saved.children?.count ?? 0)) };
   }
 
-  async function abortOrphan(key: string, parentStatus: string | undefined): Promise<void> {
-    const counts = noCounts();
-    for (let after: string | undefined; ; ) {
-      const page = executions.list({ machine: key, limit: 500, after });
-      for (const { id, status } of page.executions) {
-        counts.total += 1;
-        counts[counterOf(status)] += 1;
-        if (status !== "RUNNING") continue;
-        await options.engines().standard.deliver(id, { type: "stop", error: undefined, cause: undefined });
-      }
-      after = page.next;
-      if (after === undefined) break;
+  /** A run whose parent no longer waits for it. What its children have become is counted once more. */
+  async function abortOrphan(key: string): Promise<void> {
+    const inputs = readInputs(resources, key);
+    const items = inputs.reduce((sum, input) => sum + input.items, 0);
+    const counts = { executions: noCounts(inputs.length), items: noCounts(items) };
+    const { standard } = options.engines();
+    for (const [index, input] of inputs.entries()) {
+      const id = idOfChild(key, index);
+      const status = executions.describe(id)?.status;
+      if (status === undefined) continue;
+      if (status === "RUNNING") await standard.deliver(id, { type: "stop", error: undefined, cause: undefined });
+      move(counts, input, "pending", counterOf(status));
     }
-    const status = parentStatus === "SUCCEEDED" ? "SUCCEEDED" : "ABORTED";
-    resources.update<MapRunRecord>(mapRunKind, key, (record) => {
-      deleteInputs(resources, key, record.children?.count ?? 0);
-      return { ...record, status, stoppedMs: clock.now(), counts: { executions: counts, items: counts } };
+    resources.transaction(() => {
+      resources.update<MapRunRecord>(mapRunKind, key, (record) => ({
+        ...record,
+        status: "ABORTED",
+        stoppedMs: clock.now(),
+        counts,
+      }));
+      deleteInputs(resources, key, inputs.length);
     });
   }
 
@@ -345,9 +346,7 @@ export function mapRuns(options: MapRunsOptions): MapRuns {
     },
     async recover() {
       for (const { id, value } of resources.list<MapRunRecord>(mapRunKind)) {
-        if (value.status !== "RUNNING" || runs.has(id)) continue;
-        const parent = executions.describe(value.executionId);
-        await abortOrphan(id, parent?.status);
+        if (value.status === "RUNNING" && !runs.has(id)) await abortOrphan(id);
       }
     },
     close: () => closing.abort(new Error("the server is closing")),
@@ -370,27 +369,6 @@ function collected(state: State, children: Iterable<ExecutionRecord>): Json[] {
 
 function writerOfSafely(state: State): unknown {
   return (state.resultWriter as { Resource?: Json } | undefined)?.Resource;
-}
-
-function move(run: Run, { items }: ChildInput, from: keyof Counts, to: keyof Counts): void {
-  for (const [counts, count] of [
-    [run.counts.executions, 1],
-    [run.counts.items, items],
-  ] as const) {
-    counts[from] -= count;
-    counts[to] += count;
-  }
-}
-
-function counterOf(status: ExecutionRecord["status"]): keyof Counts {
-  const counters = {
-    RUNNING: "aborted", // It is stopped where it still runs.
-    SUCCEEDED: "succeeded",
-    FAILED: "failed",
-    TIMED_OUT: "timedOut",
-    ABORTED: "aborted",
-  } as const;
-  return counters[status];
 }
 
 function failureOf(error: unknown): { error: string; cause: string } {

@@ -2,6 +2,7 @@ import type { MapRunOutcome } from "../../../asl/contract.ts";
 import { Fault } from "../../../kit/fault.ts";
 import type { Resources } from "../../../ports/resources.ts";
 import type { ChildInput } from "./batches.ts";
+import type { RunCounts } from "./counts.ts";
 
 export const mapRunKind = "states.mapRun";
 const inputsKind = "states.mapRunInputs";
@@ -27,24 +28,9 @@ export interface MapRunRecord extends MapRunLimits {
   /** Known once the items have been read. */
   children?: { count: number; items: number };
   /** Once it has ended. */
-  counts?: { executions: Counts; items: Counts };
+  counts?: RunCounts;
   /** What was told to the parent; without the output where that is made of the children's. */
   outcome?: MapRunOutcome;
-}
-
-export interface Counts {
-  pending: number;
-  running: number;
-  succeeded: number;
-  failed: number;
-  timedOut: number;
-  aborted: number;
-  total: number;
-  resultsWritten: number;
-}
-
-export function noCounts(total = 0): Counts {
-  return { pending: total, running: 0, succeeded: 0, failed: 0, timedOut: 0, aborted: 0, total, resultsWritten: 0 };
 }
 
 /** `NAME/LABEL:UUID` of a map run's ARN: its place in the store, and the `machine` of its children there. */
