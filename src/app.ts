@@ -1,4 +1,5 @@
 // The one place that names implementations: which parts there are, how they hold each other, in which order they start and end.
+import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { diskBlobs } from "./blobs/disk.ts";
@@ -20,7 +21,7 @@ import { sqsService } from "./services/sqs/sqs-service.ts";
 import { statesService } from "./services/states/states-service.ts";
 import { defaultRoleName, stsService } from "./services/sts/sts-service.ts";
 import { sqliteStore } from "./store/sqlite.ts";
-import { openAuthority } from "./wire/certificate-authority.ts";
+import { authorityPath, openAuthority, saveBundle } from "./wire/certificate-authority.ts";
 import { clientEnvironment as clientVariables } from "./wire/client-environment.ts";
 import { operationsOf } from "./wire/operations.ts";
 import { createWireServer } from "./wire/server.ts";
@@ -183,14 +184,24 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
   }
 }
 
-/** The variables with which a program's AWS calls reach a running Scones, whichever client it uses and however old that is. */
-export function clientEnvironment(server: ServerConfig, client: ClientConfig): Record<string, string> {
-  const authority = openAuthority({ folder: join(server.dataDirectory, "authority"), now: () => systemClock().now() });
+/**
+ * The variables with which a program's AWS calls reach a running Scones, whichever client it uses and however old that is.
+ * The certificate of that server's own authority is fetched from it and kept below `dataDirectory`.
+ */
+export async function clientEnvironment(client: ClientConfig, dataDirectory: string): Promise<Record<string, string>> {
+  const answer = await fetch(new URL(authorityPath, client.endpointUrl));
+  if (!answer.ok)
+    throw new Error(`${client.endpointUrl} does not hand out its certificate: it answered ${answer.status}`);
+  const certificate = await answer.text();
+  const folder = join(dataDirectory, "trusted");
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const bundlePath = join(folder, `${createHash("sha256").update(certificate).digest("hex").slice(0, 16)}.pem`);
+  saveBundle(bundlePath, certificate);
   return clientVariables({
     url: client.endpointUrl,
     region: client.region,
     credential: client.credentials,
-    bundlePath: authority.bundlePath,
+    bundlePath,
   });
 }
 

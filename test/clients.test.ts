@@ -41,11 +41,7 @@ describe("programs that are not configured for Scones", () => {
     AWS_REGION: "us-east-1",
   };
   const run = (...command: string[]) =>
-    runProgram(
-      process.execPath,
-      [program, "run", "--endpoint", server.url, "--data-dir", server.dataDirectory, "--", ...command],
-      { env },
-    );
+    runProgram(process.execPath, [program, "run", "--endpoint", server.url, "--", ...command], { env });
 
   test("the AWS CLI lists our buckets", { skip: !existsSync(awsCli) && "awscli is not installed" }, async () => {
     const ran = await run(awsCli, "s3", "ls");

@@ -361,7 +361,7 @@ describe("a notebook of image classification", { skip: pythonIsAbsent }, () => {
   }
 
   async function runClient(interpreter: string, script: string, ...args: string[]): Promise<string> {
-    const options = ["--endpoint", server.url, "--data-dir", server.dataDirectory];
+    const options = ["--endpoint", server.url];
     const ran = await runProgram(
       process.execPath,
       [program, "run", ...options, "--", interpreter, join(projectFolder, "test", "clients", script), ...args],

@@ -231,7 +231,7 @@ export const commands: Command[] = [
       isRepeated: true,
       isRequired: true,
     },
-    options: { ...endpointOption, "data-dir": serverOptions["data-dir"] as Option },
+    options: endpointOption,
     load: () => import("./run.ts"),
   },
 ];

@@ -9,9 +9,8 @@ export async function run(invocation: Invocation): Promise<number> {
   const endpointUrl = textOption(invocation, "endpoint");
   const clients = await connectTo(endpointUrl);
   clients.close();
-  const dataDirectory = textOption(invocation, "data-dir");
-  const server = serverConfig(dataDirectory === undefined ? {} : { dataDirectory });
-  const environment = await clientEnvironment(server, clientConfig(endpointUrl === undefined ? {} : { endpointUrl }));
+  const config = clientConfig(endpointUrl === undefined ? {} : { endpointUrl });
+  const environment = await clientEnvironment(config, serverConfig().dataDirectory);
   const child = spawn(command ?? "", args, {
     stdio: "inherit",
     env: { ...withoutOtherPlaces(inheritedEnvironment()), ...environment },

@@ -34,6 +34,9 @@ const renewDays = 30;
 /** Buckets are host names, so hosts are many; one context has some 30 KB. */
 const maxContexts = 500;
 
+/** Where a server hands out the certificate (never the key) to the programs that shall trust it. */
+export const authorityPath = "/_scones/authority.pem";
+
 const authorityName = "Scones local authority";
 
 const defaultSystemBundles: readonly string[] = [
@@ -50,7 +53,7 @@ export function openAuthority(options: AuthorityOptions): CertificateAuthority {
   const issuerKey = createPrivateKey(key);
   const issuerPublicKey = createPublicKey(key);
   const bundlePath = join(folder, "bundle.pem");
-  writeAside(bundlePath, `${systemAuthorities(systemBundles)}\n${certificate}`, 0o644);
+  saveBundle(bundlePath, certificate, systemBundles);
   const leafKeys = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const contexts = new Map<string, { context: SecureContext; untilMs: number }>();
 
@@ -79,6 +82,15 @@ export function openAuthority(options: AuthorityOptions): CertificateAuthority {
       return context;
     },
   };
+}
+
+/** Writes the trust store of a program: the system's authorities and the one given. */
+export function saveBundle(
+  path: string,
+  certificate: string,
+  systemBundles: readonly string[] = defaultSystemBundles,
+): void {
+  writeAside(path, `${systemAuthorities(systemBundles)}\n${certificate}`, 0o644);
 }
 
 export function isAmazonHost(hostName: string): boolean {

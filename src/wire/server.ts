@@ -9,7 +9,7 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { Fault } from "../kit/fault.ts";
 import { inflate, readBody } from "./body.ts";
-import type { CertificateAuthority } from "./certificate-authority.ts";
+import { authorityPath, type CertificateAuthority } from "./certificate-authority.ts";
 import { findOperation, isNamedInBody, nameFromBody, serve, UnknownOperation } from "./dispatch.ts";
 import { checkCaller, isLoopback } from "./hosts.ts";
 import { bindingsOf } from "./http-bindings.ts";
@@ -130,6 +130,11 @@ export async function createWireServer(options: WireOptions): Promise<WireServer
     try {
       checkCaller(head, [host, ...hosts]);
       if (head.path === healthPath) return answerHealth(response);
+      if (request.url === authorityPath && request.method === "GET" && options.authority !== undefined) {
+        response.writeHead(200, { "content-type": "application/x-pem-file" });
+        response.end(options.authority.certificate);
+        return;
+      }
       if (options.onRequest?.(request, response)) return;
       answer = await callOperation();
     } catch (error) {
