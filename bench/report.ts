@@ -18,7 +18,7 @@ export function report(rows: Row[], machine: { node: string; cores: number; load
   for (const row of rows) {
     const verdict = row.target === undefined ? "" : `  target ${row.target}: ${row.meets ? "met" : "missed"}`;
     process.stdout.write(
-      `${row.name.padEnd(44)} ${row.value.toFixed(row.value < 10 ? 2 : 0).padStart(9)} ${row.unit}${verdict}\n`,
+      `${row.name.padEnd(44)} ${row.value.toFixed(row.value < 10 ? 2 : row.value < 100 ? 1 : 0).padStart(9)} ${row.unit}${verdict}\n`,
     );
   }
 }

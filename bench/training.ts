@@ -44,12 +44,16 @@ const runs: Run[] = [];
 for (const seed of values.seeds.split(",")) {
   const run = train(seed);
   runs.push(run);
-  rows.push({ name: `seed ${seed}: accuracy on the test pictures`, value: run.validation, unit: "" });
+  rows.push({ name: `seed ${seed}: accuracy on the test pictures`, value: 100 * run.validation, unit: "%" });
   rows.push({ name: "  wall time", value: run.seconds, unit: "s" });
 }
 const of = (value: (run: Run) => number) => median(runs.map(value));
-rows.push({ name: `median, preset ${values.preset}: test pictures`, value: of((run) => run.validation), unit: "" });
-rows.push({ name: "  pictures held out of training", value: of((run) => run.heldOut), unit: "" });
+rows.push({
+  name: `median, preset ${values.preset}: test pictures`,
+  value: 100 * of((run) => run.validation),
+  unit: "%",
+});
+rows.push({ name: "  pictures held out of training", value: 100 * of((run) => run.heldOut), unit: "%" });
 rows.push({ name: "  wall time", value: of((run) => run.seconds), unit: "s" });
 rows.push({ name: "  processor time", value: of((run) => run.cpuSeconds), unit: "s" });
 rows.push({ name: "  pictures trained on", value: of((run) => run.imagesPerSecond), unit: "/s" });
