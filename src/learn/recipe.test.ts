@@ -29,6 +29,12 @@ test("a batch of more pictures than there are is refused before it takes their m
   assert.equal(planFor({ mini_batch_size: "900" }).batch, 900);
 });
 
+test("a set of a hundred pictures is passed over often enough to learn from it, also in a hurry", () => {
+  const asked = parseHyperparameters({ ...three, preset: "fast" });
+  const epochs = [90, 900, 9000].map((pictures) => planOf(asked, { pictures, cores: 4, block: 16 }).epochs);
+  assert.deepEqual(epochs, [150, 40, 6]);
+});
+
 test("what is given explicitly is what is run", () => {
   const plan = planFor({
     epochs: "7",
