@@ -115,7 +115,7 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
         directory: place("sagemaker"),
         region,
         accountId,
-        trainingEnvironment: () => ({ ...childVariables(), PATH: programSearchPath() }),
+        programEnvironment: () => ({ ...childVariables(), PATH: programSearchPath() }),
         maxQueue: bounds.endpointQueueLength,
         report,
       }),

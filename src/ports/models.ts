@@ -10,6 +10,8 @@ export interface InferenceRequest {
   customAttributes?: string;
   targetVariant?: string;
   inferenceId?: string;
+  /** How long the model may take; that of a synchronous invocation by default. */
+  timeoutMs?: number;
   signal?: AbortSignal;
 }
 

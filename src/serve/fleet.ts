@@ -35,7 +35,7 @@ const defaultMaxBatch = 8;
 export const defaultMaxQueue = 256;
 const defaultMaxQueueBytes = 128 * 1024 * 1024;
 export const defaultTimeoutMs = 60_000;
-const defaultStartupTimeoutMs = 240_000;
+export const defaultStartupTimeoutMs = 240_000;
 /** Bytes of one batch; a larger picture travels alone. */
 const maxBatchBytes = 16 * 1024 * 1024;
 /** Remembered inputs that killed a worker; the oldest are forgotten. */

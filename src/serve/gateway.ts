@@ -26,6 +26,8 @@ export interface GatewayOptions {
   maxWorkersPerVariant?: number;
   maxQueue?: number;
   inferenceTimeoutMs?: number;
+  /** From SIGTERM to SIGKILL for a container of the user's. */
+  stopGraceMs?: number;
 }
 
 export interface EndpointDefinition {
@@ -33,6 +35,9 @@ export interface EndpointDefinition {
   variants: readonly VariantDefinition[];
   capture?: CaptureSettings;
 }
+
+/** As SageMaker waits for its containers. */
+const defaultStopGraceMs = 30_000;
 
 interface Generation {
   variants: { variant: Variant; weight: number; capture: Capture | undefined }[];
@@ -50,6 +55,7 @@ export class Gateway implements Models {
       maxWorkersPerVariant: availableParallelism(),
       maxQueue: defaultMaxQueue,
       inferenceTimeoutMs: defaultTimeoutMs,
+      stopGraceMs: defaultStopGraceMs,
       ...options,
     };
   }

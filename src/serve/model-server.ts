@@ -1,11 +1,12 @@
-import { Agent, type IncomingMessage, request } from "node:http";
+import { type IncomingMessage, request } from "node:http";
 import { Fault } from "../kit/fault.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { InferenceRequest } from "../ports/models.ts";
 
 /*
- * A model server of the user's own that already runs on this machine, spoken to as SageMaker speaks to a container:
- * GET /ping until it answers 200, then POST /invocations.
+ * A model server of the user's own on this machine, spoken to as SageMaker speaks to a container: GET /ping until it answers
+ * 200, then POST /invocations. Every request has a connection of its own: a server of one thread would otherwise listen to one
+ * kept connection while others wait.
  */
 
 export interface ModelServerOptions {
@@ -30,6 +31,8 @@ export interface ServerAnswer {
   body: Buffer;
   contentType: string;
   customAttributes?: string;
+  /** The connection ended before the answer did: it may be asked again, of another server. */
+  isLost?: boolean;
 }
 
 /** The address behind a container image `process:http://127.0.0.1:PORT`; `undefined` for any other image. Only this machine may be named. */
@@ -40,7 +43,6 @@ export function modelServerOrigin(image: string): string | undefined {
 
 export class ModelServer {
   readonly #options: Required<ModelServerOptions>;
-  readonly #agent: Agent;
   #running = 0;
   readonly #waiting: (() => void)[] = [];
   readonly #whenIdle: (() => void)[] = [];
@@ -48,7 +50,6 @@ export class ModelServer {
 
   constructor(options: ModelServerOptions) {
     this.#options = { maxConcurrent: 16, maxQueue: 256, timeoutMs: 60_000, startupTimeoutMs: 240_000, ...options };
-    this.#agent = new Agent({ keepAlive: true, maxSockets: this.#options.maxConcurrent + 1 });
   }
 
   /** Resolves at the first healthy ping; rejects when there is none within the start-up window. */
@@ -57,7 +58,7 @@ export class ModelServer {
     const until = clock.now() + startupTimeoutMs;
     for (;;) {
       if (this.#isClosed) throw new Error("closed before the model server was ready");
-      const answer = await this.#send("GET", "/ping", { timeoutMs: pingTimeoutMs, headers: {} });
+      const answer = await this.#ping();
       if (answer.status === 200) return;
       if (clock.now() >= until) {
         throw new Error(
@@ -72,6 +73,11 @@ export class ModelServer {
     }
   }
 
+  /** Whether it answers a ping in time. */
+  async isHealthy(): Promise<boolean> {
+    return (await this.#ping()).status === 200;
+  }
+
   /** Throws the fault `ServiceUnavailable` when too many requests wait already. */
   async infer(inference: InferenceRequest): Promise<ServerAnswer> {
     if (this.#running >= this.#options.maxConcurrent) {
@@ -83,11 +89,8 @@ export class ModelServer {
       });
     } else this.#running++;
     try {
-      const { timeoutMs } = this.#options;
-      const ask = () => this.#send("POST", "/invocations", { timeoutMs, headers: headersOf(inference), inference });
-      const answer = await ask();
-      // A kept connection may have been closed just then; inference may be asked twice.
-      return answer.status === 0 && answer.mayRetry ? await ask() : answer;
+      const timeoutMs = inference.timeoutMs ?? this.#options.timeoutMs;
+      return await this.#send("POST", "/invocations", { timeoutMs, headers: headersOf(inference), inference });
     } finally {
       const next = this.#waiting.shift();
       if (next === undefined) this.#running--;
@@ -103,30 +106,33 @@ export class ModelServer {
         this.#whenIdle.push(resolve);
       });
     }
-    this.#agent.destroy();
   }
 
-  #send(method: string, path: string, options: SendOptions): Promise<ServerAnswer & { mayRetry?: boolean }> {
+  #ping(): Promise<ServerAnswer> {
+    return this.#send("GET", "/ping", { timeoutMs: pingTimeoutMs, headers: {} });
+  }
+
+  #send(method: string, path: string, options: SendOptions): Promise<ServerAnswer> {
     return new Promise((resolve) => {
-      const noAnswer = (message: string, mayRetry: boolean) => {
+      const noAnswer = (message: string, isLost: boolean) => {
         cancel();
-        resolve({ status: 0, body: Buffer.from(message), contentType: "text/plain", mayRetry });
+        resolve({ status: 0, body: Buffer.from(message), contentType: "text/plain", isLost });
       };
       const sent = request(this.#options.origin + path, {
         method,
-        agent: this.#agent,
-        headers: options.headers,
+        agent: false,
+        headers: { ...options.headers, Connection: "close" },
         signal: options.inference?.signal,
       });
       const cancel = this.#options.clock.schedule(options.timeoutMs, () => {
         noAnswer("Your invocation timed out while waiting for a response from container primary.", false);
         sent.destroy();
       });
-      sent.on("error", (error: NodeJS.ErrnoException) => noAnswer(error.message, error.code === "ECONNRESET"));
+      sent.on("error", (error) => noAnswer(error.message, error.name !== "AbortError"));
       sent.on("response", (response: IncomingMessage) => {
         const chunks: Buffer[] = [];
         let bytes = 0;
-        response.on("error", (error) => noAnswer(error.message, false));
+        response.on("error", (error) => noAnswer(error.message, error.name !== "AbortError"));
         response.on("data", (chunk: Buffer) => {
           chunks.push(chunk);
           bytes += chunk.length;

@@ -1,10 +1,11 @@
 import type { Clock } from "../ports/clock.ts";
 import type { InferenceRequest } from "../ports/models.ts";
-import { Fleet, type FleetAnswer } from "./fleet.ts";
+import { ContainerFleet } from "./container-fleet.ts";
+import { defaultStartupTimeoutMs, Fleet, type FleetAnswer } from "./fleet.ts";
 import { type ErrorPlace, modelError } from "./model-error.ts";
-import { ModelServer } from "./model-server.ts";
+import { ModelServer, type ServerAnswer } from "./model-server.ts";
 
-/** What answers for one variant: worker processes of ours, or a model server of the user's own. */
+/** What answers for one variant: worker processes of ours, containers of the user's, or a model server that already runs. */
 export interface Variant {
   name: string;
   start(): Promise<void>;
@@ -26,15 +27,22 @@ export interface VariantDefinition {
   weight: number;
   /** As asked for; bounded by the gateway. */
   workers: number;
-  model: { type: "package"; folder: string } | { type: "server"; origin: string };
+  model: VariantModel;
   startupTimeoutMs?: number;
 }
+
+export type VariantModel =
+  | { type: "package"; folder: string }
+  | { type: "container"; folder: string; command: string; environment: Readonly<Record<string, string>> }
+  | { type: "server"; origin: string };
 
 export interface VariantOptions extends ErrorPlace {
   clock: Clock;
   maxWorkersPerVariant: number;
   maxQueue: number;
   inferenceTimeoutMs: number;
+  /** From SIGTERM to SIGKILL for a container of the user's. */
+  stopGraceMs: number;
   onLine: (line: string) => void;
 }
 
@@ -43,6 +51,8 @@ export function variantOf(definition: VariantDefinition, options: VariantOptions
   switch (model.type) {
     case "package":
       return packageVariant(definition, model.folder, options);
+    case "container":
+      return containerVariant(definition, model, options);
     case "server":
       return serverVariant(definition, model.origin, options);
   }
@@ -61,8 +71,8 @@ const pictureTypes = [
 ];
 
 function packageVariant(definition: VariantDefinition, folder: string, options: VariantOptions): Variant {
-  const { clock, maxQueue, maxWorkersPerVariant, onLine } = options;
-  const bounded = (workers: number) => Math.max(1, Math.min(workers, maxWorkersPerVariant));
+  const { clock, maxQueue, onLine } = options;
+  const bounded = boundOf(options);
   const fleet = new Fleet({
     clock,
     folder,
@@ -100,6 +110,38 @@ function printed({ text }: FleetAnswer, accept: string | undefined): VariantAnsw
     : { body: Buffer.from(text), contentType: "application/json" };
 }
 
+function boundOf({ maxWorkersPerVariant }: VariantOptions): (workers: number) => number {
+  return (workers) => Math.max(1, Math.min(workers, maxWorkersPerVariant));
+}
+
+function containerVariant(
+  definition: VariantDefinition,
+  { folder, command, environment }: Extract<VariantModel, { type: "container" }>,
+  options: VariantOptions,
+): Variant {
+  const bounded = boundOf(options);
+  const fleet = new ContainerFleet({
+    clock: options.clock,
+    command,
+    folder,
+    environment,
+    containers: bounded(definition.workers),
+    maxQueue: options.maxQueue,
+    startupTimeoutMs: definition.startupTimeoutMs ?? defaultStartupTimeoutMs,
+    timeoutMs: options.inferenceTimeoutMs,
+    stopGraceMs: options.stopGraceMs,
+    onLine: options.onLine,
+  });
+  return {
+    name: definition.name,
+    start: () => fleet.start(),
+    infer: async (request) => answerOf(await fleet.infer(request), options),
+    scale: (containers) => fleet.scale(bounded(containers)),
+    workerIds: () => fleet.containerIds,
+    close: () => fleet.close(),
+  };
+}
+
 function serverVariant(definition: VariantDefinition, origin: string, options: VariantOptions): Variant {
   const server = new ModelServer({
     clock: options.clock,
@@ -111,15 +153,19 @@ function serverVariant(definition: VariantDefinition, origin: string, options: V
   return {
     name: definition.name,
     start: () => server.start(),
-    infer: async (request) => {
-      const { status, body, contentType, customAttributes } = await server.infer(request);
-      if (status >= 200 && status < 300) return { body, contentType, ...(customAttributes && { customAttributes }) };
-      const message = body.toString("utf8", 0, 1024);
-      options.onLine(`an inference failed (${status}): ${message}`);
-      throw modelError(status, message, options);
-    },
+    infer: async (request) => answerOf(await server.infer(request), options),
     scale: async () => undefined, // its processes are its owner's
     workerIds: () => [],
     close: () => server.close(),
   };
+}
+
+function answerOf(
+  { status, body, contentType, customAttributes }: ServerAnswer,
+  options: VariantOptions,
+): VariantAnswer {
+  if (status >= 200 && status < 300) return { body, contentType, ...(customAttributes && { customAttributes }) };
+  const message = body.toString("utf8", 0, 1024);
+  options.onLine(`an inference failed (${status}): ${message}`);
+  throw modelError(status, message, options);
 }

@@ -57,7 +57,8 @@ const tables: Readonly<Record<string, Rows>> = {
     "StoppingCondition.MaxRuntimeInSeconds": { min: 1 },
     "CreateModelInput.ModelName": { min: 0, max: 63, pattern: /^(?:[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?)$/ },
     "CreateModelInput.ExecutionRoleArn": roleArn,
-    "ContainerDefinition.Image": { max: 255, pattern: /^(?:[\S]+)$/ },
+    // A command of ours may have blanks; the rest is as on AWS.
+    "ContainerDefinition.Image": { max: 255, pattern: /^(?:[\S]+|process:.+)$/ },
     "CreateEndpointConfigInput.EndpointConfigName": entityName,
     "CreateEndpointConfigInput.ProductionVariants": { min: 1, max: 10 },
     "ProductionVariant.VariantName": entityName,

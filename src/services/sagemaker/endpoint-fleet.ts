@@ -1,12 +1,11 @@
-import { existsSync } from "node:fs";
-import { rename, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { EndpointStatus } from "@aws-sdk/client-sagemaker";
 import type { Blobs } from "../../ports/blobs.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Resources } from "../../ports/resources.ts";
 import type { EndpointDefinition, Gateway } from "../../serve/gateway.ts";
-import { unpackArchive } from "../../serve/unpack-archive.ts";
+import { isUnpacked, unpackSource, variantModelOf } from "./model-source.ts";
 import { kindOf } from "./resource-names.ts";
 import { captureSettingsOf, type Snapshot, type StoredEndpoint } from "./stored-endpoint.ts";
 import { sweepFolder } from "./sweep-folder.ts";
@@ -23,8 +22,10 @@ export interface EndpointFleetOptions {
   blobs: Blobs;
   clock: Clock;
   gateway: Gateway;
-  /** Unpacked packages live here. */
+  /** Unpacked models live here. */
   directory: string;
+  /** What every program of the user's finds in its environment. */
+  programEnvironment: () => Readonly<Record<string, string>>;
   /** Told after every change of an endpoint's status. */
   onChange: (endpoint: StoredEndpoint) => void;
   report: (message: string, error: unknown) => void;
@@ -126,7 +127,7 @@ export class EndpointFleet {
     if (current === undefined) return false;
     const { gateway } = this.#options;
     try {
-      if (current.variants.every((variant) => this.#isUnpacked(variant))) {
+      if (current.variants.every(({ source }) => isUnpacked(source, this.#options.directory))) {
         await gateway.restore(this.#definition(name, current)); // takes requests from now on
       } else {
         await this.#unpack(current);
@@ -142,6 +143,7 @@ export class EndpointFleet {
   }
 
   #definition(name: string, { variants, capture }: Snapshot): EndpointDefinition {
+    const { directory, programEnvironment } = this.#options;
     const settings = captureSettingsOf(capture);
     return {
       name,
@@ -150,47 +152,19 @@ export class EndpointFleet {
         weight,
         workers: instanceCount,
         ...(startupTimeoutMs === undefined ? {} : { startupTimeoutMs }),
-        model: source.type === "server" ? source : { type: "package", folder: this.#folder(source.folder) },
+        model: variantModelOf(source, directory, programEnvironment()),
       })),
       ...(settings === undefined ? {} : { capture: settings }),
     };
   }
 
-  #folder(relative: string): string {
-    return join(this.#options.directory, relative);
-  }
-
-  #isUnpacked({ source }: Snapshot["variants"][number]): boolean {
-    return source.type === "server" || existsSync(this.#folder(source.folder));
-  }
-
-  /** A package's folder appears in one step: what a crash left half unpacked has another name. */
   async #unpack({ variants }: Snapshot): Promise<void> {
-    for (const variant of variants) {
-      const { source } = variant;
-      if (source.type === "server" || this.#isUnpacked(variant)) continue;
-      const blob = await this.#options.blobs.get(source.blob);
-      if (blob === undefined) throw new Error(`Could not find model data at s3://${source.blob}.`);
-      const folder = this.#folder(source.folder);
-      const part = `${folder}.part`;
-      await rm(part, { recursive: true, force: true });
-      try {
-        const names = await unpackArchive(blob.body, part);
-        if (!names.includes("model.json")) {
-          throw new Error(
-            `s3://${source.blob} is no model package: it has no model.json, only ${names.slice(0, 5).join(", ")}`,
-          );
-        }
-      } catch (error) {
-        await rm(part, { recursive: true, force: true });
-        throw error;
-      }
-      await rename(part, folder);
-    }
+    for (const { source } of variants) await unpackSource(source, this.#options.directory, this.#options.blobs);
   }
 
   async #forgetPackages(snapshot: Snapshot | undefined): Promise<void> {
-    for (const name of packagesOf(snapshot)) await rm(this.#folder(name), { recursive: true, force: true });
+    for (const name of packagesOf(snapshot))
+      await rm(join(this.#options.directory, name), { recursive: true, force: true });
   }
 
   #find(name: string): StoredEndpoint | undefined {
@@ -218,7 +192,7 @@ export class EndpointFleet {
 /** The folders of a snapshot's packages, one for all its variants. */
 function packagesOf(snapshot: Snapshot | undefined): string[] {
   const folders = (snapshot?.variants ?? []).flatMap(({ source }) =>
-    source.type === "package" ? [dirname(source.folder)] : [],
+    source.type === "server" ? [] : [dirname(source.folder)],
   );
   return [...new Set(folders)];
 }

@@ -178,7 +178,7 @@ test("what is not there and what is there already is answered in AWS's words", a
     [
       "CreateModel",
       { ModelName: "x", PrimaryContainer: { Image: "process:http://10.0.0.1:80" } },
-      'The image "process:http://10.0.0.1:80" is not of the form process:http://127.0.0.1:PORT.',
+      'The image "process:http://10.0.0.1:80" is not of the form process:COMMAND or process:http://127.0.0.1:PORT.',
     ],
   ];
   const answered = await Promise.all(

@@ -10,6 +10,7 @@ import type {
 } from "@aws-sdk/client-sagemaker";
 import type { Blobs } from "../../ports/blobs.ts";
 import type { Resources } from "../../ports/resources.ts";
+import { containerCommand } from "../../serve/container.ts";
 import { modelServerOrigin } from "../../serve/model-server.ts";
 import type { Call, Handler } from "../../wire/service.ts";
 import { type ListInput, listPage } from "./list-page.ts";
@@ -95,13 +96,13 @@ function containerOf({ PrimaryContainer, Containers }: Omit<CreateModelInput, "T
   if (container.ModelPackageName !== undefined) throw notSupported("ModelPackageName");
   const { Image } = container;
   if (Image === undefined) throw invalid("The container needs an Image.");
-  if (Image.startsWith("process:") && modelServerOrigin(Image) === undefined) {
-    throw invalid(`The image "${Image}" is not of the form process:http://127.0.0.1:PORT.`);
+  if (Image.startsWith("process:") && modelServerOrigin(Image) === undefined && containerCommand(Image) === undefined) {
+    throw invalid(`The image "${Image}" is not of the form process:COMMAND or process:http://127.0.0.1:PORT.`);
   }
   return container;
 }
 
-/** Where the container's model lies; `undefined` for a server that brings its own. */
+/** Where the container's model lies; `undefined` for a server or a program that brings its own. */
 export function modelDataOf(container: ContainerDefinition): { bucket: string; key: string } | undefined {
   if (modelServerOrigin(container.Image as string) !== undefined) return undefined;
   const source = container.ModelDataSource?.S3DataSource;
@@ -109,7 +110,10 @@ export function modelDataOf(container: ContainerDefinition): { bucket: string; k
     throw notSupported("A ModelDataSource other than one S3Object with CompressionType Gzip");
   }
   const url = container.ModelDataUrl ?? source?.S3Uri;
-  if (url === undefined) throw invalid("The container needs a ModelDataUrl.");
+  if (url === undefined) {
+    if (containerCommand(container.Image as string) !== undefined) return undefined;
+    throw invalid("The container needs a ModelDataUrl.");
+  }
   return parseS3Uri(url);
 }
 

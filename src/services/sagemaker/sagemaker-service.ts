@@ -29,8 +29,8 @@ export interface SagemakerOptions {
   /** Named in the texts of failed invocations. */
   region: string;
   accountId: string;
-  /** What every training program finds in its environment: a PATH, and how to reach this server. Nothing else gets in. */
-  trainingEnvironment?: () => Readonly<Record<string, string>>;
+  /** What every program of the user's finds in its environment: a PATH, and how to reach this server. Nothing else gets in. */
+  programEnvironment?: () => Readonly<Record<string, string>>;
   /** One, because one training job uses all cores; others wait. */
   maxConcurrentTrainingJobs?: number;
   /** Requests waiting per endpoint variant before callers are answered 503. */
@@ -39,7 +39,7 @@ export interface SagemakerOptions {
   maxWorkersPerVariant?: number;
   /** As SageMaker gives its containers to answer. */
   inferenceTimeoutMs?: number;
-  /** From SIGTERM to SIGKILL for a stopped training job. */
+  /** From SIGTERM to SIGKILL for a stopped training job or container. */
   stopGraceMs?: number;
   /** Programs by the repository name of their image. */
   algorithms?: Algorithms;
@@ -66,6 +66,7 @@ const builtInAlgorithms: Algorithms = {
 
 export function sagemakerService(options: SagemakerOptions): Sagemaker {
   const { resources, blobs, logs, clock, report } = options;
+  const programEnvironment = options.programEnvironment ?? (() => ({}));
   const algorithms = options.algorithms ?? builtInAlgorithms;
   const changes = stateChanges(options.events, clock, report);
   const gateway = new Gateway({
@@ -73,6 +74,7 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
       maxQueue: options.maxQueue,
       maxWorkersPerVariant: options.maxWorkersPerVariant,
       inferenceTimeoutMs: options.inferenceTimeoutMs,
+      stopGraceMs: options.stopGraceMs,
     }),
     clock,
     blobs,
@@ -86,6 +88,7 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
     clock,
     gateway,
     directory: join(options.directory, "endpoints"),
+    programEnvironment,
     onChange: changes.endpoint,
     report,
   });
@@ -96,7 +99,7 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
     clock,
     algorithms,
     directory: join(options.directory, "training"),
-    environment: options.trainingEnvironment ?? (() => ({})),
+    environment: programEnvironment,
     maxConcurrentJobs: options.maxConcurrentTrainingJobs ?? 1,
     stopGraceMs: options.stopGraceMs ?? defaultStopGraceMs,
     onChange: changes.trainingJob,

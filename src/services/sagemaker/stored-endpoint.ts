@@ -7,10 +7,10 @@ import type {
 } from "@aws-sdk/client-sagemaker";
 import type { Resources } from "../../ports/resources.ts";
 import type { CaptureSettings } from "../../serve/capture.ts";
-import { modelServerOrigin } from "../../serve/model-server.ts";
 import type { Call } from "../../wire/service.ts";
 import { findEndpointConfig } from "./endpoint-configs.ts";
-import { findModel, modelDataOf } from "./models.ts";
+import { type ModelSource, sourceOf } from "./model-source.ts";
+import { findModel } from "./models.ts";
 import { parseS3Uri } from "./resource-names.ts";
 
 /** An endpoint as it is kept. It goes on with what it was created from, whatever becomes of its config and its models. */
@@ -45,7 +45,7 @@ interface SnapshotVariant {
   instanceCount: number;
   serverless?: ProductionVariant["ServerlessConfig"];
   startupTimeoutMs?: number;
-  source: { type: "package"; blob: string; folder: string } | { type: "server"; origin: string };
+  source: ModelSource;
 }
 
 /** Puts together what a config names; folders are fresh, below the service's own. */
@@ -57,7 +57,6 @@ export function snapshotOf(
   const { request } = findEndpointConfig(resources, configName, call);
   const variants = (request.ProductionVariants ?? []).map((variant, i): SnapshotVariant => {
     const { container } = findModel(resources, variant.ModelName as string, call);
-    const data = modelDataOf(container);
     const seconds = variant.ContainerStartupHealthCheckTimeoutInSeconds;
     return {
       name: variant.VariantName as string,
@@ -67,10 +66,7 @@ export function snapshotOf(
       instanceCount: variant.InitialInstanceCount ?? 1,
       ...(variant.ServerlessConfig === undefined ? {} : { serverless: variant.ServerlessConfig }),
       ...(seconds === undefined ? {} : { startupTimeoutMs: seconds * 1000 }),
-      source:
-        data === undefined
-          ? { type: "server", origin: modelServerOrigin(container.Image as string) as string }
-          : { type: "package", blob: `${data.bucket}/${data.key}`, folder: `${uuid}/${i}` },
+      source: sourceOf(container, `${uuid}/${i}`),
     };
   });
   return {

@@ -37,7 +37,7 @@ export function testWorld(options: Partial<SagemakerOptions> = {}) {
       accountId: call.accountId,
       events: { announce: async (event) => void events.push(event) },
       report: (message, error) => problems.push(`${message}: ${(error as Error).message}`),
-      trainingEnvironment: () => ({ PATH: "/usr/local/bin:/usr/bin:/bin" }),
+      programEnvironment: () => ({ PATH: "/usr/local/bin:/usr/bin:/bin" }),
       algorithms: {},
       ...options,
     });

@@ -1,0 +1,77 @@
+import { existsSync } from "node:fs";
+import { mkdir, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { ContainerDefinition } from "@aws-sdk/client-sagemaker";
+import type { Blobs } from "../../ports/blobs.ts";
+import { containerCommand } from "../../serve/container.ts";
+import { modelServerOrigin } from "../../serve/model-server.ts";
+import { ArchiveError, unpackArchive } from "../../serve/unpack-archive.ts";
+import type { VariantModel } from "../../serve/variant.ts";
+import { modelDataOf } from "./models.ts";
+
+/** What a model is made of, as it is kept; folders are relative to those of whoever runs it. */
+export type ModelSource =
+  | { type: "package"; blob: string; folder: string }
+  | { type: "container"; command: string; environment: Record<string, string>; blob?: string; folder: string }
+  | { type: "server"; origin: string };
+
+export function sourceOf(container: ContainerDefinition, folder: string): ModelSource {
+  const image = container.Image as string;
+  const origin = modelServerOrigin(image);
+  if (origin !== undefined) return { type: "server", origin };
+  const data = modelDataOf(container);
+  const blob = data === undefined ? undefined : `${data.bucket}/${data.key}`;
+  const command = containerCommand(image);
+  if (command === undefined) return { type: "package", blob: blob as string, folder };
+  const environment = { ...container.Environment };
+  return { type: "container", command, environment, folder, ...(blob === undefined ? {} : { blob }) };
+}
+
+export function isUnpacked(source: ModelSource, directory: string): boolean {
+  return source.type === "server" || existsSync(join(directory, source.folder));
+}
+
+/** Lays the model's files out. A folder appears in one step: what a crash left half unpacked has another name. */
+export async function unpackSource(source: ModelSource, directory: string, blobs: Blobs): Promise<void> {
+  if (source.type === "server" || isUnpacked(source, directory)) return;
+  const folder = join(directory, source.folder);
+  if (source.blob === undefined) {
+    await mkdir(folder, { recursive: true });
+    return;
+  }
+  const blob = await blobs.get(source.blob);
+  if (blob === undefined) throw new ArchiveError(`Could not find model data at s3://${source.blob}.`);
+  const part = `${folder}.part`;
+  await rm(part, { recursive: true, force: true });
+  await mkdir(dirname(part), { recursive: true });
+  try {
+    const names = await unpackArchive(blob.body, part);
+    if (source.type === "package" && !names.includes("model.json")) {
+      throw new ArchiveError(
+        `s3://${source.blob} is no model package: it has no model.json, only ${names.slice(0, 5).join(", ")}`,
+      );
+    }
+  } catch (error) {
+    await rm(part, { recursive: true, force: true });
+    throw error;
+  }
+  await rename(part, folder);
+}
+
+/** The model in the words of the model server; `base` is what every program of the user's finds in its environment. */
+export function variantModelOf(
+  source: ModelSource,
+  directory: string,
+  base: Readonly<Record<string, string>>,
+): VariantModel {
+  switch (source.type) {
+    case "server":
+      return source;
+    case "package":
+      return { type: "package", folder: join(directory, source.folder) };
+    case "container": {
+      const { command, environment, folder } = source;
+      return { type: "container", command, folder: join(directory, folder), environment: { ...base, ...environment } };
+    }
+  }
+}
