@@ -73,11 +73,22 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
         clock,
         searchPath: programSearchPath(),
         environmentOf: childVariables,
+        limits: { total: bounds.functionEnvironments },
         report,
       }),
     );
     const lambda = owned.add(
-      lambdaService({ resources, blobs, clock, environments, folder: place("code"), region, accountId, report }),
+      lambdaService({
+        resources,
+        blobs,
+        clock,
+        environments,
+        operations,
+        folder: place("code"),
+        region,
+        accountId,
+        report,
+      }),
     );
     later.functions = lambda.functions;
     const sns = owned.add(
@@ -170,6 +181,7 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
     owned.add(server);
     later.url = server.url;
     lambda.start();
+    owned.add({ close: () => lambda.close() }); // first of all: who polls queues ends before they do
     sagemaker.resume();
     await states.engine.recover();
     return {

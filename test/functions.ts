@@ -4,7 +4,7 @@ import { ZipFile } from "yazl";
 /** Makes a function of one file, as an archive in the request; its handler is `index.handler`. */
 export async function createFunction(
   lambda: LambdaClient,
-  options: { name: string; runtime: Runtime; file: string; source: string },
+  options: { name: string; runtime: Runtime; file: string; source: string; timeoutSeconds?: number },
 ): Promise<void> {
   await lambda.send(
     new CreateFunctionCommand({
@@ -13,7 +13,7 @@ export async function createFunction(
       Handler: "index.handler",
       Role: "arn:aws:iam::000000000000:role/test",
       Code: { ZipFile: await zipOf(options.file, options.source) },
-      Timeout: 30,
+      Timeout: options.timeoutSeconds ?? 30,
     }),
   );
 }

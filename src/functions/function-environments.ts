@@ -10,6 +10,8 @@ import { findIsolation, type Isolation } from "./isolation.ts";
 import { environmentPool, type Pool } from "./pool.ts";
 
 export interface FunctionEnvironments {
+  /** How many calls run at once at most, of all functions together. */
+  readonly maxConcurrency: number;
   /** Runs the function once. Faults are the platform's (429, nothing to run it with); the function's own errors are outcomes. */
   invoke(spec: FunctionSpec, invocation: Invocation, options?: { signal?: AbortSignal }): Promise<Outcome>;
   /** Fails where this machine has nothing to run such a function with, and says what to install. */
@@ -135,6 +137,7 @@ export function functionEnvironments(options: FunctionEnvironmentsOptions): Func
   }
 
   return {
+    maxConcurrency: limits.total,
     async invoke(spec, invocation, { signal } = {}) {
       const found = await means(spec);
       return await poolFor(spec, found).invoke(invocation, signal);

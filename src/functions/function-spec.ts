@@ -30,10 +30,17 @@ export interface Invocation {
   /** As the caller wrote it. */
   invokedArn: string;
   clientContext?: string;
+  /** Takes the result in parts while the function makes it; without, or where the function does not stream, it comes whole. */
+  stream?: ResponseStream;
+}
+
+export interface ResponseStream {
+  /** Resolves when more is welcome. */
+  write(chunk: Uint8Array): Promise<void>;
 }
 
 export interface Outcome {
-  /** The handler's bytes, or an error object as JSON. */
+  /** The handler's bytes, or an error object as JSON; empty after a result that was streamed. */
   payload: Uint8Array;
   isError: boolean;
   /** The last 4 KB of the invocation's log. */

@@ -1,11 +1,11 @@
 // The Lambda Runtime API of one environment: a listener of its own, so that the port says who is calling.
 //
 // R1. A result counts once, and only for the invocation that is running now: a late one is refused and changes nothing.
-// R2. What a process sends is bounded: of a body beyond the limit nothing is kept.
+// R2. What a process sends is bounded: of a body beyond the limit nothing is kept. A streamed result has a limit of its own.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { maxResponseBytes } from "./error-objects.ts";
-import type { Invocation } from "./function-spec.ts";
+import type { Invocation, ResponseStream } from "./function-spec.ts";
 
 export interface RuntimeApi {
   /** `127.0.0.1:port`, the value of AWS_LAMBDA_RUNTIME_API. */
@@ -33,10 +33,15 @@ export interface RuntimeResult {
 }
 
 const prefix = "/2018-06-01/runtime";
+/** How a runtime says that it streams, and that it failed after it had begun. */
+const modeHeader = "lambda-runtime-function-response-mode";
+const errorBodyTrailer = "lambda-runtime-function-error-body";
+/** AWS's limit of a streamed result: 200 MiB. */
+const maxStreamBytes = 200 * 1024 * 1024;
 
 export async function startRuntimeApi(events: RuntimeEvents): Promise<RuntimeApi> {
   let waiting: ServerResponse | undefined;
-  let runningId: string | undefined;
+  let running: Invocation | undefined;
 
   const server = createServer((request, response) => {
     answer(request, response).catch((error: unknown) => {
@@ -60,7 +65,12 @@ export async function startRuntimeApi(events: RuntimeEvents): Promise<RuntimeApi
       events.ready();
       return;
     }
-    const body = await readBody(request);
+    const match = /^\/invocation\/([^/]+)\/(response|error)$/.exec(path.slice(prefix.length));
+    const invocation = match?.[1] === running?.requestId ? running : undefined;
+    const isStream = match?.[2] === "response" && request.headers[modeHeader] === "streaming";
+    const stream = isStream ? invocation?.stream : undefined;
+    if (isStream) running = undefined;
+    const body = stream === undefined ? await readBody(request) : await pass(request, stream);
     if (request.method !== "POST")
       return refuse(response, 404, "InvalidRoute", `there is no ${request.method} ${path}`);
     if (path === `${prefix}/init/error`) {
@@ -68,15 +78,17 @@ export async function startRuntimeApi(events: RuntimeEvents): Promise<RuntimeApi
       events.initError(body ?? new Uint8Array());
       return;
     }
-    const match = /^\/invocation\/([^/]+)\/(response|error)$/.exec(path.slice(prefix.length));
     if (match === null) return refuse(response, 404, "InvalidRoute", `there is no POST ${path}`);
-    if (match[1] !== runningId) return refuse(response, 400, "InvalidRequestID", "Invalid request ID");
-    runningId = undefined;
+    if (invocation === undefined || (!isStream && running !== invocation))
+      return refuse(response, 400, "InvalidRequestID", "Invalid request ID");
+    running = undefined;
     if (body === undefined) refuse(response, 413, "RequestEntityTooLarge", "Exceeded maximum allowed payload size");
     else accept(response);
+    const lateError = request.trailers[errorBodyTrailer];
+    const isError = match[2] === "error" || lateError !== undefined;
     events.result({
-      kind: body === undefined ? "too large" : match[2] === "response" ? "response" : "error",
-      body: body ?? new Uint8Array(),
+      kind: body === undefined ? "too large" : isError ? "error" : "response",
+      body: lateError === undefined ? (body ?? new Uint8Array()) : Buffer.from(lateError, "base64"),
       maxMemoryKb: Number(request.headers["scones-max-memory-kb"]) || undefined,
     });
   }
@@ -88,7 +100,7 @@ export async function startRuntimeApi(events: RuntimeEvents): Promise<RuntimeApi
     },
     handOut(invocation, deadlineMs) {
       if (waiting === undefined) throw new Error("an event was handed out to a process that had not asked for one");
-      runningId = invocation.requestId;
+      running = invocation;
       send(waiting, invocation, deadlineMs);
       waiting = undefined;
     },
@@ -121,6 +133,16 @@ async function readBody(request: IncomingMessage): Promise<Uint8Array | undefine
     else chunks.length = 0;
   }
   return sizeBytes <= maxResponseBytes ? Buffer.concat(chunks) : undefined;
+}
+
+/** Hands the body on as it comes; nothing when it was more than may be streamed. */
+async function pass(request: IncomingMessage, stream: ResponseStream): Promise<Uint8Array | undefined> {
+  let sizeBytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    sizeBytes += chunk.byteLength;
+    if (sizeBytes <= maxStreamBytes) await stream.write(chunk);
+  }
+  return sizeBytes <= maxStreamBytes ? new Uint8Array() : undefined;
 }
 
 function accept(response: ServerResponse): void {

@@ -94,6 +94,13 @@ const tables: Readonly<Record<string, Rows>> = {
     "InvocationRequest.InvocationType": { values: ["Event", "RequestResponse", "DryRun"] },
     "InvocationRequest.LogType": { values: ["None", "Tail"] },
     ReservedConcurrentExecutions: { min: 0 },
+    BatchSize: { min: 1, max: 10_000 },
+    MaximumBatchingWindowInSeconds: { min: 0, max: 300 },
+    MaximumConcurrency: { min: 2, max: 1000 },
+    MaximumEventAgeInSeconds: { min: 60, max: 21_600 },
+    "PutFunctionEventInvokeConfigRequest.MaximumRetryAttempts": { min: 0, max: 2 },
+    "UpdateFunctionEventInvokeConfigRequest.MaximumRetryAttempts": { min: 0, max: 2 },
+    "InvokeWithResponseStreamRequest.LogType": { values: ["None", "Tail"] },
   },
   sqs: {},
   logs: {

@@ -5,12 +5,14 @@ import { existsSync, readFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
+import { Writable } from "node:stream";
 import { pathToFileURL } from "node:url";
 import { format } from "node:util";
 
 const api = "/2018-06-01/runtime";
 const [host, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(":");
 const taskRoot = process.env.LAMBDA_TASK_ROOT;
+const streaming = Symbol.for("aws.lambda.runtime.handler.streaming");
 const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 let isLeaving = false;
 let requestId = "undefined"; // AWS prints this word before the first invocation
@@ -31,8 +33,12 @@ async function serve() {
   watchForLooseErrors(`${path}/error`);
   let answer;
   try {
-    const result = await invoke(JSON.parse(body.toString()), headers);
-    answer = [`${path}/response`, stringify(result), {}];
+    const event = JSON.parse(body.toString());
+    if (handler[streaming]) {
+      await streamResponse(event, headers, path);
+      return setImmediate(serve);
+    }
+    answer = [`${path}/response`, stringify(await invoke(event, headers)), {}];
   } catch (error) {
     const document = errorDocument(error);
     console.error("Invoke Error", "\t", JSON.stringify({ ...document, stack: document.trace, trace: undefined }));
@@ -69,6 +75,105 @@ function invoke(event, headers) {
       );
     }
   });
+}
+
+// ---------------------------------------------------------------- streaming
+
+/** The stream that a handler made by `awslambda.streamifyResponse` writes its result to. */
+class ResponseStream extends Writable {
+  #contentType = "application/octet-stream";
+  #path;
+  #request;
+
+  constructor(path) {
+    super();
+    this.#path = path;
+  }
+
+  setContentType(type) {
+    if (this.#request !== undefined) throw new Error("Cannot set content-type, too late.");
+    this.#contentType = type;
+  }
+
+  get hasBegun() {
+    return this.#request !== undefined;
+  }
+
+  /** Ends with the error in the trailers: the answer has begun. */
+  fail(document) {
+    this.#request.addTrailers({
+      ...errorHeaders(document),
+      "Lambda-Runtime-Function-Error-Body": Buffer.from(JSON.stringify(document)).toString("base64"),
+    });
+    return new Promise((fulfil) => this.#close(fulfil));
+  }
+
+  _write(chunk, _encoding, done) {
+    this.#open().write(chunk, done);
+  }
+
+  _final(done) {
+    this.#open();
+    this.#close(done);
+  }
+
+  #open() {
+    this.#request ??= request({
+      ...{ host, port, agent, method: "POST", path: `${api}${this.#path}/response` },
+      headers: {
+        "Content-Type": this.#contentType,
+        "Transfer-Encoding": "chunked",
+        "Lambda-Runtime-Function-Response-Mode": "streaming",
+        Trailer: "Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body",
+        "Scones-Max-Memory-Kb": String(process.resourceUsage().maxRSS),
+      },
+    }).on("error", () => process.exit(1));
+    return this.#request;
+  }
+
+  #close(done) {
+    this.#request.on("response", (response) => response.resume().on("end", () => done()));
+    this.#request.end();
+  }
+}
+
+async function streamResponse(event, headers, path) {
+  const stream = new ResponseStream(path);
+  const isFinished = new Promise((fulfil, reject) => stream.on("finish", fulfil).on("error", reject));
+  isFinished.catch(() => {}); // told through the handler's own promise, or below
+  try {
+    await handler(
+      event,
+      stream,
+      contextOf(headers, () => {}),
+    );
+    if (!stream.writableEnded) stream.end();
+    await isFinished;
+  } catch (error) {
+    const document = errorDocument(error);
+    console.error("Invoke Error", "\t", JSON.stringify({ ...document, stack: document.trace, trace: undefined }));
+    if (stream.writableFinished) return;
+    if (stream.hasBegun) await stream.fail(document);
+    else await call("POST", `${path}/error`, JSON.stringify(document), errorHeaders(document));
+  }
+}
+
+function offerStreaming() {
+  globalThis.awslambda = {
+    streamifyResponse(handler) {
+      handler[streaming] = true;
+      return handler;
+    },
+    HttpResponseStream: {
+      // As function URLs read it: status and headers as JSON, eight zeros, then the body.
+      from(stream, prelude) {
+        stream.setContentType("application/vnd.awslambda.http-integration-response");
+        stream.write(JSON.stringify(prelude));
+        stream.write(new Uint8Array(8));
+        return stream;
+      },
+    },
+  };
 }
 
 function contextOf(headers, callback) {
@@ -212,6 +317,7 @@ function call(method, path, body, headers = {}) {
 }
 
 patchConsole();
+offerStreaming();
 watchForLooseErrors("/init/error");
 const handler = await loadHandler(process.env._HANDLER).catch((error) => leave("/init/error", error, 1));
 serve();

@@ -1,11 +1,17 @@
 // Invocations of type Event: answered at once, run later, tried again when the function fails.
 //
 // A1. What was answered 202 is on disk: it is run at least once, also when the server dies in between.
-// A2. A function that fails is tried as often as AWS does, then the event is given up, and the server's log says so.
+// A2. A function that fails is tried as often, and after the same pauses, as AWS does. When an attempt is due is on disk too.
+// A3. An event ends in one transaction: its row goes, and what its destinations and its dead-letter target hear is written.
 import { Fault } from "../../kit/fault.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { DeliveryQueue } from "../../ports/delivery-queue.ts";
 import type { Resources } from "../../ports/resources.ts";
+import { type DestinationJob, deadLetterJob, destinationJob, type Ending } from "./destinations.ts";
+import { defaultEventAgeSeconds, defaultRetryAttempts, eventInvokeConfigOf } from "./event-invoke-configs.ts";
+import type { FunctionRecords } from "./function-records.ts";
 import type { InvokeFunction, InvokeRequest } from "./invoke-function.ts";
+import { parseFunctionName } from "./names.ts";
 
 export interface AsyncInvocations {
   accept(request: InvokeRequest): void;
@@ -16,19 +22,20 @@ export interface AsyncInvocations {
 
 export interface AsyncInvocationsOptions {
   resources: Resources;
+  records: FunctionRecords;
   clock: Clock;
   invoke: InvokeFunction;
+  destinations: DeliveryQueue<DestinationJob>;
   report: (text: string) => void;
-  retryDelaysMs?: readonly number[];
 }
 
-/** As on AWS: two more attempts, after one and two minutes. */
-export const defaultRetryDelaysMs = [60_000, 120_000] as const;
+/** As on AWS: the second attempt after one minute, the third two minutes later. */
+const retryDelaysMs = [60_000, 120_000] as const;
 /** AWS's limit of an asynchronous event: 1 MiB. */
 const maxEventBytes = 1024 * 1024;
 /** Each is a row on disk; beyond it callers are told to slow down. */
 const maxPending = 10_000;
-/** While a function has no free environment its events wait this long, and longer each time up to the most. */
+/** While a function has no free environment its events wait this long, and longer each time up to the most, as on AWS. */
 const throttleDelayMs = { first: 1000, most: 300_000 };
 
 const kind = "lambda-event";
@@ -41,51 +48,97 @@ interface PendingEvent {
   region: string;
   accountId: string;
   failures: number;
+  /** How often in a row it could not run at all. */
+  throttles: number;
+  acceptedMs: number;
+  dueMs: number;
 }
 
 export function asyncInvocations(options: AsyncInvocationsOptions): AsyncInvocations {
-  const { resources, clock, invoke, report } = options;
-  const retryDelaysMs = options.retryDelaysMs ?? defaultRetryDelaysMs;
+  const { resources, records, clock, invoke, destinations, report } = options;
   const timers = new Map<string, () => void>();
   const pending = new Set<string>();
   let isClosed = false;
 
-  function soon(id: string, delayMs: number, throttles = 0): void {
+  function wait(id: string, delayMs: number): void {
     if (isClosed) return;
     const cancel = clock.schedule(delayMs, () => {
       timers.delete(id);
-      attempt(id, throttles).catch((error: Error) => report(`asynchronous invocation ${id}: ${error.stack}`));
+      attempt(id).catch((error: Error) => report(`asynchronous invocation ${id}: ${error.stack}`));
     });
     timers.set(id, cancel);
   }
 
-  async function attempt(id: string, throttles: number): Promise<void> {
+  async function attempt(id: string): Promise<void> {
     const event = resources.get<PendingEvent>(kind, id)?.value;
     if (event === undefined || isClosed) return;
-    const problem = await tryOnce(id, event);
-    if (isClosed) return; // the next server tries it again
-    if (problem === undefined) return drop(id);
-    if (problem.isThrottle) {
-      return soon(id, Math.min(throttleDelayMs.first * 2 ** throttles, throttleDelayMs.most), throttles + 1);
-    }
-    const delayMs = problem.isFinal ? undefined : retryDelaysMs[event.failures];
-    if (delayMs === undefined) {
-      report(`gave up an event for ${event.functionName} after ${event.failures + 1} attempts: ${problem.text}`);
-      return drop(id);
-    }
-    resources.put<PendingEvent>(kind, id, { ...event, failures: event.failures + 1 });
-    soon(id, delayMs);
-  }
+    const name = parseFunctionName(event.functionName, event.qualifier);
+    const config = eventInvokeConfigOf(resources, name);
+    const lastMs = event.acceptedMs + (config?.eventAgeSeconds ?? defaultEventAgeSeconds) * 1000;
+    const payload = Buffer.from(event.payload, "base64");
+    const ending = (condition: Ending["condition"], result?: Ending["result"]): Ending => {
+      const arn = `arn:aws:lambda:${event.region}:${event.accountId}:function:${name.name}`;
+      const functionArn = `${records.find(name.name)?.configuration.FunctionArn ?? arn}:${name.qualifier ?? "$LATEST"}`;
+      const invokeCount = event.failures + (result ? 1 : 0);
+      return { requestId: id, functionArn, condition, invokeCount, payload, result };
+    };
+    if (clock.now() > lastMs) return end(event, ending("EventAgeExceeded"));
 
-  async function tryOnce(id: string, event: PendingEvent): Promise<Problem | undefined> {
+    const later = (changes: Partial<PendingEvent>, delayMs: number, else_: Ending) => {
+      const dueMs = clock.now() + delayMs;
+      if (dueMs > lastMs) return end(event, { ...else_, condition: "EventAgeExceeded" });
+      resources.put<PendingEvent>(kind, id, { ...event, ...changes, dueMs });
+      wait(id, delayMs);
+    };
     try {
-      const payload = Buffer.from(event.payload, "base64");
       const result = await invoke.run({ ...event, payload, requestId: id });
-      return result.functionError && { text: Buffer.from(result.payload).toString().slice(0, 500) };
+      if (isClosed) return; // the next server tries it again
+      if (result.functionError === undefined) return end(event, ending("Success", result));
+      const exhausted = ending("RetriesExhausted", result);
+      const delayMs = retryDelaysMs[event.failures];
+      if (event.failures >= (config?.retryAttempts ?? defaultRetryAttempts) || delayMs === undefined) {
+        return end(event, exhausted);
+      }
+      later({ failures: event.failures + 1, throttles: 0 }, delayMs, exhausted);
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
-      return { text: error.message, isThrottle: error.status === 429, isFinal: !error.isRetryable };
+      if (isClosed) return;
+      if (records.find(name.name)?.reservedConcurrency === 0) return end(event, ending("ZeroReservedConcurrency"));
+      if (!error.isRetryable) {
+        report(`gave up an event for ${event.functionName}: ${error.message}`);
+        return drop(id);
+      }
+      const delayMs = Math.min(throttleDelayMs.first * 2 ** event.throttles, throttleDelayMs.most);
+      later({ throttles: event.throttles + 1 }, delayMs, ending("EventAgeExceeded"));
     }
+  }
+
+  function end(event: PendingEvent, ending: Ending): void {
+    const name = parseFunctionName(event.functionName, event.qualifier);
+    const { onSuccess, onFailure } = eventInvokeConfigOf(resources, name)?.destinations ?? {};
+    const isSuccess = ending.condition === "Success";
+    const target = isSuccess ? onSuccess : onFailure;
+    const deadLetterArn = isSuccess ? undefined : deadLetterArnOf(event);
+    const jobs = [
+      ...(target === undefined ? [] : [destinationJob(target, ending, clock.now())]),
+      ...(deadLetterArn === undefined ? [] : [deadLetterJob(deadLetterArn, ending)]),
+    ];
+    if (!isSuccess && jobs.length === 0) {
+      const said = ending.result ? Buffer.from(ending.result.payload).toString().slice(0, 500) : "it did not run";
+      report(
+        `gave up an event for ${event.functionName} after ${ending.invokeCount} attempts (${ending.condition}): ${said}`,
+      );
+    }
+    resources.transaction(() => {
+      destinations.add(jobs);
+      drop(ending.requestId);
+    });
+  }
+
+  function deadLetterArnOf(event: PendingEvent): string | undefined {
+    const name = parseFunctionName(event.functionName, event.qualifier);
+    if (records.find(name.name) === undefined) return undefined;
+    return records.resolve(name, event.functionName).configuration.DeadLetterConfig?.TargetArn || undefined;
   }
 
   function drop(id: string): void {
@@ -104,16 +157,19 @@ export function asyncInvocations(options: AsyncInvocationsOptions): AsyncInvocat
         throw new Fault("TooManyRequestsException", `${maxPending} events wait already`, { status: 429 });
       }
       const { functionName, qualifier, clientContext, region, accountId, requestId } = request;
-      const payload = Buffer.from(request.payload).toString("base64");
-      const event: PendingEvent = { functionName, qualifier, clientContext, region, accountId, payload, failures: 0 };
-      resources.put<PendingEvent>(kind, requestId, event);
+      const nowMs = clock.now();
+      resources.put<PendingEvent>(kind, requestId, {
+        ...{ functionName, qualifier, clientContext, region, accountId },
+        payload: Buffer.from(request.payload).toString("base64"),
+        ...{ failures: 0, throttles: 0, acceptedMs: nowMs, dueMs: nowMs },
+      });
       pending.add(requestId);
-      soon(requestId, 0);
+      wait(requestId, 0);
     },
     resume() {
-      for (const { id } of resources.list(kind)) {
+      for (const { id, value } of resources.list<PendingEvent>(kind)) {
         pending.add(id);
-        soon(id, 0);
+        wait(id, Math.max(0, value.dueMs - clock.now()));
       }
     },
     close() {
@@ -122,10 +178,4 @@ export function asyncInvocations(options: AsyncInvocationsOptions): AsyncInvocat
       timers.clear();
     },
   };
-}
-
-interface Problem {
-  text: string;
-  isThrottle?: boolean;
-  isFinal?: boolean;
 }

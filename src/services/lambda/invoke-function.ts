@@ -1,3 +1,4 @@
+import type { ResponseStream } from "../../functions/function-spec.ts";
 import { Fault } from "../../kit/fault.ts";
 import type { InvokeResult } from "../../ports/functions.ts";
 import { specOf } from "./function-records.ts";
@@ -18,13 +19,15 @@ export interface InvokeRequest {
   region: string;
   accountId: string;
   signal?: AbortSignal;
+  /** Takes the result of a function that streams, part by part. */
+  stream?: ResponseStream;
 }
 
 export interface InvokeFunction {
   /** Runs the function once and answers what it said. */
   run(request: InvokeRequest): Promise<InvokeResult>;
-  /** Fails as `run` would before it runs anything. */
-  check(request: InvokeRequest): void;
+  /** Fails as `run` would before it runs anything; else answers which version that would be. */
+  check(request: InvokeRequest): { version: string };
 }
 
 type Needs = Pick<LambdaContext, "records" | "code" | "environments">;
@@ -43,13 +46,13 @@ export function invokeFunction({ records, code, environments }: Needs): InvokeFu
   }
 
   return {
-    check: (request) => void prepare(request),
+    check: (request) => ({ version: prepare(request).spec.version }),
     async run(request) {
       const { spec, invokedArn } = prepare(request);
-      const { requestId, signal } = request;
+      const { requestId, signal, stream } = request;
       const event = request.payload.byteLength === 0 ? Buffer.from("{}") : request.payload;
       const clientContext = decodeClientContext(request.clientContext);
-      const invocation = { requestId, event, invokedArn, clientContext };
+      const invocation = { requestId, event, invokedArn, clientContext, stream };
       const outcome = await environments.invoke(spec, invocation, { signal }).catch(asInvokeFault);
       return {
         payload: outcome.payload,

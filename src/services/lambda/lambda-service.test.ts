@@ -8,7 +8,9 @@ import { test } from "node:test";
 import { functionEnvironments } from "../../functions/function-environments.ts";
 import { systemClock } from "../../kit/clock.ts";
 import type { Blobs } from "../../ports/blobs.ts";
+import type { Clock } from "../../ports/clock.ts";
 import type { Logs } from "../../ports/logs.ts";
+import type { Operations } from "../../ports/operations.ts";
 import type { Resource, Resources } from "../../ports/resources.ts";
 import type { Call } from "../../wire/service.ts";
 import { lambdaService } from "./lambda-service.ts";
@@ -202,8 +204,8 @@ test("permissions, tags and concurrency are kept and answered", async () => {
   assert.equal((await it.call("Invoke", { FunctionName }))["StatusCode"], 200);
 });
 
-test("an event is answered at once, tried three times in all, and then given up", async () => {
-  await using it = service({ retryDelaysMs: [10, 10] });
+test("an event is answered at once, tried three times in all with AWS's pauses, and then given up", async () => {
+  await using it = service();
   await it.create({
     Code: {
       ZipFile: await code("export const handler = async () => { console.log('tried'); throw new Error('no'); };"),
@@ -214,6 +216,103 @@ test("an event is answered at once, tried three times in all, and then given up"
   await it.until(() => it.reports.some((text) => text.startsWith("gave up an event for greet after 3 attempts")));
   assert.equal(it.lines.filter((line) => line.endsWith("INFO\ttried")).length, 3);
   assert.equal(it.resources.list("lambda-event").length, 0);
+  assert.deepEqual(
+    it.pausesMs.filter((ms) => ms >= 60_000),
+    [60_000, 120_000],
+  );
+});
+
+const queue = "arn:aws:sqs:us-east-1:123456789012:outcomes";
+const failing = 'export const handler = async (event) => { throw new RangeError("no " + event.n); };';
+const asEvent = { FunctionName: "greet", InvocationType: "Event", Payload: Buffer.from('{"n":7}') };
+
+test("what became of an event is told to its destination in AWS's record", async () => {
+  await using it = service();
+  await it.create({ Code: { ZipFile: await code("export const handler = async (event) => ({ got: event.n });") } });
+  const FunctionName = "greet";
+  const DestinationConfig = { OnSuccess: { Destination: queue }, OnFailure: { Destination: queue } };
+  await it.call("PutFunctionEventInvokeConfig", { FunctionName, DestinationConfig, MaximumRetryAttempts: 0 });
+  await it.call("Invoke", asEvent);
+  await it.until(() => it.sent.length === 1);
+  await it.call("UpdateFunctionCode", { FunctionName, ZipFile: await code(failing) });
+  await it.call("Invoke", asEvent);
+  await it.until(() => it.sent.length === 2);
+  const [success, failure] = it.sent.map(({ input }) => JSON.parse(String(input["MessageBody"])));
+  assert.deepEqual(Object.keys(success), [
+    ...["version", "timestamp", "requestContext", "requestPayload", "responseContext", "responsePayload"],
+  ]);
+  const context = { functionArn: `${arn}:$LATEST`, condition: "Success", approximateInvokeCount: 1 };
+  assert.deepEqual(success.requestContext, { requestId: success.requestContext.requestId, ...context });
+  assert.deepEqual([success.requestPayload, success.responsePayload], [{ n: 7 }, { got: 7 }]);
+  assert.deepEqual(success.responseContext, { statusCode: 200, executedVersion: "$LATEST" });
+  assert.equal(failure.requestContext.condition, "RetriesExhausted");
+  assert.deepEqual(failure.responseContext, {
+    ...{ statusCode: 200, executedVersion: "$LATEST", functionError: "Unhandled" },
+  });
+  assert.equal(failure.responsePayload.errorMessage, "no 7");
+});
+
+test("the dead-letter queue gets the event itself, with the error as attributes", async () => {
+  await using it = service();
+  await it.create({ Code: { ZipFile: await code(failing) }, DeadLetterConfig: { TargetArn: queue } });
+  await it.call("Invoke", asEvent);
+  await it.until(() => it.sent.length === 1);
+  const { MessageBody, MessageAttributes } = it.sent[0]!.input as {
+    MessageBody: string;
+    MessageAttributes: Record<string, { StringValue: string }>;
+  };
+  assert.equal(MessageBody, '{"n":7}');
+  assert.deepEqual(
+    [MessageAttributes["ErrorCode"]?.StringValue, MessageAttributes["ErrorMessage"]?.StringValue],
+    ["200", "no 7"],
+  );
+});
+
+test("an event that is older than its age is not run any more", async () => {
+  await using it = service();
+  await it.create({ Code: { ZipFile: await code(failing) } });
+  await it.call("PutFunctionEventInvokeConfig", {
+    ...{ FunctionName: "greet", MaximumEventAgeInSeconds: 90 },
+    DestinationConfig: { OnFailure: { Destination: queue } },
+  });
+  await it.call("Invoke", asEvent);
+  await it.until(() => it.sent.length === 1);
+  const { requestContext } = JSON.parse(String(it.sent[0]!.input["MessageBody"]));
+  // The second pause would have ended after 180 seconds.
+  assert.deepEqual([requestContext.condition, requestContext.approximateInvokeCount], ["EventAgeExceeded", 2]);
+});
+
+test("the settings of asynchronous events are kept, changed, listed and deleted, with AWS's texts", async () => {
+  await using it = service();
+  const FunctionName = "greet";
+  await it.create({ Code: { ZipFile: await code(greet) } });
+  await assert.rejects(it.call("GetFunctionEventInvokeConfig", { FunctionName }), {
+    ...{ code: "ResourceNotFoundException", status: 404 },
+    message: `The function ${arn}:$LATEST doesn't have an EventInvokeConfig`,
+  });
+  await assert.rejects(it.call("PutFunctionEventInvokeConfig", { FunctionName }), {
+    message: "You must specify at least one of error handling or destination setting.",
+  });
+  const self = { OnSuccess: { Destination: arn } };
+  await assert.rejects(it.call("PutFunctionEventInvokeConfig", { FunctionName, DestinationConfig: self }), {
+    message: "You can't specify the function as a destination for itself.",
+  });
+  await it.call("PutFunctionEventInvokeConfig", { FunctionName, MaximumRetryAttempts: 1 });
+  await it.call("UpdateFunctionEventInvokeConfig", { FunctionName, MaximumEventAgeInSeconds: 60 });
+  const kept = await it.call("GetFunctionEventInvokeConfig", { FunctionName });
+  assert.deepEqual([kept["MaximumRetryAttempts"], kept["MaximumEventAgeInSeconds"]], [1, 60]);
+  const { FunctionEventInvokeConfigs } = await it.call("ListFunctionEventInvokeConfigs", { FunctionName });
+  assert.deepEqual(FunctionEventInvokeConfigs, [kept]);
+  await it.call("DeleteFunctionEventInvokeConfig", { FunctionName });
+  await assert.rejects(it.call("DeleteFunctionEventInvokeConfig", { FunctionName }), { status: 404 });
+});
+
+test("the account's settings say what this server allows and holds", async () => {
+  await using it = service();
+  const { CodeSize } = await it.create({ Code: { ZipFile: await code(greet) } });
+  const { AccountUsage, AccountLimit } = await it.call("GetAccountSettings", {});
+  assert.deepEqual(AccountUsage, { TotalCodeSize: CodeSize, FunctionCount: 1 });
+  assert.equal((AccountLimit as { CodeSizeZipped: number }).CodeSizeZipped, 52_428_800);
 });
 
 test("an event that was accepted before the server ended is run by the next one", async () => {
@@ -242,7 +341,7 @@ test("a dry run checks and runs nothing", async () => {
   );
 });
 
-function service(options: { retryDelaysMs?: number[] } = {}) {
+function service() {
   const folder = mkdtempSync(join(tmpdir(), "scones-lambda-"));
   const clock = systemClock();
   const lines: string[] = [];
@@ -259,13 +358,37 @@ function service(options: { retryDelaysMs?: number[] } = {}) {
   } as unknown as Blobs;
   const resources = memoryResources();
   const environments = functionEnvironments({ folder: join(folder, "run"), logs, clock, searchPath: "/usr/bin:/bin" });
+  const pausesMs: number[] = [];
+  const sent: { operation: string; input: Record<string, unknown> }[] = [];
+  const operations: Operations = {
+    has: () => true,
+    async call(_service, operation, input) {
+      sent.push({ operation, input: input as Record<string, unknown> });
+      return { output: {}, requestId: "" };
+    },
+  };
+  // Minutes pass at once, so that pauses of AWS's length can be waited for.
+  let skippedMs = 0;
+  const hurried: Clock = {
+    ...clock,
+    now: () => clock.now() + skippedMs,
+    schedule(delayMs, callback) {
+      pausesMs.push(delayMs);
+      if (delayMs < 60_000) return clock.schedule(delayMs, callback);
+      return clock.schedule(1, () => {
+        skippedMs += delayMs;
+        callback();
+      });
+    },
+  };
   const start = () =>
     lambdaService({
-      ...{ resources, blobs, environments, clock, folder, region: "us-east-1", accountId: "123456789012", ...options },
+      ...{ resources, blobs, environments, operations, clock: hurried, folder },
+      ...{ region: "us-east-1", accountId: "123456789012" },
       report: (text) => void reports.push(text),
     });
   const it = {
-    ...{ lines, reports, objects, resources },
+    ...{ lines, reports, objects, resources, pausesMs, sent },
     lambda: start(),
     async call(operation: string, input: object): Promise<Record<string, unknown>> {
       return (await it.lambda.service.handlers[operation]!(input, callOf())) as Record<string, unknown>;
@@ -287,7 +410,7 @@ function service(options: { retryDelaysMs?: number[] } = {}) {
       assert.ok(holds(), "waited ten seconds");
     },
     async [Symbol.asyncDispose]() {
-      it.lambda.close();
+      await it.lambda.close();
       await environments.close();
       rmSync(folder, { recursive: true });
     },

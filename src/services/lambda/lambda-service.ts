@@ -5,14 +5,20 @@ import type { FunctionEnvironments } from "../../functions/function-environments
 import type { Blobs } from "../../ports/blobs.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Functions } from "../../ports/functions.ts";
+import type { Operations } from "../../ports/operations.ts";
 import type { Resources } from "../../ports/resources.ts";
 import type { Call, Handler, Service } from "../../wire/service.ts";
+import { accountHandlers } from "./account-settings.ts";
 import { aliasHandlers } from "./aliases.ts";
 import { asyncInvocations } from "./async-invocations.ts";
 import { attributeHandlers } from "./attributes.ts";
 import { codeStore } from "./code-store.ts";
+import { destinationQueue } from "./destinations.ts";
+import { eventInvokeConfigHandlers } from "./event-invoke-configs.ts";
+import { eventSourceMappings } from "./event-source-mappings.ts";
 import { functionRecords } from "./function-records.ts";
 import { invokeFunction } from "./invoke-function.ts";
+import { streamHandlers } from "./invoke-with-response-stream.ts";
 import type { LambdaContext } from "./lambda-context.ts";
 import { readHandlers } from "./read-functions.ts";
 import { writeHandlers } from "./write-functions.ts";
@@ -22,6 +28,8 @@ export interface LambdaServiceOptions {
   blobs: Blobs;
   /** Owned by the caller, who closes them after this service. */
   environments: FunctionEnvironments;
+  /** Where events come from and outcomes go: queues, topics, the event bus. */
+  operations: Operations;
   clock: Clock;
   /** A folder of our own: the functions' code. */
   folder: string;
@@ -30,30 +38,30 @@ export interface LambdaServiceOptions {
   accountId: string;
   /** Background work that failed. */
   report?: (text: string) => void;
-  /** Pauses before an asynchronous event is tried again. */
-  retryDelaysMs?: readonly number[];
 }
 
 export interface LambdaService {
   service: Service;
   functions: Functions;
-  /** Goes on with asynchronous events of an earlier run; call it once everything that functions may call is there. */
+  /** Goes on with asynchronous events of an earlier run and with event sources; call it once everything that functions may call is there. */
   start(): void;
-  close(): void;
+  /** May be called twice. */
+  close(): Promise<void>;
 }
 
 export function lambdaService(options: LambdaServiceOptions): LambdaService {
-  const { resources, blobs, environments, clock, report = () => {} } = options;
+  const { resources, blobs, environments, operations, clock, report = () => {} } = options;
   const records = functionRecords(resources);
   const code = codeStore(join(options.folder, "code"));
   const invoke = invokeFunction({ records, code, environments });
-  const { retryDelaysMs } = options;
-  const asynchronous = asyncInvocations({ resources, clock, invoke, report, retryDelaysMs });
+  const destinations = destinationQueue({ resources, operations, clock, report, region: options.region });
+  const asynchronous = asyncInvocations({ resources, records, clock, invoke, destinations, report });
   const context: LambdaContext = {
     ...{ resources, records, blobs, code, environments, clock, report },
     invokeFunction: invoke,
     asynchronous,
   };
+  const sources = eventSourceMappings(context, operations);
 
   const functions: Functions = {
     async invoke(name, payload, { invocationType, clientContext, signal } = {}) {
@@ -81,12 +89,23 @@ export function lambdaService(options: LambdaServiceOptions): LambdaService {
         ...readHandlers(context),
         ...aliasHandlers(context),
         ...attributeHandlers(context),
+        ...eventInvokeConfigHandlers(context),
+        ...accountHandlers(context),
+        ...sources.handlers,
+        ...streamHandlers(context),
         Invoke: invokeHandler(context),
       },
     },
     functions,
-    start: () => asynchronous.resume(),
-    close: () => asynchronous.close(),
+    start() {
+      asynchronous.resume();
+      sources.start();
+    },
+    async close() {
+      sources.close();
+      asynchronous.close();
+      await destinations.close();
+    },
   };
 }
 

@@ -2,6 +2,7 @@
 import type { CreateFunctionRequest, UpdateFunctionConfigurationRequest } from "@aws-sdk/client-lambda";
 import { nodeRuntimes, pythonRuntimes } from "../../functions/interpreters.ts";
 import { Fault } from "../../kit/fault.ts";
+import { destinationKind } from "./destinations.ts";
 
 /** Every runtime that Scones can run. */
 const runtimes: readonly string[] = [...nodeRuntimes, ...pythonRuntimes];
@@ -25,7 +26,7 @@ const reservedVariables = new Set([
 type Settings = Partial<CreateFunctionRequest> | Partial<UpdateFunctionConfigurationRequest>;
 
 export function checkSettings(settings: Settings): void {
-  const { Runtime, Handler, Timeout, MemorySize, EphemeralStorage, Environment, Layers } = settings;
+  const { Runtime, Handler, Timeout, MemorySize, EphemeralStorage, Environment, Layers, DeadLetterConfig } = settings;
   if (Runtime !== undefined && !runtimes.includes(Runtime)) {
     const set = `[${[...runtimes].reverse().join(", ")}]`;
     throw invalid(
@@ -39,6 +40,10 @@ export function checkSettings(settings: Settings): void {
   checkRange("memorySize", MemorySize, [128, 10_240]);
   checkRange("ephemeralStorage.size", EphemeralStorage?.Size, [512, 10_240]);
   checkVariables(Environment?.Variables ?? {});
+  const deadLetterArn = DeadLetterConfig?.TargetArn;
+  if (deadLetterArn && !["sqs", "sns"].includes(destinationKind(deadLetterArn) ?? "")) {
+    throw invalid(`The provided target arn ${deadLetterArn} is invalid: dead letters go to a queue or a topic.`); // a guess
+  }
   if (Layers !== undefined && Layers.length > 0) {
     throw invalid(
       "Layers are not available here: put their content into the function's package (see COMPATIBILITY.md)",

@@ -9,6 +9,7 @@ import { Fault } from "../../kit/fault.ts";
 import type { Call, Handler } from "../../wire/service.ts";
 import { maxZippedBytes, tooLargeZipped } from "./code-package.ts";
 import type { StoredCode } from "./code-store.ts";
+import { deleteEventInvokeConfigs } from "./event-invoke-configs.ts";
 import {
   type Configuration,
   checkRevision,
@@ -61,7 +62,7 @@ async function createFunction(context: LambdaContext, input: CreateFunctionReque
     CodeSha256: code.sha256,
     Version: "$LATEST",
     ...(input.Environment?.Variables && { Environment: { Variables: input.Environment.Variables } }),
-    ...(input.DeadLetterConfig && { DeadLetterConfig: input.DeadLetterConfig }),
+    ...(input.DeadLetterConfig?.TargetArn && { DeadLetterConfig: input.DeadLetterConfig }),
     TracingConfig: { Mode: input.TracingConfig?.Mode ?? "PassThrough" },
     RevisionId: clock.uuid(),
     State: "Active",
@@ -118,10 +119,13 @@ async function updateConfiguration(
   if (input.Runtime !== undefined) await environments.check(input.Runtime);
   const record = records.change(name, arn, (old) => {
     checkRevision(input.RevisionId, old.configuration);
-    const { Role, Handler, Description, Timeout, MemorySize, Runtime, DeadLetterConfig } = input;
-    const given = { Role, Handler, Description, Timeout, MemorySize, Runtime, DeadLetterConfig };
+    const { Role, Handler, Description, Timeout, MemorySize, Runtime } = input;
+    const given = { Role, Handler, Description, Timeout, MemorySize, Runtime };
+    const { DeadLetterConfig = old.configuration.DeadLetterConfig } = input;
+    const { DeadLetterConfig: _, ...kept } = old.configuration;
     const configuration: Configuration = {
-      ...old.configuration,
+      ...kept,
+      ...(DeadLetterConfig?.TargetArn && { DeadLetterConfig }), // an empty one takes it away, as on AWS
       ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
       ...(input.EphemeralStorage && { EphemeralStorage: input.EphemeralStorage }),
       ...(input.TracingConfig && { TracingConfig: { Mode: input.TracingConfig.Mode ?? "PassThrough" } }),
@@ -156,6 +160,7 @@ function deleteFunction(
   }
   resources.transaction(() => {
     for (const { id } of resources.list(versionKind, { prefix: `${name}:` })) resources.delete(versionKind, id);
+    deleteEventInvokeConfigs(resources, name);
     resources.delete(functionKind, name);
   });
   environments.retire(name);
