@@ -37,7 +37,8 @@ export type KernelInput = {
 export interface ExecutionContext {
   executionArn: string;
   executionName: string;
-  roleArn: string;
+  /** `null` only while a state is tested without a role. */
+  roleArn: string | null;
   startTime: string;
   stateMachineArn: string;
   stateMachineName: string;

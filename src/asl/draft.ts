@@ -26,6 +26,8 @@ export class Draft {
   /** Frames that can go on; run in their order, so that thousands of iterations need no stack. */
   readonly ready: (() => Running<void>)[] = [];
   readonly random;
+  /** Looks on while a single state is tested; absent in executions. */
+  probe: Probe | undefined;
   private readonly owned = new Set<string>();
   private readonly texts = new Map<Json, string>();
 
@@ -108,6 +110,27 @@ export class Draft {
     return text;
   }
 }
+
+/** What TestState sees of a state's work, and the context object that it gives instead of the real one. */
+export interface Probe {
+  note(name: Inspected, value: Json): void;
+  readonly context: Json | undefined;
+}
+
+/** Stages of the data flow, by the names that TestState answers them under. */
+export type Inspected =
+  | "afterInputPath"
+  | "afterParameters"
+  | "afterItemsPath"
+  | "afterItemsPointer"
+  | "afterItemSelector"
+  | "afterItemBatcher"
+  | "result"
+  | "afterResultSelector"
+  | "afterResultPath"
+  | "maxConcurrency"
+  | "toleratedFailureCount"
+  | "toleratedFailurePercentage";
 
 export interface EventDetails {
   detailsName?: string;

@@ -54,10 +54,15 @@ function* workAndLeave(draft: Draft, frame: Frame, work: Work): Running<boolean>
     const exit = yield* work();
     return exit !== undefined && leave(draft, frame, exit);
   } catch (error) {
-    if (error instanceof StateFailure) return yield* handle(draft, frame, error);
-    if (error instanceof RangeError) return yield* handle(draft, frame, runtimeFailure(tooDeep));
-    throw error;
+    return yield* handle(draft, frame, failureOf(error));
   }
+}
+
+/** What a state's work threw, as a failure of the state; anything else is our own mistake and goes on its way. */
+export function failureOf(error: unknown): StateFailure {
+  if (error instanceof StateFailure) return error;
+  if (error instanceof RangeError) return runtimeFailure(tooDeep);
+  throw error;
 }
 
 /** JSON nested so deeply that JavaScript cannot write it: the stack is the only thing here that runs out of range. */
@@ -121,7 +126,7 @@ function waitForRetry(draft: Draft, frame: Frame, delaySeconds: number): void {
 }
 
 /** Puts AWS's sentence about the state in front, once: at the innermost state. */
-function withPlace(failure: StateFailure, frame: Frame): StateFailure {
+export function withPlace(failure: StateFailure, frame: Frame): StateFailure {
   if (failure.kind === "work" || failure.isPlaced || failure.error === "States.DataLimitExceeded") return failure;
   const place = `An error occurred while executing the state '${frame.state}' (entered at the event id #${frame.enteredId}). `;
   return failure.placed(place);

@@ -20,7 +20,7 @@ export function environmentOf(
     data,
     states: { input: data, ...states },
     context: () => {
-      context ??= contextOf(draft, frame, { item, taskToken });
+      context ??= draft.probe?.context ?? contextOf(draft, frame, { item, taskToken });
       return context;
     },
     variable: (name) => variable(draft, frame, name),

@@ -12,14 +12,20 @@ import { readPath } from "./paths/root.ts";
 
 /** The effective input: after InputPath. */
 export function inputOf(draft: Draft, frame: Frame, state: State): Json {
-  if (state.inputPath === undefined) return frame.input;
-  if (state.inputPath === null) return {};
-  return readPath(state.inputPath, environmentOf(draft, frame, { data: frame.input }));
+  const input =
+    state.inputPath === undefined
+      ? frame.input
+      : state.inputPath === null
+        ? {}
+        : readPath(state.inputPath, environmentOf(draft, frame, { data: frame.input }));
+  draft.probe?.note("afterInputPath", input);
+  return input;
 }
 
 /** Leaves the state with the result of its work. */
 export function* leaveWithResult(draft: Draft, frame: Frame, result: Json): Running<Exit> {
   const state = draft.stateOf(frame);
+  draft.probe?.note("result", result);
   if (state.language === "JSONata") {
     const environment = environmentOf(draft, frame, { data: frame.input, states: { result } });
     return yield* exitOf(environment, {
@@ -31,6 +37,7 @@ export function* leaveWithResult(draft: Draft, frame: Frame, result: Json): Runn
   }
   const selected =
     state.resultSelector === undefined ? result : state.resultSelector(environmentOf(draft, frame, { data: result }));
+  draft.probe?.note("afterResultSelector", selected);
   const environment = environmentOf(draft, frame, { data: selected });
   const assigned = state.assign === undefined ? undefined : yield* settle(state.assign(environment));
   const written =
@@ -39,6 +46,7 @@ export function* leaveWithResult(draft: Draft, frame: Frame, result: Json): Runn
       : state.resultPath === undefined
         ? selected
         : state.resultPath(frame.input, selected);
+  draft.probe?.note("afterResultPath", written);
   return { assigned, output: throughOutputPath(draft, frame, written), next: state.next };
 }
 

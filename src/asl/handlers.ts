@@ -16,7 +16,7 @@ export function takeRetry(
   failure: StateFailure,
 ): { retrier: Retrier; attempt: number } | undefined {
   if (failure.kind === "runtime") return undefined;
-  const position = state.retriers.findIndex(({ errors }) => matches(errors, failure));
+  const position = findRetrier(state, failure);
   const retrier = state.retriers[position];
   if (retrier === undefined) return undefined;
   const attempt = frame.retries[position] ?? 0;
@@ -24,6 +24,11 @@ export function takeRetry(
   frame.retries = Array.from(state.retriers, (_, i) => (frame.retries[i] ?? 0) + (i === position ? 1 : 0));
   frame.retryCount++;
   return { retrier, attempt };
+}
+
+/** Where in Retry the failure is named, used up or not; -1 when nowhere. */
+export function findRetrier(state: State, failure: StateFailure): number {
+  return state.retriers.findIndex(({ errors }) => matches(errors, failure));
 }
 
 export function retryDelaySeconds(

@@ -1,6 +1,6 @@
 import type { Integration } from "./machine.ts";
 
-const functionArn = /^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[\w*]*:function:[^:\s]+(:[^:\s]+)?$/;
+const functionArn = /^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[\w*-]*:function:[^:\s]+(:[^:\s]+)?$/;
 const activityArn = /^arn:aws[a-z-]*:states:[a-z0-9-]+:[\w*]*:activity:[^:\s]+$/;
 const serviceArn =
   /^arn:aws[a-z-]*:states:[a-z0-9-]*:[\w*]*:([a-z0-9-]+(?::[a-z0-9-]+)?):([A-Za-z0-9]+)(\.sync(?::2)?|\.waitForTaskToken)?$/;

@@ -26,7 +26,8 @@ export function validateScopeTargets(
   }
 }
 
-function transitionsOf(state: Fields): { target: string; field: string; place: string }[] {
+/** Where a state names another one. */
+export function transitionsOf(state: Fields): { target: string; field: string; place: string }[] {
   const lists = (field: string) => (Array.isArray(state[field]) ? (state[field] as Json[]) : []);
   const candidates = [
     { value: state["Next"], field: "Next", place: "Next" },

@@ -19,13 +19,15 @@ export function* startMap(draft: Draft, frame: Frame): Running<Exit | undefined>
   const input = inputOf(draft, frame, state);
   const environment = environmentOf(draft, frame, { data: input });
   const items = state.distributed?.itemReader === undefined ? yield* itemsOf(state, input, environment) : [];
+  if (state.distributed?.itemReader === undefined) draft.probe?.note("afterItemsPath", items);
   const limit = yield* numberOf(state.maxConcurrency, environment);
   if (limit !== undefined && limit < 0) throw runtimeFailure("MaxConcurrency cannot be negative.");
+  draft.probe?.note("maxConcurrency", limit ?? 0);
   draft.emit(frame, "MapStateStarted", {
     detailsName: "mapStateStartedEventDetails",
     details: { length: items.length },
   });
-  const tolerated = yield* toleratedOf(state, environment);
+  const tolerated = yield* toleratedOf(draft, state, environment);
   if (state.distributed !== undefined) {
     return yield* startMapRun(draft, frame, {
       distributed: state.distributed,
@@ -111,6 +113,7 @@ function* itemsOf(state: State & MapState, input: Json, environment: Environment
 }
 
 function* toleratedOf(
+  draft: Draft,
   state: State & MapState,
   environment: Environment,
 ): Running<{ toleratedCount?: number; toleratedPercentage?: number }> {
@@ -121,6 +124,8 @@ function* toleratedOf(
   if (toleratedPercentage !== undefined && (toleratedPercentage < 0 || toleratedPercentage > 100)) {
     throw runtimeFailure("ToleratedFailurePercentage must be between 0 and 100.");
   }
+  if (toleratedCount !== undefined) draft.probe?.note("toleratedFailureCount", toleratedCount);
+  if (toleratedPercentage !== undefined) draft.probe?.note("toleratedFailurePercentage", toleratedPercentage);
   return { toleratedCount, toleratedPercentage };
 }
 

@@ -14,6 +14,7 @@ export function* startParallel(draft: Draft, frame: Frame): Running<undefined> {
     state.arguments === undefined
       ? input
       : yield* settle(state.arguments(environmentOf(draft, frame, { data: input })));
+  draft.probe?.note("afterParameters", given);
   const total = state.branches.length;
   const startedId = draft.emit(frame, "ParallelStateStarted");
   frame.work = {

@@ -43,6 +43,7 @@ function* pass(draft: Draft, frame: Frame, state: State & PassState): Running<Ex
     return yield* leaveWithInput(draft, frame, { input, next: state.next, assign: state.assign, output: state.output });
   }
   const result = state.result === undefined ? input : state.result(environmentOf(draft, frame, { data: input }));
+  draft.probe?.note("afterParameters", result);
   if (isTooLarge(draft.text(result))) throw dataLimitExceeded("runtime", frame.state);
   return yield* leaveWithResult(draft, frame, result);
 }
@@ -72,6 +73,7 @@ function* choose(draft: Draft, frame: Frame, state: State & ChoiceState): Runnin
 }
 
 function* fail(draft: Draft, frame: Frame, state: State & FailState): Running<never> {
+  draft.probe?.note("afterInputPath", frame.input);
   const environment = environmentOf(draft, frame, { data: frame.input });
   const error = yield* textOf(state.error, "Error", environment);
   const reason = yield* textOf(state.cause, "Cause", environment);

@@ -30,6 +30,7 @@ export function* scheduleTask(draft: Draft, frame: Frame): Running<undefined> {
     ...(token === undefined ? {} : { taskToken: token }),
   });
   const parameters = state.arguments === undefined ? input : yield* settle(state.arguments(environment));
+  draft.probe?.note("afterParameters", parameters);
   const work: TaskWork = {
     type: "task",
     effectId,

@@ -8,16 +8,23 @@ type MachineType = "STANDARD" | "EXPRESS";
 
 /** One list of findings for Create, Update, Validate and TestState: the language's own, then resources nobody here can run. */
 export function diagnose(context: ServiceContext, definition: string, type: MachineType): Diagnostic[] {
-  if (isTooDeep(definition)) {
-    return [{ severity: "ERROR", code: "INVALID_JSON_DESCRIPTION", message: tooDeepText }];
-  }
-  const found = context.language.validate(definition, { type });
+  const found = diagnoseLanguage(context, definition, type);
   if (found.some(({ severity }) => severity === "ERROR")) return found;
   return [...found, ...unknownResources(context, JSON.parse(definition) as Json, "")];
 }
 
+/** What the language itself says of a definition. */
+export function diagnoseLanguage(context: ServiceContext, definition: string, type: MachineType): Diagnostic[] {
+  if (!isTooDeep(definition)) return context.language.validate(definition, { type });
+  return [{ severity: "ERROR", code: "INVALID_JSON_DESCRIPTION", message: tooDeepText }];
+}
+
 export function checkDefinition(context: ServiceContext, definition: string, type: MachineType): void {
-  const errors = diagnose(context, definition, type).filter(({ severity }) => severity === "ERROR");
+  refuseErrors(diagnose(context, definition, type));
+}
+
+export function refuseErrors(found: readonly Diagnostic[]): void {
+  const errors = found.filter(({ severity }) => severity === "ERROR");
   if (errors.length === 0) return;
   const texts = errors.map(({ code, message, location }) => {
     // A finding about JSON itself names its place in the text already.

@@ -3,6 +3,7 @@ import { compile } from "../../asl/compile.ts";
 import type { Machine } from "../../asl/machine.ts";
 import { selectMapItems } from "../../asl/map-items.ts";
 import { pendingEffects } from "../../asl/pending.ts";
+import { testState } from "../../asl/test-state.ts";
 import { validate } from "../../asl/validate.ts";
 import type { Language } from "./service-context.ts";
 
@@ -12,5 +13,6 @@ export const statesLanguage: Language = {
   advance: (machine, execution, input) => advance(machine as Machine, execution, input),
   pendingEffects,
   validate,
+  testState: (machine, given, answer) => testState(machine as Machine, given, answer),
   selectItems: (machine, execution, given) => selectMapItems(machine as Machine, execution, given),
 };

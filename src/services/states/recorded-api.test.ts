@@ -34,37 +34,53 @@ const checkedByTheWire =
 const namedByTheRecorder = /^Error=ValueError/;
 
 test("API calls are answered as AWS answered them", { skip }, async () => {
-  const areas = readdirSync(folder).filter((name) => name.startsWith("sfn_api") && name.endsWith(".json"));
+  const { counts, problems } = await replayAreas((name) => name.startsWith("sfn_api"));
+  assert.ok((counts["api"] ?? 0) > 250, `only ${counts["api"]} calls were seen`);
+  assert.ok((counts["validate-state-machine-definition"] ?? 0) >= 3, "hardly any validated definition was seen");
+  assert.deepEqual(problems, []);
+});
+
+test("single states are tested as AWS tested them", { skip }, async () => {
+  const { counts, problems } = await replayAreas((name) => name.startsWith("state__"));
+  assert.ok((counts["test-state"] ?? 0) > 120, `only ${counts["test-state"]} tested states were seen`);
+  assert.deepEqual(problems, []);
+});
+
+async function replayAreas(isWanted: (name: string) => boolean) {
+  const areas = readdirSync(folder).filter((name) => isWanted(name) && name.endsWith(".json"));
   const problems: string[] = [];
-  let count = 0;
+  const counts: { [kind: string]: number } = {};
   for (const area of areas) {
     const cases = (JSON.parse(readFileSync(join(folder, area), "utf8")) as RecordedCall[]).filter(isOurs);
     for (const recorded of cases) {
-      count += 1;
+      counts[recorded.kind] = (counts[recorded.kind] ?? 0) + 1;
       const problem = await problemWith(recorded);
       if (problem !== undefined) problems.push(`${area} ${recorded.id.split("::").at(-1)} ${recorded.key}: ${problem}`);
     }
   }
   if (process.env["SCONES_SHOW_CASES"] !== undefined) console.log(problems.join("\n"));
-  console.log(`${count - problems.length} of ${count} recorded API calls`);
-  assert.ok(count > 250, `only ${count} cases were seen`);
-  assert.deepEqual(problems, []);
-});
+  const seen = Object.entries(counts).map(([kind, count]) => `${count} ${kind}`);
+  console.log(`recorded: ${seen.join(", ")}; ${problems.length} answered differently`);
+  return { counts, problems };
+}
 
-function isOurs({ id, key, kind, op, expect, unresolved, script }: RecordedCall): boolean {
+function isOurs({ id, key, kind, expect, unresolved, script }: RecordedCall): boolean {
   const { message } = errorOf(expect.response);
   return (
-    (kind === "api" || kind === "validate-state-machine-definition") &&
+    ["api", "validate-state-machine-definition", "test-state"].includes(kind) &&
     unresolved !== true &&
     !unusable.some((part) => `${id} ${key}`.includes(part)) &&
     !(expect.raises === true && checkedByTheWire.test(message)) &&
-    !notYet.has(op) &&
-    !(script ?? []).some((step) => notYet.has(step.op) || step.service === "cloudformation")
+    !(script ?? []).some((step) => step.service === "cloudformation")
   );
 }
 
-/** Calls whose arguments the recorder made unusable: every role the same one, a page token that is null, an error filed as an answer. */
+/**
+ * Calls whose arguments the recorder made unusable: every role the same one, a page token that is null, an error filed as an answer.
+ * And two that name the 10,240 MB which a function could have at most then: AWS's own model allows 32,768 now.
+ */
 const unusable = [
+  "integer_more_than_maximum_allowed",
   "test_create_update_state_machine_base_role_arn",
   "list_state_machine_aliases_next_token_response",
   "start_sync_execution_error",
@@ -72,8 +88,6 @@ const unusable = [
 
 /** What the recordings call the one map run they ask for. */
 const recordedMapRun = "arn:aws:states:us-east-1:111111111111:mapRun:sm/label:uuid-5";
-
-const notYet = new Set(["test_state"]);
 
 async function problemWith(recorded: RecordedCall): Promise<string | undefined> {
   const objects = new Map<Json, Json>();
@@ -171,6 +185,8 @@ function matcher(placeholders: RecordedCall["placeholders"]): (expected: Json, a
     if (typeof expected === "string") {
       if (anyText.has(expected) || /^activity_(arn|name)_\d$/.test(expected)) return actual !== undefined;
       if (expected === actual) return true;
+      if (isJsonList(expected) && isJsonList(actual))
+        return same(JSON.parse(expected) as Json, JSON.parse(actual) as Json);
       let pattern = expected.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replace(/<[^<>]*>/g, "[\\s\\S]*");
       pattern = pattern.replaceAll("111111111111", "\\d{12}");
       for (const word of words) pattern = pattern.replaceAll(word, "[\\s\\S]*");
@@ -188,6 +204,11 @@ function matcher(placeholders: RecordedCall["placeholders"]): (expected: Json, a
     });
   };
   return same;
+}
+
+/** Lists were left as the text they came as; white space inside differs from place to place. */
+function isJsonList(value: Json): value is string {
+  return typeof value === "string" && value.startsWith("[");
 }
 
 function show(value: unknown): string {

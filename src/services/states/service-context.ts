@@ -1,4 +1,5 @@
 import type { Diagnostic, Execution } from "../../asl/contract.ts";
+import type { Answer, AskedFor, StateOutcome, StateUnderTest } from "../../asl/test-state.ts";
 import type { Json } from "../../kit/json.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Store } from "../../ports/store.ts";
@@ -15,6 +16,12 @@ export interface Language extends Kernel {
     execution: Execution,
     given: { effectId: string; items: Json[]; atMs: number; seed: string },
   ): Json[] | Promise<Json[]>;
+  /** Runs the first state of a machine alone, for TestState; `answer` does what it waits for. */
+  testState(
+    machine: unknown,
+    given: StateUnderTest,
+    answer: (asked: AskedFor) => Promise<Answer>,
+  ): Promise<StateOutcome>;
 }
 
 /** What the handlers share. */

@@ -20,6 +20,7 @@ import { mapRunHandlers } from "./map-run-handlers.ts";
 import type { ServiceContext } from "./service-context.ts";
 import { outbox, type StatusMessage } from "./status-events.ts";
 import { tagHandlers } from "./tag-handlers.ts";
+import { testStateHandlers } from "./test-state/test-state-handler.ts";
 import { versionHandlers } from "./version-handlers.ts";
 
 export interface StatesServiceOptions {
@@ -90,6 +91,7 @@ export function statesService(options: StatesServiceOptions): StatesService {
         ...historyHandlers(context),
         ...mapRunHandlers(context),
         ...activityHandlers(context, queues),
+        ...testStateHandlers(context, runTask),
       },
     },
     engine: {

@@ -32,6 +32,14 @@ export async function readItems(operations: Operations, reader: Json, signal: Ab
   }
 }
 
+/** The items in data that stands for one file of the reader's source. */
+export function itemsIn(text: string, config: Fields): Json[] {
+  const maxItems = maxItemsOf(config["MaxItems"]);
+  const items =
+    config["InputType"] === undefined ? arrayIn(parseJson(text, "The data")) : itemsOfText(text, config, maxItems);
+  return maxItems === 0 ? items : items.slice(0, maxItems);
+}
+
 /** 0 means all; a path may name a text that holds the number. */
 function maxItemsOf(value: Json | undefined): number {
   if (value === undefined) return 0;
@@ -45,6 +53,11 @@ async function parse(
   { config, maxItems, read }: { config: Fields; maxItems: number; read: (parameters: Fields) => Promise<Buffer> },
 ): Promise<Json[]> {
   const text = bytes.toString("utf8");
+  if (config["InputType"] !== "MANIFEST") return itemsOfText(text, config, maxItems);
+  return readInventory(parseJson(text, "The manifest"), { config, maxItems, read });
+}
+
+function itemsOfText(text: string, config: Fields, maxItems: number): Json[] {
   switch (config["InputType"]) {
     case "CSV":
       return parseCsv(text, {
@@ -61,8 +74,6 @@ async function parse(
         .filter((line) => line.trim() !== "")
         .slice(0, maxItems === 0 ? undefined : maxItems)
         .map((line, i) => parseJson(line, `Line ${i + 1} of the file`));
-    case "MANIFEST":
-      return readInventory(parseJson(text, "The manifest"), { config, maxItems, read });
     default:
       throw readerFailure(
         `Scones reads the input types CSV, JSON, JSONL and MANIFEST, not '${String(config["InputType"])}'.`,
