@@ -122,6 +122,7 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
         blobs,
         logs,
         events,
+        operations,
         clock,
         directory: place("sagemaker"),
         region,

@@ -55,6 +55,13 @@ const tables: Readonly<Record<string, Rows>> = {
     "OutputDataConfig.S3OutputPath": { max: 1024, pattern: /^(?:(https|s3):\/\/([^/]+)\/?(.*))$/ },
     "ResourceConfig.VolumeSizeInGB": { min: 0 },
     "StoppingCondition.MaxRuntimeInSeconds": { min: 1 },
+    WaitIntervalInSeconds: { min: 0, max: 3600 },
+    TerminationWaitInSeconds: { min: 0, max: 3600 },
+    MaximumExecutionTimeoutInSeconds: { min: 600, max: 28_800 },
+    "TrafficRoutingConfig.Type": { values: ["ALL_AT_ONCE", "CANARY", "LINEAR"] },
+    "CapacitySize.Type": { values: ["INSTANCE_COUNT", "CAPACITY_PERCENT"] },
+    "CapacitySize.Value": { min: 1 },
+    "AutoRollbackConfig.Alarms": { min: 1, max: 10 },
     "CreateModelInput.ModelName": { min: 0, max: 63, pattern: /^(?:[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?)$/ },
     "CreateModelInput.ExecutionRoleArn": roleArn,
     // A command of ours may have blanks; the rest is as on AWS.

@@ -18,8 +18,10 @@ import { addTags, forgetTags } from "./tags.ts";
 export interface StoredEndpointConfig {
   arn: string;
   createdMs: number;
-  request: Omit<CreateEndpointConfigInput, "Tags">;
+  request: ConfigRequest;
 }
+
+type ConfigRequest = Omit<CreateEndpointConfigInput, "Tags">;
 
 const kind = kindOf("endpoint-config");
 
@@ -28,7 +30,7 @@ export function endpointConfigHandlers({ resources, now }: { resources: Resource
     CreateEndpointConfig: ({ Tags, ...request }: CreateEndpointConfigInput, call: Call): CreateEndpointConfigOutput => {
       const name = request.EndpointConfigName as string;
       checkConfig(request);
-      for (const { ModelName } of request.ProductionVariants ?? []) findModel(resources, ModelName as string, call);
+      for (const { ModelName } of variantsOf(request)) findModel(resources, ModelName as string, call);
       const arn = arnOf("endpoint-config", name, call);
       const config: StoredEndpointConfig = { arn, createdMs: now(), request };
       resources.transaction(() => {
@@ -79,13 +81,20 @@ export function findEndpointConfig(resources: Resources, name: string, call: Cal
   return found.value;
 }
 
-function checkConfig(request: Omit<CreateEndpointConfigInput, "Tags">): void {
-  if ((request.ShadowProductionVariants?.length ?? 0) > 0) throw notSupported("A shadow variant");
+function variantsOf({ ProductionVariants = [], ShadowProductionVariants = [] }: ConfigRequest): ProductionVariant[] {
+  return [...ProductionVariants, ...ShadowProductionVariants];
+}
+
+function checkConfig(request: ConfigRequest): void {
   if (request.AsyncInferenceConfig !== undefined) throw notSupported("AsyncInferenceConfig");
-  const variants = request.ProductionVariants ?? [];
-  const names = variants.map(({ VariantName }) => VariantName);
+  const shadows = request.ShadowProductionVariants?.length ?? 0;
+  if (shadows > 1) throw invalid("Only one shadow production variant can be specified.");
+  if (shadows === 1 && request.ProductionVariants?.length !== 1) {
+    throw invalid("An endpoint with a shadow production variant must have exactly one production variant.");
+  }
+  const names = variantsOf(request).map(({ VariantName }) => VariantName);
   if (new Set(names).size !== names.length) throw invalid("Two production variants have the same VariantName.");
-  for (const variant of variants) checkVariant(variant);
+  for (const variant of variantsOf(request)) checkVariant(variant);
   const capture = request.DataCaptureConfig;
   if (capture !== undefined) parseS3Uri(capture.DestinationS3Uri as string);
 }

@@ -47,8 +47,13 @@ test("an endpoint comes up from a model in a bucket, answers, captures and goes"
   assert.equal(captured.length, 1);
   assert.deepEqual(readdirSync(join(world.directory, "endpoints")), []);
   assert.deepEqual(
-    world.events.map(({ detail }) => detail["EndpointStatus"]),
-    ["CREATING", "IN_SERVICE", "DELETING"],
+    world.events.map(({ detailType, detail }) => `${detailType} ${detail["EndpointStatus"]}`),
+    [
+      "SageMaker Endpoint State Change CREATING",
+      "SageMaker Endpoint Deployment State Change CREATING",
+      "SageMaker Endpoint State Change IN_SERVICE",
+      "SageMaker Endpoint State Change DELETING",
+    ],
   );
   assert.equal(typeof world.events[0]?.detail["CreationTime"], "number");
   assert.deepEqual(world.problems, []);

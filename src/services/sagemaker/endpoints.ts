@@ -15,10 +15,20 @@ import type {
 import type { Clock } from "../../ports/clock.ts";
 import type { Resources } from "../../ports/resources.ts";
 import type { Call, Handler } from "../../wire/service.ts";
+import type { Alarms } from "./alarms.ts";
+import { checkDeploymentConfig } from "./deployment-plan.ts";
+import { describeEndpoint } from "./describe-endpoint.ts";
 import type { EndpointFleet } from "./endpoint-fleet.ts";
 import { type ListInput, listPage } from "./list-page.ts";
-import { alreadyExists, arnOf, invalid, kindOf, notFound, notSupported } from "./resource-names.ts";
-import { describeEndpoint, type Snapshot, type StoredEndpoint, snapshotOf } from "./stored-endpoint.ts";
+import { alreadyExists, arnOf, invalid, kindOf, notFound } from "./resource-names.ts";
+import {
+  allVariants,
+  type PendingSnapshot,
+  type Snapshot,
+  type SnapshotVariant,
+  type StoredEndpoint,
+  snapshotOf,
+} from "./stored-endpoint.ts";
 import { addTags } from "./tags.ts";
 
 const kind = kindOf("endpoint");
@@ -27,6 +37,7 @@ export interface EndpointHandlerOptions {
   resources: Resources;
   clock: Clock;
   fleet: EndpointFleet;
+  alarms: Alarms;
   onChange: (endpoint: StoredEndpoint) => void;
 }
 
@@ -46,9 +57,10 @@ export function endpointHandlers(options: EndpointHandlerOptions): Record<string
 function createEndpoint(options: EndpointHandlerOptions, input: CreateEndpointInput, call: Call): CreateEndpointOutput {
   const { resources, clock, fleet, onChange } = options;
   const name = input.EndpointName as string;
-  checkDeployment(input.DeploymentConfig);
   const nowMs = clock.now();
   const arn = arnOf("endpoint", name, call);
+  const snapshot = snapshotOf(resources, input.EndpointConfigName as string, { call, nowMs, uuid: clock.uuid() });
+  checkDeploymentConfig(input.DeploymentConfig, snapshot);
   const endpoint: StoredEndpoint = {
     name,
     arn,
@@ -57,7 +69,8 @@ function createEndpoint(options: EndpointHandlerOptions, input: CreateEndpointIn
     status: "Creating",
     createdMs: nowMs,
     modifiedMs: nowMs,
-    pending: snapshotOf(resources, input.EndpointConfigName as string, { call, nowMs, uuid: clock.uuid() }),
+    pending: pendingOf(snapshot, nowMs),
+    ...(input.DeploymentConfig === undefined ? {} : { deployment: input.DeploymentConfig }),
   };
   resources.transaction(() => {
     if (!resources.create(kind, name, endpoint)) throw alreadyExists("endpoint", name, call);
@@ -83,20 +96,28 @@ function listEndpoints({ resources }: EndpointHandlerOptions, input: ListEndpoin
   };
 }
 
-function updateEndpoint(options: EndpointHandlerOptions, input: UpdateEndpointInput, call: Call): UpdateEndpointOutput {
-  const { resources, clock, fleet, onChange } = options;
+async function updateEndpoint(
+  options: EndpointHandlerOptions,
+  input: UpdateEndpointInput,
+  call: Call,
+): Promise<UpdateEndpointOutput> {
+  const { resources, clock, fleet, alarms, onChange } = options;
   const name = input.EndpointName as string;
-  checkDeployment(input.DeploymentConfig);
+  await checkAlarms(alarms, input.DeploymentConfig);
+  // From here on nothing is awaited: the endpoint that is found settled is still so when it is written.
   const endpoint = findSettled(resources, name, call);
-  const fresh = { call, nowMs: clock.now(), uuid: clock.uuid() };
-  const pending = snapshotOf(resources, input.EndpointConfigName as string, fresh);
-  if (input.RetainAllVariantProperties === true) retainProperties(pending, endpoint.current, input);
+  const nowMs = clock.now();
+  const snapshot = snapshotOf(resources, input.EndpointConfigName as string, { call, nowMs, uuid: clock.uuid() });
+  if (input.RetainAllVariantProperties === true) retainProperties(snapshot, endpoint.current, input);
+  const deployment =
+    input.DeploymentConfig ?? (input.RetainDeploymentConfig === true ? endpoint.deployment : undefined);
+  checkDeploymentConfig(deployment, snapshot);
   const changed: StoredEndpoint = {
     ...endpoint,
     status: endpoint.current === undefined ? "Creating" : "Updating",
-    modifiedMs: fresh.nowMs,
-    pending,
-    ...(input.DeploymentConfig === undefined ? {} : { deployment: input.DeploymentConfig }),
+    modifiedMs: nowMs,
+    pending: pendingOf(snapshot, nowMs, deployment),
+    ...(deployment === undefined ? {} : { deployment }),
   };
   resources.put(kind, name, changed);
   onChange(changed);
@@ -114,25 +135,26 @@ function updateWeightsAndCapacities(
   const endpoint = findSettled(resources, name, call);
   const desired = input.DesiredWeightsAndCapacities ?? [];
   if (endpoint.current === undefined) throw invalid(`Cannot update endpoint "${endpoint.arn}": it has failed.`);
-  const known = endpoint.current.variants;
+  const known = allVariants(endpoint.current);
   const unknown = desired.find(({ VariantName }) => known.every((variant) => variant.name !== VariantName));
   if (unknown !== undefined) throw invalid(`Endpoint ${name} has no production variant ${unknown.VariantName}.`);
-  const variants = known.map((variant) => {
-    const change = desired.find(({ VariantName }) => VariantName === variant.name);
-    return {
-      ...variant,
-      weight: change?.DesiredWeight ?? variant.weight,
-      instanceCount: change?.DesiredInstanceCount ?? variant.instanceCount,
-    };
-  });
-  const current = { ...endpoint.current, variants };
+  const { variants, shadows } = endpoint.current;
+  const change = (one: SnapshotVariant): SnapshotVariant => {
+    const wanted = desired.find(({ VariantName }) => VariantName === one.name);
+    if (wanted?.DesiredInstanceCount === 0) throw invalid(`Variant ${one.name} needs at least one instance.`);
+    const { DesiredWeight: weight = one.weight, DesiredInstanceCount: instanceCount = one.instanceCount } =
+      wanted ?? {};
+    return wanted === undefined ? one : { ...one, desired: { weight, instanceCount } };
+  };
+  const current = {
+    ...endpoint.current,
+    variants: variants.map(change),
+    ...(shadows && { shadows: shadows.map(change) }),
+  };
   const changed: StoredEndpoint = { ...endpoint, status: "Updating", modifiedMs: clock.now(), current };
   resources.put(kind, name, changed);
   onChange(changed);
-  fleet.adjust(
-    name,
-    variants.map(({ name: variantName, weight, instanceCount }) => ({ variantName, weight, workers: instanceCount })),
-  );
+  fleet.adjust(name);
   return { EndpointArn: endpoint.arn };
 }
 
@@ -156,24 +178,30 @@ function findEndpoint(resources: Resources, name: string, call: Call): StoredEnd
 /** An endpoint that nothing is being done to. */
 function findSettled(resources: Resources, name: string, call: Call): StoredEndpoint {
   const endpoint = findEndpoint(resources, name, call);
-  if (["Creating", "Updating", "Deleting"].includes(endpoint.status)) {
+  if (["Creating", "Updating", "RollingBack", "Deleting"].includes(endpoint.status)) {
     throw invalid(`Cannot update in-progress endpoint "${endpoint.arn}".`);
   }
   return endpoint;
 }
 
-/** The whole fleet is replaced at once; whoever asks for steps or for rolling back on an alarm must not believe he has them. */
-function checkDeployment(config: DeploymentConfig | undefined): void {
-  const type = config?.BlueGreenUpdatePolicy?.TrafficRoutingConfiguration?.Type;
-  if (type !== undefined && type !== "ALL_AT_ONCE") throw notSupported(`Traffic routing of type ${type}`);
-  if (config?.RollingUpdatePolicy !== undefined) throw notSupported("RollingUpdatePolicy");
-  if ((config?.AutoRollbackConfiguration?.Alarms?.length ?? 0) > 0) throw notSupported("AutoRollbackConfiguration");
+/** An alarm that does not exist protects nobody; AWS's text was never recorded. */
+async function checkAlarms(alarms: Alarms, config: DeploymentConfig | undefined): Promise<void> {
+  const names = (config?.AutoRollbackConfiguration?.Alarms ?? []).flatMap(({ AlarmName }) => AlarmName ?? []);
+  if (names.length === 0) return;
+  const states = await alarms.states(names);
+  const missing = names.filter((name) => !states.has(name));
+  if (missing.length > 0) throw invalid(`Could not find alarm(s) ${missing.join(", ")}.`);
+}
+
+function pendingOf(snapshot: Snapshot, nowMs: number, deployment?: DeploymentConfig): PendingSnapshot {
+  const stage = { status: "Creating", share: 0, sinceMs: nowMs } as const;
+  return { ...snapshot, startedMs: nowMs, stage, ...(deployment === undefined ? {} : { deployment }) };
 }
 
 function retainProperties(pending: Snapshot, current: Snapshot | undefined, input: UpdateEndpointInput): void {
   const excluded = (input.ExcludeRetainedVariantProperties ?? []).map(({ VariantPropertyType }) => VariantPropertyType);
-  for (const variant of pending.variants) {
-    const before = current?.variants.find(({ name }) => name === variant.name);
+  for (const variant of allVariants(pending)) {
+    const before = current && allVariants(current).find(({ name }) => name === variant.name);
     if (before === undefined) continue;
     if (!excluded.includes("DesiredWeight")) variant.weight = before.weight;
     if (!excluded.includes("DesiredInstanceCount")) variant.instanceCount = before.instanceCount;

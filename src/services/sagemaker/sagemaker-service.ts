@@ -5,9 +5,11 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Events } from "../../ports/events.ts";
 import type { Logs } from "../../ports/logs.ts";
 import type { Models } from "../../ports/models.ts";
+import type { Operations } from "../../ports/operations.ts";
 import type { Resources } from "../../ports/resources.ts";
 import { Gateway } from "../../serve/gateway.ts";
 import type { Service } from "../../wire/service.ts";
+import { alarmsOf } from "./alarms.ts";
 import { endpointConfigHandlers } from "./endpoint-configs.ts";
 import { EndpointFleet } from "./endpoint-fleet.ts";
 import { endpointHandlers } from "./endpoints.ts";
@@ -23,6 +25,8 @@ export interface SagemakerOptions {
   blobs: Blobs;
   logs: Logs;
   events: Events;
+  /** Alarms, topics and buckets are asked for through it. */
+  operations: Operations;
   clock: Clock;
   /** Folders of running training jobs and unpacked models live here; it must outlive the process. */
   directory: string;
@@ -68,6 +72,7 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
   const { resources, blobs, logs, clock, report } = options;
   const programEnvironment = options.programEnvironment ?? (() => ({}));
   const algorithms = options.algorithms ?? builtInAlgorithms;
+  const alarms = alarmsOf(options.operations);
   const changes = stateChanges(options.events, clock, report);
   const gateway = new Gateway({
     ...definedOf({
@@ -90,6 +95,8 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
     directory: join(options.directory, "endpoints"),
     programEnvironment,
     onChange: changes.endpoint,
+    onStage: changes.deployment,
+    alarms,
     report,
   });
   const runner = new TrainingRunner({
@@ -113,7 +120,7 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
         ...trainingJobHandlers({ resources, clock, algorithms, runner }),
         ...modelHandlers({ resources, blobs, now }),
         ...endpointConfigHandlers({ resources, now }),
-        ...endpointHandlers({ resources, clock, fleet, onChange: changes.endpoint }),
+        ...endpointHandlers({ resources, clock, fleet, alarms, onChange: changes.endpoint }),
         ...tagHandlers(resources),
       },
     },

@@ -1,12 +1,15 @@
 import type { Json } from "../../kit/json.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Events, ServiceEvent } from "../../ports/events.ts";
-import { describeEndpoint, type StoredEndpoint } from "./stored-endpoint.ts";
+import { describeEndpoint } from "./describe-endpoint.ts";
+import type { StoredEndpoint } from "./stored-endpoint.ts";
 import { describeTrainingJob, type StoredTrainingJob } from "./training-job.ts";
 
 export interface StateChanges {
   trainingJob(job: StoredTrainingJob): void;
   endpoint(endpoint: StoredEndpoint): void;
+  /** A step of a deployment. */
+  deployment(endpoint: StoredEndpoint): void;
   /** Resolves when everything announced so far has been taken. */
   close(): Promise<void>;
 }
@@ -33,14 +36,15 @@ export function stateChanges(
       .finally(() => open.delete(done));
     open.add(done);
   };
+  const announceEndpoint = (detailType: string, endpoint: StoredEndpoint) => {
+    const EndpointStatus = endpoint.status.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase();
+    announce(detailType, endpoint.arn, { ...describeEndpoint(endpoint), EndpointStatus, Tags: {} });
+  };
   return {
     trainingJob: (job) =>
       announce("SageMaker Training Job State Change", job.arn, describeTrainingJob(job, clock.now())),
-    endpoint: (endpoint) => {
-      const description = describeEndpoint(endpoint);
-      const EndpointStatus = endpoint.status.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase();
-      announce("SageMaker Endpoint State Change", endpoint.arn, { ...description, EndpointStatus });
-    },
+    endpoint: (endpoint) => announceEndpoint("SageMaker Endpoint State Change", endpoint),
+    deployment: (endpoint) => announceEndpoint("SageMaker Endpoint Deployment State Change", endpoint),
     close: async () => void (await Promise.all(open)),
   };
 }

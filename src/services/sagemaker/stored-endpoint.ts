@@ -1,7 +1,7 @@
 import type {
+  AsyncInferenceConfig,
   DataCaptureConfig,
   DeploymentConfig,
-  DescribeEndpointOutput,
   EndpointStatus,
   ProductionVariant,
 } from "@aws-sdk/client-sagemaker";
@@ -12,6 +12,7 @@ import { findEndpointConfig } from "./endpoint-configs.ts";
 import { type ModelSource, sourceOf } from "./model-source.ts";
 import { findModel } from "./models.ts";
 import { parseS3Uri } from "./resource-names.ts";
+import type { Stage } from "./rollout.ts";
 
 /** An endpoint as it is kept. It goes on with what it was created from, whatever becomes of its config and its models. */
 export interface StoredEndpoint {
@@ -26,7 +27,8 @@ export interface StoredEndpoint {
   /** What answers now. */
   current?: Snapshot;
   /** What is being brought up. */
-  pending?: Snapshot;
+  pending?: PendingSnapshot;
+  /** The most recent one that was given. */
   deployment?: DeploymentConfig;
 }
 
@@ -34,16 +36,31 @@ export interface StoredEndpoint {
 export interface Snapshot {
   configName: string;
   variants: SnapshotVariant[];
+  /** None or one. */
+  shadows?: SnapshotVariant[];
   capture?: DataCaptureConfig;
+  async?: AsyncInferenceConfig;
 }
 
-interface SnapshotVariant {
+export interface PendingSnapshot extends Snapshot {
+  startedMs: number;
+  /** How its requests are moved; all at once by default. */
+  deployment?: DeploymentConfig;
+  stage: Stage & { sinceMs: number };
+}
+
+export interface SnapshotVariant {
   name: string;
   image: string;
   resolvedMs: number;
   weight: number;
   instanceCount: number;
+  /** What weight and count are being changed to. */
+  desired?: { weight: number; instanceCount: number };
   serverless?: ProductionVariant["ServerlessConfig"];
+  scaling?: ProductionVariant["ManagedInstanceScaling"];
+  routing?: ProductionVariant["RoutingConfig"];
+  instanceType?: ProductionVariant["InstanceType"];
   startupTimeoutMs?: number;
   source: ModelSource;
 }
@@ -55,25 +72,39 @@ export function snapshotOf(
   { call, nowMs, uuid }: { call: Call; nowMs: number; uuid: string },
 ): Snapshot {
   const { request } = findEndpointConfig(resources, configName, call);
-  const variants = (request.ProductionVariants ?? []).map((variant, i): SnapshotVariant => {
+  const variantOf = (variant: ProductionVariant, folder: string): SnapshotVariant => {
     const { container } = findModel(resources, variant.ModelName as string, call);
     const seconds = variant.ContainerStartupHealthCheckTimeoutInSeconds;
+    const scaling = variant.ManagedInstanceScaling;
     return {
       name: variant.VariantName as string,
       image: container.Image as string,
       resolvedMs: nowMs,
       weight: variant.InitialVariantWeight ?? 1,
-      instanceCount: variant.InitialInstanceCount ?? 1,
+      instanceCount: variant.InitialInstanceCount ?? scaling?.MinInstanceCount ?? 1,
       ...(variant.ServerlessConfig === undefined ? {} : { serverless: variant.ServerlessConfig }),
+      ...(scaling === undefined ? {} : { scaling }),
+      ...(variant.RoutingConfig === undefined ? {} : { routing: variant.RoutingConfig }),
+      ...(variant.InstanceType === undefined ? {} : { instanceType: variant.InstanceType }),
       ...(seconds === undefined ? {} : { startupTimeoutMs: seconds * 1000 }),
-      source: sourceOf(container, `${uuid}/${i}`),
+      source: sourceOf(container, folder),
     };
-  });
+  };
+  const shadows = request.ShadowProductionVariants ?? [];
   return {
     configName,
-    variants,
+    variants: (request.ProductionVariants ?? []).map((variant, i) => variantOf(variant, `${uuid}/${i}`)),
+    ...(shadows.length === 0
+      ? {}
+      : { shadows: shadows.map((variant, i) => variantOf(variant, `${uuid}/shadow-${i}`)) }),
     ...(request.DataCaptureConfig === undefined ? {} : { capture: request.DataCaptureConfig }),
+    ...(request.AsyncInferenceConfig === undefined ? {} : { async: request.AsyncInferenceConfig }),
   };
+}
+
+/** All of a snapshot's variants, those that answer and those that only listen. */
+export function allVariants({ variants, shadows = [] }: Snapshot): SnapshotVariant[] {
+  return [...variants, ...shadows];
 }
 
 /** The capture part of a config in the words of the model server; `undefined` when nothing is captured. */
@@ -88,46 +119,5 @@ export function captureSettingsOf(config: DataCaptureConfig | undefined): Captur
     capturesOutput: modes.includes("Output") || modes.includes("InputAndOutput"),
     csvContentTypes: config.CaptureContentTypeHeader?.CsvContentTypes ?? [],
     jsonContentTypes: config.CaptureContentTypeHeader?.JsonContentTypes ?? [],
-  };
-}
-
-export function describeEndpoint(endpoint: StoredEndpoint): DescribeEndpointOutput {
-  const shown = endpoint.current ?? endpoint.pending;
-  const capture = shown?.capture;
-  return {
-    EndpointName: endpoint.name,
-    EndpointArn: endpoint.arn,
-    EndpointConfigName: shown?.configName,
-    ...(endpoint.current === undefined ? {} : { ProductionVariants: endpoint.current.variants.map(describeVariant) }),
-    ...(capture === undefined
-      ? {}
-      : {
-          DataCaptureConfig: {
-            EnableCapture: capture.EnableCapture ?? true,
-            CaptureStatus: capture.EnableCapture === false || endpoint.current === undefined ? "Stopped" : "Started",
-            CurrentSamplingPercentage: capture.InitialSamplingPercentage,
-            DestinationS3Uri: capture.DestinationS3Uri,
-            KmsKeyId: capture.KmsKeyId ?? "",
-          },
-        }),
-    EndpointStatus: endpoint.status,
-    ...(endpoint.failureReason === undefined ? {} : { FailureReason: endpoint.failureReason }),
-    CreationTime: new Date(endpoint.createdMs),
-    LastModifiedTime: new Date(endpoint.modifiedMs),
-    ...(endpoint.deployment === undefined ? {} : { LastDeploymentConfig: endpoint.deployment }),
-  };
-}
-
-function describeVariant(variant: SnapshotVariant) {
-  return {
-    VariantName: variant.name,
-    DeployedImages: [
-      { SpecifiedImage: variant.image, ResolvedImage: variant.image, ResolutionTime: new Date(variant.resolvedMs) },
-    ],
-    CurrentWeight: variant.weight,
-    DesiredWeight: variant.weight,
-    ...(variant.serverless === undefined
-      ? { CurrentInstanceCount: variant.instanceCount, DesiredInstanceCount: variant.instanceCount }
-      : { CurrentServerlessConfig: variant.serverless, DesiredServerlessConfig: variant.serverless }),
   };
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { ServiceEvent } from "../../../ports/events.ts";
 import { memoryLogs } from "../../../ports/memory-logs.ts";
 import { memoryResources } from "../../../ports/memory-resources.ts";
+import type { Operations } from "../../../ports/operations.ts";
 import { packFolder } from "../../../serve/pack-folder.ts";
 import { writeTinyModel } from "../../../serve/testing/tiny-model.ts";
 import { memoryBlobs, realClock } from "../../../serve/testing/world.ts";
@@ -28,6 +29,8 @@ export function testWorld(options: Partial<SagemakerOptions> = {}) {
   };
   const events: ServiceEvent[] = [];
   const problems: string[] = [];
+  const alarmStates = new Map<string, string>();
+  const calls: { operation: string; input: object }[] = [];
   const start = () => {
     const sagemaker = sagemakerService({
       ...memory,
@@ -35,6 +38,7 @@ export function testWorld(options: Partial<SagemakerOptions> = {}) {
       directory,
       region: call.region,
       accountId: call.accountId,
+      operations: operationsWith(alarmStates, calls),
       events: { announce: async (event) => void events.push(event) },
       report: (message, error) => problems.push(`${message}: ${(error as Error).message}`),
       programEnvironment: () => ({ PATH: "/usr/local/bin:/usr/bin:/bin" }),
@@ -50,7 +54,16 @@ export function testWorld(options: Partial<SagemakerOptions> = {}) {
     };
     return { ...sagemaker, ask };
   };
-  return { ...memory, directory, events, problems, start, forget: () => rmSync(directory, { recursive: true }) };
+  return {
+    ...memory,
+    directory,
+    events,
+    problems,
+    alarmStates,
+    calls,
+    start,
+    forget: () => rmSync(directory, { recursive: true }),
+  };
 }
 
 /** Stores a tiny model's package at `bucket/name.tar.gz`. */
@@ -59,4 +72,19 @@ export async function storeModel(world: ReturnType<typeof testWorld>, name: stri
   writeTinyModel(folder, strength);
   await world.blobs.put(`bucket/${name}.tar.gz`, packFolder(folder));
   return `s3://bucket/${name}.tar.gz`;
+}
+
+/** The other services as far as this one asks them; what it asked is in `calls`. */
+function operationsWith(
+  alarmStates: ReadonlyMap<string, string>,
+  calls: { operation: string; input: object }[],
+): Operations {
+  return {
+    has: () => true,
+    call: async (service, operation, input) => {
+      calls.push({ operation: `${service}:${operation}`, input });
+      const MetricAlarms = [...alarmStates].map(([AlarmName, StateValue]) => ({ AlarmName, StateValue }));
+      return { output: { MetricAlarms }, requestId: "r" };
+    },
+  };
 }

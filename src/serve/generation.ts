@@ -1,0 +1,172 @@
+import { Fault } from "../kit/fault.ts";
+import type { Blobs } from "../ports/blobs.ts";
+import type { Logs } from "../ports/logs.ts";
+import type { InferenceRequest, InferenceResponse } from "../ports/models.ts";
+import { Capture, type CaptureSettings } from "./capture.ts";
+import { type Variant, type VariantDefinition, type VariantOptions, variantOf } from "./variant.ts";
+
+/*
+ * All variants of an endpoint as one config names them, with their processes and captures. It is started as a whole, ended as a
+ * whole, and answers all it has taken.
+ */
+
+export interface EndpointDefinition {
+  name: string;
+  variants: readonly VariantDefinition[];
+  /** Gets a copy of a share of the requests; its answers are captured and thrown away. */
+  shadow?: VariantDefinition;
+  capture?: CaptureSettings;
+}
+
+export interface GenerationOptions extends Omit<VariantOptions, "endpointName" | "onLine"> {
+  blobs: Blobs;
+  logs: Logs;
+}
+
+/** New shares and numbers of workers of one variant. */
+export interface VariantChange {
+  variantName: string;
+  weight?: number;
+  workers?: number;
+}
+
+interface Member {
+  variant: Variant;
+  weight: number;
+  capture: Capture | undefined;
+}
+
+export class Generation {
+  readonly #endpointName: string;
+  readonly #options: GenerationOptions;
+  readonly #members: Member[];
+  readonly #shadow: Member | undefined;
+
+  constructor(definition: EndpointDefinition, options: GenerationOptions) {
+    this.#endpointName = definition.name;
+    this.#options = options;
+    this.#members = definition.variants.map((variant) => this.#member(variant, definition.capture));
+    this.#shadow = definition.shadow && this.#member(definition.shadow, definition.capture);
+  }
+
+  /** Resolves when every variant answers; rejects, with all of them closed, when one does not come up. */
+  async start(): Promise<void> {
+    const members = this.#all();
+    const results = await Promise.allSettled(members.map(({ variant }) => variant.start()));
+    const failed = results.findIndex((result) => result.status === "rejected");
+    if (failed < 0) return;
+    await this.close();
+    const { reason } = results[failed] as PromiseRejectedResult;
+    const name = members[failed]?.variant.name;
+    throw new Error(
+      `The primary container for production variant ${name} did not start: ${(reason as Error).message}`,
+      {
+        cause: reason,
+      },
+    );
+  }
+
+  async infer(request: InferenceRequest): Promise<InferenceResponse> {
+    const { variant, capture } = this.#choose(request.targetVariant);
+    this.#copyToShadow(request);
+    const answer = await variant.infer(request);
+    capture?.record(exchangeOf(request, answer));
+    return { ...answer, variantName: variant.name };
+  }
+
+  /** Resolves when the new workers answer and the old ones are gone. */
+  async adjust(changes: readonly VariantChange[]): Promise<void> {
+    const planned = changes.map((change) => {
+      const member = this.#all().find(({ variant }) => variant.name === change.variantName);
+      if (member === undefined) throw new Error(`endpoint ${this.#endpointName} has no variant ${change.variantName}`);
+      return { member, change };
+    });
+    await Promise.all(
+      planned.map(({ member, change }) =>
+        change.workers === undefined ? undefined : member.variant.scale(change.workers),
+      ),
+    );
+    for (const { member, change } of planned) member.weight = change.weight ?? member.weight;
+  }
+
+  get workerIds(): number[] {
+    return this.#all().flatMap(({ variant }) => variant.workerIds());
+  }
+
+  get droppedCaptures(): number {
+    return this.#all().reduce((sum, { capture }) => sum + (capture?.dropped ?? 0), 0);
+  }
+
+  /** Answers what it has taken, then ends the processes. Captures end after the last answer: they still want its record. */
+  async close(): Promise<void> {
+    await Promise.all(
+      this.#all().map(async ({ variant, capture }) => {
+        await variant.close();
+        await capture?.close();
+      }),
+    );
+  }
+
+  #all(): Member[] {
+    return this.#shadow === undefined ? this.#members : [...this.#members, this.#shadow];
+  }
+
+  #member(definition: VariantDefinition, settings: CaptureSettings | undefined): Member {
+    const { clock, blobs, logs } = this.#options;
+    const endpointName = this.#endpointName;
+    const stream = `${definition.name}/i-${clock.uuid().replaceAll("-", "").slice(0, 17)}`;
+    const onLine = (message: string) =>
+      logs.append(`/aws/sagemaker/Endpoints/${endpointName}`, stream, [{ timestampMs: clock.now(), message }]);
+    return {
+      variant: variantOf(definition, { ...this.#options, endpointName, onLine }),
+      weight: definition.weight,
+      capture:
+        settings &&
+        new Capture({ blobs, clock, endpointName, variantName: definition.name, settings, onProblem: onLine }),
+    };
+  }
+
+  #choose(targetVariant: string | undefined): Member {
+    if (targetVariant !== undefined) {
+      const target = this.#members.find(({ variant }) => variant.name === targetVariant);
+      if (target !== undefined) return target;
+      throw new Fault("ValidationError", `Variant ${targetVariant} not found for endpoint ${this.#endpointName}.`);
+    }
+    const total = this.#totalWeight();
+    let left = this.#options.clock.random() * total;
+    const chosen = this.#members.find(({ weight }) => {
+      left -= weight;
+      return left < 0;
+    });
+    return chosen ?? (this.#members[0] as Member); // all weights zero
+  }
+
+  #totalWeight(): number {
+    return this.#members.reduce((sum, { weight }) => sum + weight, 0);
+  }
+
+  /**
+   * The copy goes its own way: the caller neither waits for it nor hears of its failure (the variant logs it), and it goes on
+   * when the caller leaves. Its share is its weight against the production variant's, at most all.
+   */
+  #copyToShadow(request: InferenceRequest): void {
+    const shadow = this.#shadow;
+    if (shadow === undefined) return;
+    if (this.#options.clock.random() * this.#totalWeight() >= shadow.weight) return;
+    const copy = { ...request, signal: undefined };
+    shadow.variant.infer(copy).then(
+      (answer) => shadow.capture?.record(exchangeOf(copy, answer)),
+      () => undefined, // C1's spirit: what a shadow cannot answer is the shadow's loss alone
+    );
+  }
+}
+
+function exchangeOf(request: InferenceRequest, answer: { body: Uint8Array; contentType: string }) {
+  const { inferenceId, customAttributes } = request;
+  return {
+    input: request,
+    output: answer,
+    ...(inferenceId === undefined ? {} : { inferenceId }),
+    ...(customAttributes === undefined ? {} : { customAttributes }),
+  };
+}
