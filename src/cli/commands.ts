@@ -136,6 +136,38 @@ export const commands: Command[] = [
     load: () => import("./deploy.ts"),
   },
   {
+    name: "threshold",
+    summary: "choose the confidence that answers must reach, so that few enough of them are wrong, with a guarantee",
+    examples: [
+      "scones threshold --risk 0.02 --confidence 0.95",
+      "scones threshold image-classification-2026-01-31-12-00-00-000 --risk 0.05",
+      "scones threshold evaluation.json --on validation --out ./pictures",
+    ],
+    positionals: {
+      name: "SOURCE",
+      description:
+        "training job, model.tar.gz or its s3:// address, or evaluation.json; the latest training job when absent",
+    },
+    options: {
+      ...endpointOption,
+      risk: {
+        type: "string",
+        value: "SHARE",
+        description: "of the answers that pass, how many may be wrong",
+        default: "0.02",
+      },
+      confidence: { type: "string", value: "SHARE", description: "how sure the promise is", default: "0.95" },
+      on: {
+        type: "string",
+        value: "PICTURES",
+        description: "held-out (of the training channel) or validation (the validation channel)",
+        default: "held-out",
+      },
+      out: { type: "string", value: "FOLDER", description: "write SVG and PNG pictures of the model's quality there" },
+    },
+    load: () => import("./threshold.ts"),
+  },
+  {
     name: "classify",
     summary: "ask the endpoint what images show",
     examples: ["scones classify bike.png", "scones classify *.jpg --json"],

@@ -1,9 +1,9 @@
-import { DescribeTrainingJobCommand, ListTrainingJobsCommand } from "@aws-sdk/client-sagemaker";
-import { type Clients, connect } from "./clients.ts";
+import { connect } from "./clients.ts";
 import { exitCodes, type Invocation, numberOption, textOption, UsageError, wholeNumberOption } from "./command.ts";
 import { maxWorkers } from "./commands.ts";
 import { deployModel } from "./workflow/deploy-model.ts";
 import { deployAlerts, deployWorkflow, type FunctionLanguage } from "./workflow/deploy-workflow.ts";
+import { latestModel } from "./workflow/latest-job.ts";
 import { defaultBucket, defaultThreshold, names } from "./workflow/names.ts";
 import { timestampedName } from "./workflow/timestamp.ts";
 
@@ -57,19 +57,4 @@ export function functionLanguage(invocation: Pick<Invocation, "options">): Funct
   if (language !== "typescript" && language !== "python")
     throw new UsageError(`--language must be typescript or python, not "${language}"`);
   return language;
-}
-
-async function latestModel(clients: Clients): Promise<string> {
-  const jobs = await clients.sagemaker.send(
-    new ListTrainingJobsCommand({
-      StatusEquals: "Completed",
-      SortBy: "CreationTime",
-      SortOrder: "Descending",
-      MaxResults: 1,
-    }),
-  );
-  const jobName = jobs.TrainingJobSummaries?.[0]?.TrainingJobName;
-  if (jobName === undefined) throw new Error("no training job has completed yet; train one with: scones train");
-  const job = await clients.sagemaker.send(new DescribeTrainingJobCommand({ TrainingJobName: jobName }));
-  return job.ModelArtifacts?.S3ModelArtifacts ?? "";
 }

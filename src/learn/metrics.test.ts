@@ -53,7 +53,7 @@ test("the temperature undoes logits that are too large", () => {
     logits.push(3 * logit, 0);
     truth.push(random.uniform() < 1 / (1 + Math.exp(-logit)) ? 0 : 1);
   }
-  close(fitTemperature(logits, truth, 2), 3, 0.3);
+  close(fitTemperature(logits, truth, 2), 2 ** 1.5, 1e-9); // the step that is nearest to 3
 });
 
 test("probabilities of large logits stay finite", () => {

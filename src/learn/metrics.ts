@@ -1,3 +1,5 @@
+import { upperBound } from "./risk.ts";
+
 // What a classifier is worth, from its probabilities and the truth. Nothing here knows where they came from.
 
 export interface Measurement {
@@ -13,8 +15,28 @@ export interface Measurement {
   confusionMatrix: number[][];
   /** Expected calibration error over 15 bins of equal width. */
   expectedCalibrationError: number;
+  /** How often answers are right, by how sure they are: the bins of that error. */
+  reliability: ReliabilityBin[];
   /** What happens when only answers of at least this confidence count. */
-  thresholds: { threshold: number; coverage: number; accepted: number; accuracy: number | null; risk: number | null }[];
+  thresholds: ThresholdMeasurement[];
+}
+
+export interface ReliabilityBin {
+  pictures: number;
+  confidence: number;
+  accuracy: number;
+}
+
+export interface ThresholdMeasurement {
+  threshold: number;
+  coverage: number;
+  accepted: number;
+  wrong: number;
+  accuracy: number | null;
+  /** Share of wrong answers among the accepted ones. */
+  risk: number | null;
+  /** With a confidence of 95 % for this threshold alone, the risk on further pictures is not above this. */
+  riskBound95: number;
 }
 
 interface ClassMeasurement {
@@ -51,6 +73,7 @@ export function measure(
     loss -= Math.log(Math.max(1e-12, probabilities[n * classes + actual]!));
   }
   const correct = answers.filter((answer) => answer.isRight).length;
+  const reliability = reliabilityOf(answers);
   return {
     pictures,
     correct,
@@ -59,12 +82,21 @@ export function measure(
     loss: loss / Math.max(1, pictures),
     perClass: labels.map((label, k) => classMeasurement(label, k, confusionMatrix)),
     confusionMatrix,
-    expectedCalibrationError: calibrationError(answers),
+    expectedCalibrationError: calibrationError(reliability, pictures),
+    reliability,
     thresholds: thresholds.map((threshold) => {
-      const accepted = answers.filter((answer) => answer.confidence >= threshold);
-      const accuracy = share(accepted.filter((answer) => answer.isRight).length, accepted.length);
-      const risk = accuracy === null ? null : 1 - accuracy;
-      return { threshold, coverage: share(accepted.length, pictures) ?? 0, accepted: accepted.length, accuracy, risk };
+      const passed = answers.filter((answer) => answer.confidence >= threshold);
+      const accepted = passed.length;
+      const wrong = passed.filter((answer) => !answer.isRight).length;
+      return {
+        threshold,
+        coverage: share(accepted, pictures) ?? 0,
+        accepted,
+        wrong,
+        accuracy: share(accepted - wrong, accepted),
+        risk: share(wrong, accepted),
+        riskBound95: upperBound(wrong, { of: accepted, confidence: 0.95 }),
+      };
     }),
   };
 }
@@ -96,23 +128,21 @@ export function probabilitiesOf(logits: ArrayLike<number>, classes: number, temp
   return result;
 }
 
-/** The temperature that makes held-out answers most likely; found by golden section on its logarithm, within 0.1 to 10. */
+/** What a temperature may be: 17 steps from a quarter to four. A finite choice is what guarantees can account for. */
+export const temperatures: readonly number[] = Array.from({ length: 17 }, (_, i) => 2 ** ((i - 8) / 4));
+
+/**
+ * The temperature that makes held-out answers most likely. Few pictures say little about it: as if by a prior, a factor of
+ * 1.65 away from 1 costs half a unit of log-likelihood.
+ */
 export function fitTemperature(logits: ArrayLike<number>, truth: ArrayLike<number>, classes: number): number {
-  const lossAt = (logarithm: number) => {
-    const probabilities = probabilitiesOf(logits, classes, Math.exp(logarithm));
-    let loss = 0;
-    for (let n = 0; n < truth.length; n++) loss -= Math.log(Math.max(1e-12, probabilities[n * classes + truth[n]!]!));
-    return loss;
+  const costOf = (temperature: number) => {
+    const probabilities = probabilitiesOf(logits, classes, temperature);
+    let cost = 2 * Math.log(temperature) ** 2;
+    for (let n = 0; n < truth.length; n++) cost -= Math.log(Math.max(1e-12, probabilities[n * classes + truth[n]!]!));
+    return cost;
   };
-  const ratio = (Math.sqrt(5) - 1) / 2;
-  let [low, high] = [Math.log(0.1), Math.log(10)];
-  for (let i = 0; i < 40; i++) {
-    const left = high - ratio * (high - low);
-    const right = low + ratio * (high - low);
-    if (lossAt(left) < lossAt(right)) high = right;
-    else low = left;
-  }
-  return Math.exp((low + high) / 2);
+  return temperatures.reduce((best, one) => (costOf(one) < costOf(best) ? one : best), 1);
 }
 
 function classMeasurement(label: string, k: number, matrix: readonly (readonly number[])[]): ClassMeasurement {
@@ -128,7 +158,7 @@ function classMeasurement(label: string, k: number, matrix: readonly (readonly n
   };
 }
 
-function calibrationError(answers: readonly { confidence: number; isRight: boolean }[]): number {
+function reliabilityOf(answers: readonly { confidence: number; isRight: boolean }[]): ReliabilityBin[] {
   const bins = Array.from({ length: calibrationBins }, () => ({ count: 0, confidence: 0, right: 0 }));
   for (const { confidence, isRight } of answers) {
     const bin = bins[Math.min(calibrationBins - 1, Math.floor(confidence * calibrationBins))]!;
@@ -136,7 +166,18 @@ function calibrationError(answers: readonly { confidence: number; isRight: boole
     bin.confidence += confidence;
     bin.right += isRight ? 1 : 0;
   }
-  return bins.reduce((sum, bin) => sum + Math.abs(bin.confidence - bin.right), 0) / Math.max(1, answers.length);
+  return bins
+    .filter(({ count }) => count > 0)
+    .map(({ count, confidence, right }) => ({
+      pictures: count,
+      confidence: confidence / count,
+      accuracy: right / count,
+    }));
+}
+
+function calibrationError(bins: readonly ReliabilityBin[], pictures: number): number {
+  const sum = bins.reduce((total, bin) => total + bin.pictures * Math.abs(bin.confidence - bin.accuracy), 0);
+  return sum / Math.max(1, pictures);
 }
 
 function share(part: number, whole: number): number | null {

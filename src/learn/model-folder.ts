@@ -5,7 +5,8 @@ import type { ModelManifest } from "../ports/model-package.ts";
 import type { PictureSet } from "./data/picture-set.ts";
 import type { Data } from "./data/read-data.ts";
 import { evaluationModel, servedModel } from "./graph/models.ts";
-import { fitTemperature, type Measurement, measure, probabilitiesOf } from "./metrics.ts";
+import { fitTemperature, type Measurement, measure, probabilitiesOf, temperatures } from "./metrics.ts";
+import { type Goal, guaranteedThreshold, type RiskCoverage, riskCoverage } from "./risk.ts";
 import { evaluator } from "./training/evaluate.ts";
 import { floatsOf, floatTensor, openSession } from "./training/runtime.ts";
 import type { Trained } from "./training/train.ts";
@@ -21,12 +22,27 @@ export interface Evaluation {
   labels: string[];
   /** How the stored weights were chosen, and what they were never chosen by. */
   selection: string;
-  calibration: { temperature: number; fittedOn: string; pictures: number };
+  calibration: {
+    temperature: number;
+    fittedOn: string;
+    pictures: number;
+    /** Of the same pictures with a temperature of 1 and with the one that was fitted. */
+    expectedCalibrationError?: { before: number; after: number };
+  };
   train: Measurement;
   /** Kept away from training. Calibration and early stopping look at these pictures, weights never. */
   heldOut?: Measurement;
   /** The validation channel: only measured, never chosen by. */
   validation?: Measurement;
+  /** What each set of pictures proves about thresholds (`risk.ts`). */
+  guarantees: { heldOut?: Guarantees; validation?: Guarantees };
+}
+
+export interface Guarantees extends RiskCoverage {
+  /** Absent: the guarantee is sound. */
+  unsoundBecause?: string;
+  /** For a confidence of 0.95; `null` where these pictures prove no threshold. */
+  table: { risk: number; confidence: number; threshold: number | null; accepted: number; wrong: number }[];
 }
 
 export interface Finished {
@@ -39,6 +55,7 @@ export interface Finished {
 const leastForCalibration = 20;
 const largestDifference = 1e-4;
 const mostCompared = 512;
+const shownRisks = [0.01, 0.02, 0.05, 0.1];
 
 /** Measures and exports; throws when the exported model differs from the measured one. */
 export async function finishModel(
@@ -62,8 +79,13 @@ export async function finishModel(
 
   const isCalibrated = heldOut.truth.length >= leastForCalibration;
   const temperature = isCalibrated ? fitTemperature(heldOut.logits, heldOut.truth, classes) : 1;
-  const measured = ({ logits, truth }: typeof train) =>
-    measure(probabilitiesOf(logits, classes, temperature), truth, data.labels);
+  const measured = ({ logits, truth }: typeof train, heat = temperature) =>
+    measure(probabilitiesOf(logits, classes, heat), truth, data.labels);
+  const guarantees = (set: typeof train, choices: number): Guarantees => {
+    const coverage = riskCoverage(train, set, { classes, temperature, temperatures: choices });
+    return { ...coverage, table: shownRisks.map((risk) => guaranteeRow(coverage, { risk, confidence: 0.95 })) };
+  };
+  const after = heldOut.truth.length > 0 ? measured(heldOut) : undefined;
   const evaluation: Evaluation = {
     format: "scones.evaluation/1",
     labels: data.labels,
@@ -75,10 +97,23 @@ export async function finishModel(
       temperature,
       fittedOn: isCalibrated ? "held-out pictures" : "nothing: too few held-out pictures",
       pictures: isCalibrated ? heldOut.truth.length : 0,
+      expectedCalibrationError: after && {
+        before: measured(heldOut, 1).expectedCalibrationError,
+        after: after.expectedCalibrationError,
+      },
     },
     train: measured(train),
-    heldOut: heldOut.truth.length > 0 ? measured(heldOut) : undefined,
+    heldOut: after,
     validation: validation && measured(validation),
+    guarantees: {
+      heldOut: after && {
+        ...guarantees(heldOut, isCalibrated ? temperatures.length : 1),
+        ...(trained.bestEpoch === undefined
+          ? {}
+          : { unsoundBecause: "early stopping chose the epoch by these pictures: what they prove is too good" }),
+      },
+      validation: validation && guarantees(validation, 1),
+    },
   };
 
   const model = servedModel(plan.network, layout, { weights: { ...trained, ...normalisation, temperature }, ...sides });
@@ -114,6 +149,11 @@ export async function finishModel(
     },
   };
   return { evaluation, manifest, model };
+}
+
+function guaranteeRow(coverage: RiskCoverage, goal: Goal): Guarantees["table"][number] {
+  const found = guaranteedThreshold(coverage, goal);
+  return { ...goal, threshold: found?.threshold ?? null, accepted: found?.accepted ?? 0, wrong: found?.wrong ?? 0 };
 }
 
 async function refuseDifference(

@@ -25,5 +25,9 @@ export const metricDefinitions: readonly MetricDefinition[] = [
   { name: "validation:accuracy", regex: "Epoch\\[\\d+\\] Validation-accuracy=([0-9.]+)" },
   { name: "validation:loss", regex: "Epoch\\[\\d+\\] Validation-loss=([0-9.eE+-]+)" },
   { name: "held_out:accuracy", regex: "Epoch\\[\\d+\\] Held-out-accuracy=([0-9.]+)" },
+  { name: "held_out:calibration_error", regex: "Held-out-calibration-error=([0-9.]+)" },
+  { name: "validation:calibration_error", regex: "Validation-calibration-error=([0-9.]+)" },
+  { name: "held_out:guaranteed_risk", regex: "Guaranteed-risk=([0-9.]+)" },
+  { name: "held_out:guaranteed_threshold", regex: "Guaranteed-threshold=([0-9.]+)" },
   { name: "train:images_per_second", regex: "Epoch\\[\\d+\\] Speed=([0-9.]+)" },
 ];

@@ -5,12 +5,13 @@ import { join } from "node:path";
 import { Fault } from "../kit/fault.ts";
 import { dataFault } from "./data/data-fault.ts";
 import { readData } from "./data/read-data.ts";
-import { type Hyperparameters, parseHyperparameters } from "./hyperparameters.ts";
-import { type Finished, finishModel, writeModelFolder } from "./model-folder.ts";
+import { parseHyperparameters } from "./hyperparameters.ts";
+import { finishModel, writeModelFolder } from "./model-folder.ts";
 import type { Plan } from "./recipe.ts";
 import { startTraining, type Training } from "./training/train.ts";
 import { DivergedError } from "./training/worker-group.ts";
 import type { EpochReport } from "./training/worker-job.ts";
+import { logEpoch, logPlan, logResult, pythonDictionary } from "./training-log.ts";
 
 // A training job as SageMaker's container contract has it: input below `input/`, the model below `model/`, a failure's text in
 // `output/failure`, and log lines in the form of AWS's own image classification algorithm, from which metrics are read.
@@ -137,81 +138,6 @@ async function runJob(
   log(`CPU time ${((user + system) / 1e6).toFixed(1)} s`);
 }
 
-function logPlan(
-  plan: Plan,
-  {
-    asked,
-    strings,
-    pictures,
-    log,
-  }: {
-    asked: Hyperparameters;
-    strings: Record<string, string>;
-    pictures: { train: number; heldOut: number };
-    log: (line: string) => void;
-  },
-): void {
-  log("---- Parameters ----");
-  const lines: [string, unknown][] = [
-    ["asked for", pythonDictionary(strings)],
-    ["preset", asked.preset],
-    ["network", plan.network.name],
-    ["image_shape", `3,${plan.height},${plan.width}`],
-    ["training pictures", pictures.train],
-    ["held-out pictures", `${pictures.heldOut} (of the training channel; the validation channel is only measured)`],
-    ["epochs", plan.epochs],
-    ["mini_batch_size", plan.batch],
-    ["steps per epoch", plan.stepsPerEpoch],
-    ["workers", `${plan.workers} of ${plan.batch / plan.workers} pictures`],
-    ["convolutions", plan.block > 0 ? `in blocks of ${plan.block}` : "standard operators"],
-    ["optimizer", pythonDictionary(plan.optimizer)],
-    ["learning rate", pythonDictionary(plan.schedule)],
-    ["augmentation", pythonDictionary(plan.augmentation)],
-    ["label_smoothing", plan.labelSmoothing],
-    ["max_seconds", plan.maxSeconds ?? "no limit"],
-    ["seed", plan.seed],
-  ];
-  for (const [name, value] of lines) log(`${name}: ${value}`);
-}
-
-function logEpoch(curve: readonly EpochReport[], plan: Plan, log: (line: string) => void): void {
-  const report = curve.at(-1)!;
-  const { epoch } = report;
-  log(`Epoch[${epoch}] Train-accuracy=${report.trainAccuracy.toFixed(6)}`);
-  log(`Epoch[${epoch}] Train-loss=${report.trainLoss.toFixed(6)}`);
-  log(`Epoch[${epoch}] Time cost=${report.seconds.toFixed(3)}`);
-  log(`Epoch[${epoch}] Speed=${report.imagesPerSecond.toFixed(1)} samples/sec`);
-  if (report.heldOut !== undefined) log(`Epoch[${epoch}] Held-out-accuracy=${report.heldOut.accuracy.toFixed(6)}`);
-  if (report.validation !== undefined) {
-    log(`Epoch[${epoch}] Validation-accuracy=${report.validation.accuracy.toFixed(6)}`);
-    log(`Epoch[${epoch}] Validation-loss=${report.validation.loss.toFixed(6)}`);
-  }
-  const left = plan.epochs - epoch - 1;
-  const isMilestone = epoch === 0 || left % Math.max(1, Math.round(plan.epochs / 10)) === 0;
-  if (isMilestone && left > 0) {
-    const spent = curve.reduce((sum, one) => sum + one.seconds, 0);
-    const needed = (left * plan.stepsPerEpoch * plan.batch) / report.imagesPerSecond;
-    const seconds = Math.min(needed, Math.max(0, (plan.maxSeconds ?? Number.POSITIVE_INFINITY) - spent));
-    const epochs = Math.round((left * seconds) / needed);
-    log(`ETA ${seconds.toFixed(0)} s for ${epochs} more epochs at ${report.imagesPerSecond.toFixed(0)} samples/sec`);
-  }
-}
-
-function logResult({ evaluation }: Finished, folder: string, log: (line: string) => void): void {
-  for (const [name, one] of [
-    ["Held-out", evaluation.heldOut],
-    ["Validation", evaluation.validation],
-  ] as const) {
-    if (one === undefined) continue;
-    const [low, high] = one.accuracyInterval95.map((value) => value.toFixed(4));
-    log(
-      `Final ${name.toLowerCase()} accuracy: ${one.accuracy.toFixed(6)} (${one.correct} of ${one.pictures}, 95 % interval ${low} to ${high})`,
-    );
-  }
-  log(`Stored: ${evaluation.selection}.`);
-  log(`Saved model to "${join(folder, "model.onnx")}"`);
-}
-
 function readStrings(path: string): Record<string, string> {
   if (!existsSync(path)) throw dataFault(`there is no ${path}`);
   let parsed: unknown;
@@ -253,21 +179,4 @@ function writeFailure(prefix: string, text: string, log: (line: string) => void)
   } catch (error) {
     log(`output/failure cannot be written: ${(error as Error).message}`);
   }
-}
-
-/** As AWS prints dictionaries: {'a': 1, 'b': 'c'}. */
-function pythonDictionary(value: object): string {
-  const shown = (one: unknown): string => {
-    if (typeof one === "string") return `'${one.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
-    if (typeof one === "boolean") return one ? "True" : "False";
-    // Python uses an exponent below 1e-4, of two digits at least.
-    if (typeof one === "number" && one !== 0 && Math.abs(one) < 1e-4) {
-      return one.toExponential().replace(/-(\d)$/, "-0$1");
-    }
-    if (Array.isArray(one)) return `[${one.map(shown).join(", ")}]`;
-    return one === undefined || one === null ? "None" : String(one);
-  };
-  return `{${Object.entries(value)
-    .map(([name, one]) => `'${name}': ${shown(one)}`)
-    .join(", ")}}`;
 }

@@ -8,6 +8,8 @@ import { axisFloor, type ConfidencePoint, confidenceOverTime, mostDots } from ".
 import { confusionMatrix } from "./confusion-matrix.ts";
 import { driftEffects } from "./drift-effects.ts";
 import { predictionsPerClass } from "./predictions-per-class.ts";
+import { reliabilityDiagram } from "./reliability.ts";
+import { riskCoverageChart } from "./risk-coverage.ts";
 import { trainingCurve } from "./training-curve.ts";
 
 const classNames = ["bicycle", "motorcycle"];
@@ -121,4 +123,29 @@ test("a chart is the same bytes every time, and a PNG of its size", async () => 
   assert.equal(first, second);
   const [width] = (first.match(/width="(\d+)/) ?? []).slice(1).map(Number);
   assert.equal(decodeImage(svgToPng(first, { scale: 1 })).width, width);
+});
+
+const riskPoints = [0.99, 0.9, 0.7, 0.5].map((threshold, i) => ({
+  threshold,
+  coverage: 0.25 * (i + 1),
+  risk: 0.01 * i,
+  bound: 0.03 + 0.01 * i,
+}));
+
+test("a chart of risk and coverage names the threshold that is guaranteed, or says that there is none", async () => {
+  const chosen = { threshold: 0.9, coverage: 0.5, risk: 0.05, confidence: 0.95 };
+  const svg = await chartToSvg(riskCoverageChart(riskPoints, { pictures: 100, chosen }));
+  assert.ok(svg.includes("threshold 0.9000: 50.0 % pass, at most 5.0 % of them wrong"));
+  assert.ok((await chartToSvg(riskCoverageChart(riskPoints, { pictures: 100 }))).includes("prove no threshold"));
+});
+
+test("a reliability diagram has a dot per bin and states the calibration error", async () => {
+  const bins = [0.6, 0.8, 0.95].map((confidence, i) => ({
+    pictures: 10 + 40 * i,
+    confidence,
+    accuracy: confidence - 0.05,
+  }));
+  const svg = await chartToSvg(reliabilityDiagram(bins, { calibrationError: 0.05 }));
+  assert.equal(svg.match(/aria-roledescription="circle"/g)?.length, 3);
+  assert.ok(svg.includes("n = 150 · expected calibration error 0.0500"));
 });
