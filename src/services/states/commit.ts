@@ -39,6 +39,7 @@ export function draftCommit() {
     },
     /** Whether there is anything to write. */
     hasChanged: () => hasChanged,
+    events: () => events,
     effects: () => effects,
     /** The earliest timer among those set. */
     earliestDueMs: () => (timers.size === 0 ? undefined : Math.min(...timers.values())),

@@ -1,4 +1,4 @@
-import type { Effect, Execution, ExecutionContext, MapRunOutcome } from "../../asl/contract.ts";
+import type { Effect, Execution, ExecutionContext, HistoryEvent, MapRunOutcome } from "../../asl/contract.ts";
 import type { Json } from "../../kit/json.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { ExecutionRecord, Executions, StartOutcome } from "../../ports/store.ts";
@@ -29,6 +29,8 @@ export interface EngineOptions {
   runTask: TaskRunner;
   /** What must be told after a commit that started, ended or redrove an execution. */
   messagesOf?: (change: { id: string; status: ExecutionRecord["status"]; atMs: number }) => Json[];
+  /** What must be written to a log after a commit. */
+  logMessagesOf?: (commit: Logged) => Json[];
   /** Called when such messages have become durable. */
   onMessages?: () => void;
   /** Runs the items of distributed Map states; without it such a state fails. */
@@ -47,6 +49,14 @@ export const defaultMaxConcurrentTasks = 500;
 export const defaultMaxCachedExecutions = 5_000;
 /** How soon a commit that the disk refused is tried again. */
 const commitRetryMs = 1_000;
+
+/** What a commit adds to the history of an execution; `details` are those it was started with. */
+export interface Logged {
+  id: string;
+  details: Json;
+  redriveCount: number;
+  events: readonly HistoryEvent[];
+}
 
 export interface StartRequest {
   id: string;
@@ -142,6 +152,7 @@ export function engine(options: EngineOptions): Engine {
     const statuses =
       step.execution.status === "RUNNING" ? ["RUNNING" as const] : ["RUNNING" as const, step.execution.status];
     const outbox = statuses.flatMap((status) => options.messagesOf?.({ id, status, atMs: startedMs }) ?? []);
+    outbox.push(...(options.logMessagesOf?.({ id, details, redriveCount: 0, events: step.events }) ?? []));
     // Nobody else may move the execution on before what the start asks for has begun.
     const entry = entryOf(id);
     const isMine = !entry.isBusy;
@@ -246,14 +257,17 @@ export function engine(options: EngineOptions): Engine {
     if (draft.hasChanged() || hasMoved) {
       const { status } = execution;
       const isNews = status !== "RUNNING" || redrive !== undefined;
-      const outbox = isNews ? (options.messagesOf?.({ id: entry.id, status, atMs: nowMs }) ?? []) : [];
+      const redriveCount = loaded.record.redriveCount + (redrive === undefined ? 0 : 1);
+      const { id } = entry;
+      const { details } = loaded.record;
+      const outbox = isNews ? (options.messagesOf?.({ id, status, atMs: nowMs }) ?? []) : [];
+      outbox.push(...(options.logMessagesOf?.({ id, details, redriveCount, events: draft.events() }) ?? []));
       const journalled = draft.journalled(execution, { nowMs, outbox });
       const commit = { ...journalled, id: entry.id, sequence: loaded.record.sequence, redrive };
       if (!(await tracked(() => executions.append(commit)))) {
         throw new Error(`execution ${entry.id} was moved on by somebody else after commit ${loaded.record.sequence}`);
       }
       if (outbox.length > 0) options.onMessages?.();
-      const redriveCount = loaded.record.redriveCount + (redrive === undefined ? 0 : 1);
       const record = { ...loaded.record, sequence: loaded.record.sequence + 1, status, redriveCount };
       entry.loaded = { ...loaded, execution, record };
       afterCommit(entry, draft.effects(), draft.earliestDueMs());

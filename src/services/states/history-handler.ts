@@ -1,13 +1,10 @@
 import type { GetExecutionHistoryInput, GetExecutionHistoryOutput, HistoryEvent } from "@aws-sdk/client-sfn";
 import type { HistoryEvent as JournalEvent } from "../../asl/contract.ts";
-import type { Json } from "../../kit/json.ts";
 import { findExecution } from "./execution-records.ts";
+import { withoutData } from "./history-data.ts";
 import { pageSize, readToken, writeToken } from "./paging.ts";
 import type { Parsed } from "./parsed.ts";
 import type { ServiceContext } from "./service-context.ts";
-
-/** Members that hold what flowed through the execution; left out when the caller does not want them. */
-const dataMembers = new Set(["input", "output", "parameters", "taskCredentials", "assignedVariables"]);
 
 /** The journal, as it was committed (E3). */
 export function historyHandlers({ store }: ServiceContext) {
@@ -33,9 +30,7 @@ export function historyHandlers({ store }: ServiceContext) {
 
 function answered(event: JournalEvent, withData: boolean): HistoryEvent {
   const { id, previousEventId, timestampMs, type, detailsName, details = {} } = event;
-  const shown: { [name: string]: Json } = withData
-    ? details
-    : Object.fromEntries(Object.entries(details).filter(([name]) => !dataMembers.has(name)));
+  const shown = withData ? details : withoutData(details);
   return {
     timestamp: new Date(timestampMs),
     type: type as HistoryEvent["type"],

@@ -18,6 +18,7 @@ import type { Json } from "../../kit/json.ts";
 import type { Call } from "../../wire/service.ts";
 import { checkName, parseExecutionArn, parseMachineArn } from "./arns.ts";
 import { checkDefinition, diagnose } from "./definition-check.ts";
+import { groupOf } from "./execution-log.ts";
 import { findExecution } from "./execution-records.ts";
 import {
   aliasKind,
@@ -270,7 +271,7 @@ function checkLogging(context: ServiceContext, configuration: Json): Json {
   const invalid = (text: string) => new Fault("InvalidLoggingConfiguration", `Invalid Logging Configuration: ${text}`);
   if (level !== "OFF" && destinations.length !== 1) throw invalid("Must specify exactly one Log Destination.");
   for (const { cloudWatchLogsLogGroup } of destinations) {
-    const group = cloudWatchLogsLogGroup?.logGroupArn?.split(":")[6] ?? "";
+    const group = groupOf(cloudWatchLogsLogGroup?.logGroupArn ?? "");
     const exists = context.store.logs.groups(group).some(({ name }) => name === group);
     if (level !== "OFF" && !exists) throw invalid("Log Destination not found.");
   }

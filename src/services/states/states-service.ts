@@ -9,16 +9,18 @@ import type { Service } from "../../wire/service.ts";
 import { activityQueues } from "./activities.ts";
 import { activityHandlers } from "./activity-handlers.ts";
 import { aliasHandlers } from "./alias-handlers.ts";
-import { engine } from "./engine.ts";
+import { engine, type Logged } from "./engine.ts";
 import { executionHandlers } from "./execution-handlers.ts";
+import { executionLog, type LogMessage, logMessages } from "./execution-log.ts";
 import { historyHandlers } from "./history-handler.ts";
 import { refusalOf, taskRunner } from "./integrations/run-task.ts";
 import { statesLanguage } from "./language.ts";
 import { machineHandlers } from "./machine-handlers.ts";
 import { mapRuns } from "./map-run/map-runs.ts";
 import { mapRunHandlers } from "./map-run-handlers.ts";
+import { outbox } from "./outbox.ts";
 import type { ServiceContext } from "./service-context.ts";
-import { outbox, type StatusMessage } from "./status-events.ts";
+import { type StatusMessage, statusEvent } from "./status-events.ts";
 import { tagHandlers } from "./tag-handlers.ts";
 import { testStateHandlers } from "./test-state/test-state-handler.ts";
 import { versionHandlers } from "./version-handlers.ts";
@@ -51,8 +53,21 @@ export function statesService(options: StatesServiceOptions): StatesService {
   const { executions } = store;
   const queues = activityQueues(clock);
   const runTask = taskRunner({ functions, operations, clock, queues, context: () => context });
-  const announcer = outbox({ executions, events, clock, onError });
-  const shared = { clock, kernel: language, runTask, maxConcurrentTasks, maxCachedExecutions, onError };
+  const expressExecutions = memoryExecutions();
+  const log = executionLog({ logs: store.logs, clock });
+  const told = outbox<StatusMessage | LogMessage>({
+    executions,
+    clock,
+    async tell(message) {
+      if (message.kind === "log") return log.write(message);
+      const event = statusEvent(executions, message);
+      if (event !== undefined) await events.announce(event);
+    },
+    onError,
+  });
+  const expressTold = outbox<LogMessage>({ executions: expressExecutions, clock, tell: log.write, onError });
+  const logMessagesOf = (logged: Logged): Json[] => logMessages(logged) as unknown as Json[];
+  const shared = { clock, kernel: language, runTask, maxConcurrentTasks, maxCachedExecutions, onError, logMessagesOf };
   const runs = mapRuns({
     store,
     clock,
@@ -73,9 +88,14 @@ export function statesService(options: StatesServiceOptions): StatesService {
         const message: StatusMessage = { kind: "status", eventId: clock.uuid(), ...change };
         return [message as unknown as Json];
       },
-      onMessages: () => announcer.wake(),
+      onMessages: told.wake,
     }),
-    expressEngine: engine({ ...shared, executions: memoryExecutions(), isForgetful: true }),
+    expressEngine: engine({
+      ...shared,
+      executions: expressExecutions,
+      isForgetful: true,
+      onMessages: expressTold.wake,
+    }),
     mapRuns: runs,
     refusalOf: (resource) => refusalOf(operations, resource),
   };
@@ -96,14 +116,15 @@ export function statesService(options: StatesServiceOptions): StatesService {
     },
     engine: {
       async recover() {
-        announcer.wake(); // What was not announced before the process ended.
+        told.wake(); // What was not told before the process ended.
         const count = await context.engine.recover();
         await runs.recover();
         return count;
       },
       async close() {
         runs.close();
-        await Promise.all([announcer.close(), context.engine.close(), context.expressEngine.close()]);
+        await Promise.all([context.engine.close(), context.expressEngine.close()]);
+        await Promise.all([told.close(), expressTold.close()]);
       },
     },
   };
