@@ -27,7 +27,7 @@ export const services = {
   s3: {
     client: "@aws-sdk/client-s3",
     operations: words(`
-      ListBuckets CreateBucket HeadBucket DeleteBucket GetBucketLocation GetBucketVersioning GetBucketAcl
+      ListBuckets CreateBucket HeadBucket DeleteBucket GetBucketLocation GetBucketVersioning PutBucketVersioning GetBucketAcl
       PutObject GetObject HeadObject CopyObject DeleteObject DeleteObjects ListObjects ListObjectsV2 ListObjectVersions
       GetObjectAttributes GetObjectAcl PutObjectAcl
       CreateMultipartUpload UploadPart UploadPartCopy CompleteMultipartUpload AbortMultipartUpload ListParts ListMultipartUploads

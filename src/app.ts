@@ -142,8 +142,10 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
     });
     owned.add(states.engine);
 
+    const s3 = owned.add(s3Service({ blobs, resources, clock, functions, operations, events, report }));
+
     const services: Service[] = [
-      s3Service({ blobs, resources, clock, events }),
+      s3,
       stsService({
         clock,
         ...(config.credentials[0] ? { secretAccessKey: config.credentials[0].secretAccessKey } : {}),

@@ -1,4 +1,4 @@
-import type { Database } from "../kit/sqlite.ts";
+import type { Database, SqlValue } from "../kit/sqlite.ts";
 import type { BlobInfo } from "../ports/blobs.ts";
 
 /*
@@ -7,7 +7,10 @@ import type { BlobInfo } from "../ports/blobs.ts";
  */
 
 export interface IndexedBlob extends BlobInfo {
+  /** Empty for a marker. */
   file: string;
+  /** Among the versions of a key; the smaller, the newer. */
+  place: number;
 }
 
 export interface IndexedUpload {
@@ -41,16 +44,21 @@ export interface DiskIndex {
   putPart(uploadId: string, part: IndexedPart): void;
   part(uploadId: string, partNumber: number): IndexedPart | undefined;
   parts(uploadId: string): IndexedPart[];
+  note(text: string): void;
+  notes(limit: number): { id: number; text: string }[];
+  settle(ids: readonly number[]): void;
   filesInShard(shard: string): Set<string>;
 }
 
-interface BlobRow {
+export interface BlobRow {
   key: string;
   file: string;
   size: number;
   etag: string;
   modified: number;
   headers: string;
+  version: string;
+  place: number;
 }
 
 interface UploadRow {
@@ -71,7 +79,8 @@ interface PartRow {
 
 const schema = `
 CREATE TABLE IF NOT EXISTS blobs (
-  key TEXT PRIMARY KEY, file TEXT NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL, modified INTEGER NOT NULL, headers TEXT NOT NULL
+  key TEXT PRIMARY KEY, file TEXT NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL, modified INTEGER NOT NULL, headers TEXT NOT NULL,
+  version TEXT NOT NULL DEFAULT 'null', place INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS blobs_by_file ON blobs (file);
 CREATE TABLE IF NOT EXISTS uploads (
@@ -82,13 +91,21 @@ CREATE TABLE IF NOT EXISTS parts (
   upload TEXT NOT NULL REFERENCES uploads (id) ON DELETE CASCADE, number INTEGER NOT NULL, file TEXT NOT NULL,
   size INTEGER NOT NULL, md5 TEXT NOT NULL, modified INTEGER NOT NULL, headers TEXT NOT NULL, PRIMARY KEY (upload, number)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS parts_by_file ON parts (file);`;
+CREATE INDEX IF NOT EXISTS parts_by_file ON parts (file);
+CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY AUTOINCREMENT, text TEXT NOT NULL);`;
+
+/** Directories that were made before objects had versions. */
+const versionColumns = `
+ALTER TABLE blobs ADD COLUMN version TEXT NOT NULL DEFAULT 'null';
+ALTER TABLE blobs ADD COLUMN place INTEGER NOT NULL DEFAULT 0;`;
 
 export function diskIndex(database: Database): DiskIndex {
   database.exec(schema);
+  const columns = database.prepare("PRAGMA table_info(blobs)").all<{ name: string }>();
+  if (!columns.some(({ name }) => name === "version")) database.exec(versionColumns);
   const getBlob = database.prepare("SELECT * FROM blobs WHERE key = ?");
   const putBlob = database.prepare(
-    "INSERT OR REPLACE INTO blobs (key, file, size, etag, modified, headers) VALUES (?,?,?,?,?,?)",
+    "INSERT OR REPLACE INTO blobs (key, file, size, etag, modified, headers, version, place) VALUES (?,?,?,?,?,?,?,?)",
   );
   const removeBlob = database.prepare("DELETE FROM blobs WHERE key = ?");
   const rangeBelow = database.prepare("SELECT * FROM blobs WHERE key >= ? AND key < ? ORDER BY key LIMIT ?");
@@ -103,6 +120,9 @@ export function diskIndex(database: Database): DiskIndex {
   );
   const part = database.prepare("SELECT * FROM parts WHERE upload = ? AND number = ?");
   const parts = database.prepare("SELECT * FROM parts WHERE upload = ? ORDER BY number");
+  const note = database.prepare("INSERT INTO notes (text) VALUES (?)");
+  const notes = database.prepare("SELECT id, text FROM notes ORDER BY id LIMIT ?");
+  const settle = database.prepare("DELETE FROM notes WHERE id = ?");
   const files = database.prepare(
     "SELECT file FROM blobs WHERE file >= ?1 AND file < ?2 UNION ALL SELECT file FROM parts WHERE file >= ?1 AND file < ?2",
   );
@@ -111,9 +131,7 @@ export function diskIndex(database: Database): DiskIndex {
       const row = getBlob.get<BlobRow>(key);
       return row && blobOf(row);
     },
-    put(blob) {
-      putBlob.run(blob.key, blob.file, blob.sizeBytes, blob.etag, blob.lastModifiedMs, JSON.stringify(blob.headers));
-    },
+    put: (blob) => void putBlob.run(...rowOf(blob)),
     remove: (key) => void removeBlob.run(key),
     range(from, to, limit) {
       const rows = to === undefined ? rangeOpen.all<BlobRow>(from, limit) : rangeBelow.all<BlobRow>(from, to, limit);
@@ -139,19 +157,32 @@ export function diskIndex(database: Database): DiskIndex {
       return row && partOf(row);
     },
     parts: (uploadId) => parts.all<PartRow>(uploadId).map(partOf),
+    note: (text) => void note.run(text),
+    notes: (limit) => notes.all<{ id: number; text: string }>(limit),
+    settle(ids) {
+      for (const id of ids) settle.run(id);
+    },
     // "g" follows every hexadecimal digit, so [shard, shard + "g") holds exactly the names that begin with it.
     filesInShard: (shard) => new Set(files.all<{ file: string }>(shard, `${shard}g`).map((row) => row.file)),
   };
 }
 
-function blobOf(row: BlobRow): IndexedBlob {
+export function rowOf(blob: IndexedBlob): SqlValue[] {
+  const headers = JSON.stringify(blob.headers);
+  return [blob.key, blob.file, blob.sizeBytes, blob.etag, blob.lastModifiedMs, headers, blob.version, blob.place];
+}
+
+export function blobOf(row: BlobRow): IndexedBlob {
   return {
     key: row.key,
     sizeBytes: row.size,
     etag: row.etag,
     lastModifiedMs: row.modified,
+    version: row.version,
+    ...(row.file === "" && { isMarker: true as const }),
     headers: JSON.parse(row.headers),
     file: row.file,
+    place: row.place,
   };
 }
 

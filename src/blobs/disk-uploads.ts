@@ -19,7 +19,8 @@ export interface DiskUploadsOptions {
   commits: GroupCommit;
   /** Runs the work; the file is removed when it fails. */
   orRemove: <T>(file: string, work: () => Promise<T>) => Promise<T>;
-  checkConditions: (key: string, current: IndexedBlob | undefined, put: PutOptions) => void;
+  /** Inside a commit: makes it the object of its key, and answers the files that are then nobody's. */
+  replace: (blob: IndexedBlob, put: PutOptions) => string[];
   smallestPartBytes: number;
 }
 
@@ -89,6 +90,8 @@ export function diskUploads(options: DiskUploadsOptions): Uploads {
           sizeBytes,
           etag: `"${digest.digest("hex")}-${parts.length}"`,
           lastModifiedMs: clock.now(),
+          version: put.version ?? "null",
+          place: 0,
           headers: { ...upload.headers, ...put.headers, ...put.trailers?.() },
         };
         return commits.run(() => {
@@ -96,12 +99,10 @@ export function diskUploads(options: DiskUploadsOptions): Uploads {
           const now = index.parts(uploadId);
           const present = new Set(now.map((part) => part.file));
           for (const part of parts) if (!present.has(part.file)) throw invalidPart(part.partNumber);
-          const replaced = index.get(key);
-          options.checkConditions(key, replaced, put);
-          index.put(blob);
+          const replaced = options.replace(blob, put);
           index.removeUpload(uploadId);
-          const { file: _, ...info } = blob;
-          return { info, obsolete: [...now.map((part) => part.file), ...(replaced ? [replaced.file] : [])] };
+          const { file: _file, place: _place, ...info } = blob;
+          return { info, obsolete: [...now.map((part) => part.file), ...replaced] };
         });
       });
       for (const name of obsolete) await files.remove(name);

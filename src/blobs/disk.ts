@@ -1,21 +1,22 @@
-import type { FileHandle } from "node:fs/promises";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { Readable } from "node:stream";
 import { Fault } from "../kit/fault.ts";
 import { openDatabase } from "../kit/sqlite.ts";
-import type { Blob, BlobInfo, Blobs, GetOptions, PutOptions } from "../ports/blobs.ts";
+import type { BlobInfo, Blobs, PutOptions } from "../ports/blobs.ts";
 import type { Clock } from "../ports/clock.ts";
 import { type DiskPoint, openDiskFiles } from "./disk-files.ts";
-import { type DiskIndex, diskIndex, type IndexedBlob } from "./disk-index.ts";
+import { diskIndex, type IndexedBlob } from "./disk-index.ts";
+import { openedBlob } from "./disk-read.ts";
 import { diskUploads, smallestPartBytes } from "./disk-uploads.ts";
 import { groupCommit } from "./group-commit.ts";
 import { listPage } from "./listing.ts";
+import { versionIndex } from "./version-index.ts";
+import { versionPage } from "./version-listing.ts";
 
 /*
  * Objects as files in one directory, and an SQLite index that says which file is which key.
  *
- *   <directory>/index.sqlite   the truth: key -> file, size, entity tag, headers; unfinished uploads and their parts
+ *   <directory>/index.sqlite   the truth: key -> file, size, entity tag, headers; older versions; unfinished uploads; notes
  *   <directory>/data/ab/ab..   whole, synced, never changed
  *   <directory>/aside/..       being written
  *
@@ -34,11 +35,11 @@ export interface DiskBlobsOptions {
   reached?: (point: DiskPoint) => void;
 }
 
-/** An object up to this size is read in one piece, so that nobody must remember to close a file. */
-const wholeReadBytes = 256 * 1024;
-
 /** A reader that loses this many races against writers of the same key is not unlucky: something is broken. */
 const mostReadAttempts = 10;
+
+/** The version of whatever is put without one. */
+const noVersion = "null";
 
 export async function diskBlobs(options: DiskBlobsOptions): Promise<Blobs> {
   const { directory, clock } = options;
@@ -48,23 +49,30 @@ export async function diskBlobs(options: DiskBlobsOptions): Promise<Blobs> {
   try {
     const files = await openDiskFiles({ directory, newId: () => clock.uuid(), reached });
     const index = diskIndex(database);
-    await files.sweep((shard) => index.filesInShard(shard));
+    const versions = versionIndex(database, index);
+    await files.sweep((shard) => new Set([...index.filesInShard(shard), ...versions.filesInShard(shard)]));
     const commits = groupCommit(database);
     let isClosed = false;
 
+    const findBlob = (key: string, version: string | undefined): IndexedBlob | undefined =>
+      version === undefined ? index.get(key) : versions.find(key, version);
+
+    /** Inside a commit: makes it the object of its key; answers the files that are then nobody's. */
+    function replace(blob: IndexedBlob, put: PutOptions): string[] {
+      checkConditions(blob.key, index.get(blob.key), put);
+      const obsolete = versions.replace(blob);
+      if (put.note) index.note(put.note(infoOf(blob)));
+      return obsolete;
+    }
+
     /** Makes a file the object of its key; the file is gone when that is refused. */
-    async function publish(file: string, put: PutOptions, blobWith: () => IndexedBlob): Promise<BlobInfo> {
-      const { blob, replaced } = await orRemove(file, async () => {
-        const blob = blobWith();
-        return commits.run(() => {
-          const current = index.get(blob.key);
-          checkConditions(blob.key, current, put);
-          index.put(blob);
-          return { blob, replaced: current };
-        });
+    async function publish(file: string, put: PutOptions, blobWith: () => Omit<IndexedBlob, "place" | "version">) {
+      const { blob, obsolete } = await orRemove(file, async () => {
+        const blob: IndexedBlob = { ...blobWith(), version: put.version ?? noVersion, place: 0 };
+        return commits.run(() => ({ blob, obsolete: replace(blob, put) }));
       });
       reached("committed");
-      if (replaced) await files.remove(replaced.file);
+      for (const name of obsolete) await files.remove(name);
       return infoOf(blob);
     }
 
@@ -83,7 +91,7 @@ export async function diskBlobs(options: DiskBlobsOptions): Promise<Blobs> {
       index,
       commits,
       orRemove,
-      checkConditions,
+      replace,
       smallestPartBytes: options.smallestPartBytes ?? smallestPartBytes,
     });
 
@@ -102,29 +110,39 @@ export async function diskBlobs(options: DiskBlobsOptions): Promise<Blobs> {
       async get(key, get = {}) {
         // An object may be replaced between the look into the index and the opening of its file: then look again.
         for (let attempt = 0; attempt < mostReadAttempts; attempt++) {
-          const blob = index.get(key);
-          if (blob === undefined) return undefined;
+          const blob = findBlob(key, get.version);
+          if (blob === undefined || blob.isMarker) return undefined;
           const handle = await files.open(blob.file);
-          if (handle !== undefined) return openedBlob(blob, handle, get);
+          if (handle !== undefined) return openedBlob(infoOf(blob), handle, get);
         }
         throw new Error(`the data file of ${JSON.stringify(key)} is missing from ${directory}`);
       },
 
-      async head(key) {
-        const blob = index.get(key);
+      async head(key, { version } = {}) {
+        const blob = findBlob(key, version);
         return blob && infoOf(blob);
       },
 
-      async delete(key) {
-        const removed = await commits.run(() => removeFrom(index, key));
-        if (removed) await files.remove(removed.file);
+      async delete(key, remove = {}) {
+        const { removed, obsolete } = await commits.run(() => {
+          const blob = findBlob(key, remove.version);
+          if (remove.ifMatch !== undefined) checkConditions(key, blob, { ifMatch: remove.ifMatch });
+          if (remove.marker === undefined && blob === undefined) return { removed: undefined, obsolete: [] };
+          const removed = remove.marker === undefined ? (blob as IndexedBlob) : markerOf(key, remove.marker);
+          if (remove.marker === undefined) versions.remove(removed);
+          const obsolete = remove.marker === undefined ? [removed.file] : versions.mark(removed);
+          if (remove.note) index.note(remove.note(infoOf(removed)));
+          return { removed, obsolete };
+        });
+        for (const name of obsolete) if (name !== "") await files.remove(name);
+        return removed && infoOf(removed);
       },
 
       async copy(source, target, put = {}) {
         checkKey(target);
         for (let attempt = 0; attempt < mostReadAttempts; attempt++) {
-          const original = index.get(source);
-          if (original === undefined) return undefined;
+          const original = findBlob(source, put.sourceVersion);
+          if (original === undefined || original.isMarker) return undefined;
           const file = await files.duplicate(original.file);
           if (file === undefined) continue;
           const headers = put.headers ?? original.headers;
@@ -133,7 +151,31 @@ export async function diskBlobs(options: DiskBlobsOptions): Promise<Blobs> {
         throw new Error(`the data file of ${JSON.stringify(source)} is missing from ${directory}`);
       },
 
+      changeHeaders: (key, change, { version, note } = {}) =>
+        commits.run(() => {
+          const blob = findBlob(key, version);
+          if (blob === undefined || blob.isMarker) return undefined;
+          const changed = { ...blob, headers: change(blob.headers) };
+          versions.changeHeaders(changed);
+          if (note) index.note(note(infoOf(changed)));
+          return infoOf(changed);
+        }),
+
       list: async (list) => listPage((from, to, limit) => index.range(from, to, limit).map(infoOf), list),
+
+      listVersions: async (list) =>
+        versionPage(
+          {
+            range: versions.range,
+            placeOf: (key, version) => versions.find(key, version)?.place,
+            isLatest: ({ key, place }) => (index.get(key) ?? versions.marker(key))?.place === place,
+            infoOf,
+          },
+          list,
+        ),
+
+      notes: (limit) => index.notes(limit),
+      settle: (ids) => commits.run(() => index.settle(ids)),
 
       async close() {
         if (isClosed) return;
@@ -142,6 +184,11 @@ export async function diskBlobs(options: DiskBlobsOptions): Promise<Blobs> {
         database.close();
       },
     };
+
+    function markerOf(key: string, version: string): IndexedBlob {
+      const lastModifiedMs = clock.now();
+      return { key, version, lastModifiedMs, isMarker: true, file: "", place: 0, sizeBytes: 0, etag: "", headers: {} };
+    }
   } catch (error) {
     database.close();
     throw error;
@@ -173,65 +220,8 @@ function checkConditions(key: string, current: IndexedBlob | undefined, put: Put
   }
 }
 
-function removeFrom(index: DiskIndex, key: string): IndexedBlob | undefined {
-  const current = index.get(key);
-  if (current) index.remove(key);
-  return current;
-}
-
-async function openedBlob(blob: IndexedBlob, handle: FileHandle, { range }: GetOptions): Promise<Blob> {
-  try {
-    const selected = range && selectRange(range, blob.sizeBytes);
-    const first = selected?.first ?? 0;
-    const last = selected?.last ?? blob.sizeBytes - 1;
-    const length = last - first + 1;
-    const body =
-      length <= wholeReadBytes
-        ? readableOf(await readExactly(handle, first, length))
-        : handle.createReadStream({ start: first, end: last, highWaterMark: wholeReadBytes });
-    return { ...infoOf(blob), body, ...(selected && { range: selected }) };
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
-}
-
-/** `Readable.from` would take bytes through an iterator and its promises. */
-function readableOf(bytes: Buffer): Readable {
-  return new Readable({
-    read() {
-      this.push(bytes);
-      this.push(null);
-    },
-  });
-}
-
-async function readExactly(handle: FileHandle, position: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafe(length);
-  let filled = 0;
-  while (filled < length) {
-    const { bytesRead } = await handle.read(bytes, filled, length - filled, position + filled);
-    if (bytesRead === 0) throw new Error(`a data file is ${length - filled} bytes shorter than its index says`);
-    filled += bytesRead;
-  }
-  await handle.close();
-  return bytes;
-}
-
-function selectRange(range: NonNullable<GetOptions["range"]>, sizeBytes: number): { first: number; last: number } {
-  const first = "suffix" in range ? Math.max(0, sizeBytes - range.suffix) : range.first;
-  const last = "suffix" in range ? sizeBytes - 1 : Math.min(range.last ?? sizeBytes - 1, sizeBytes - 1);
-  if (first >= sizeBytes || last < first) {
-    throw new Fault("InvalidRange", "The requested range is not satisfiable", {
-      status: 416,
-      members: { ActualObjectSize: String(sizeBytes) },
-    });
-  }
-  return { first, last };
-}
-
-function infoOf({ key, sizeBytes, etag, lastModifiedMs, headers }: IndexedBlob): BlobInfo {
-  return { key, sizeBytes, etag, lastModifiedMs, headers };
+function infoOf({ file: _file, place: _place, ...info }: IndexedBlob): BlobInfo {
+  return info;
 }
 
 function unquoted(etag: string): string {

@@ -1,7 +1,7 @@
 import type { BlobInfo, BlobPage, ListOptions } from "../ports/blobs.ts";
 
 /** A listing never answers more at once, as S3's. */
-const largestPage = 1000;
+export const largestPage = 1000;
 
 /** Reads keys in order: from `from` on, below `to` (absent: without end), at most `limit`. */
 export type ReadRange = (from: string, to: string | undefined, limit: number) => BlobInfo[];
@@ -61,12 +61,12 @@ export function successor(prefix: string): string | undefined {
   return undefined;
 }
 
-function commonPrefixOf(key: string, prefix: string, delimiter: string): string | undefined {
+export function commonPrefixOf(key: string, prefix: string, delimiter: string): string | undefined {
   const at = key.indexOf(delimiter, prefix.length);
   return at === -1 ? undefined : key.slice(0, at + delimiter.length);
 }
 
 /** In the order of UTF-8 bytes, which differs from that of JavaScript's strings above U+FFFF. */
-function comesBefore(a: string, b: string): boolean {
+export function comesBefore(a: string, b: string): boolean {
   return Buffer.compare(Buffer.from(a), Buffer.from(b)) < 0;
 }

@@ -6,6 +6,8 @@ export class Fault extends Error {
   readonly isRetryable: boolean;
   /** Further members of the modelled error shape, such as `OriginalStatusCode`. */
   readonly members: Readonly<Record<string, unknown>>;
+  /** Headers that are answered with it, in lower case: some of S3's faults tell their reason there. */
+  readonly headers: Readonly<Record<string, string>>;
 
   constructor(code: string, message: string, options: FaultOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -14,6 +16,7 @@ export class Fault extends Error {
     this.status = options.status ?? 400;
     this.isRetryable = options.isRetryable ?? (this.status >= 500 || this.status === 429);
     this.members = options.members ?? {};
+    this.headers = options.headers ?? {};
   }
 }
 
@@ -21,5 +24,6 @@ export interface FaultOptions {
   status?: number;
   isRetryable?: boolean;
   members?: Record<string, unknown>;
+  headers?: Record<string, string>;
   cause?: unknown;
 }

@@ -4,6 +4,7 @@ import { Readable } from "node:stream";
 import { test } from "node:test";
 import { Fault } from "../kit/fault.ts";
 import type { Blobs } from "./blobs.ts";
+import { versionsConformance } from "./versions-conformance.ts";
 
 /** What every implementation of the port promises. `open` gives an empty one whose smallest part is `smallestPartBytes` (B1, B2). */
 export interface BlobsUnderTest {
@@ -242,6 +243,8 @@ export function blobsConformance({ name, smallestPartBytes, open }: BlobsUnderTe
     await assert.rejects(blobs.abortUpload("b/k", uploadId), faultOf("NoSuchUpload"));
     assert.deepEqual(await blobs.listUploads("b/"), []);
   });
+
+  versionsConformance(promise);
 
   promise("uploads are listed under their prefix and tell their headers", async (blobs) => {
     const second = await blobs.createUpload("b/2", { headers: { "content-type": "x/y" } });

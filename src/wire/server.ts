@@ -175,6 +175,9 @@ export async function createWireServer(options: WireOptions): Promise<WireServer
         region,
         accountId,
         baseUrl,
+        get callerAddress() {
+          return request.socket.remoteAddress;
+        },
         get signal() {
           signal ??= signalOf(response);
           return signal;

@@ -18,6 +18,8 @@ export interface Call {
   accountId: string;
   /** The address the caller used, such as `http://127.0.0.1:4566`. */
   baseUrl: string;
+  /** Where the request came from; absent for calls from within. */
+  callerAddress?: string | undefined;
   /** Aborted when the caller went away. */
   signal: AbortSignal;
 }

@@ -147,7 +147,9 @@ export function writeFault(model: Model | undefined, fault: Fault, options: Answ
         .join("");
       const inner = `<Code>${escapeXml(code)}</Code><Message>${escapeXml(fault.message)}</Message>${details}`;
       const text = `${xmlDeclaration}<Error>${inner}<RequestId>${requestId}</RequestId><HostId>${requestId}</HostId></Error>`;
-      return xml(status, text);
+      const answer = xml(status, text);
+      Object.assign(answer.headers, fault.headers);
+      return answer;
     }
     case "cbor":
       return withQueryError(model, error, blame, cbor(status, cborFault(code, fault.message)));

@@ -62,6 +62,7 @@ export function memoryBlobs(): Blobs & { contents: Map<string, Buffer>; puts: st
     sizeBytes: bytes.length,
     etag: `"${createHash("md5").update(bytes).digest("hex")}"`,
     lastModifiedMs: 0,
+    version: "null",
     headers: {},
   });
   const blobs = {
@@ -101,7 +102,10 @@ export function memoryBlobs(): Blobs & { contents: Map<string, Buffer>; puts: st
         ...(next === undefined ? {} : { next }),
       };
     },
-    delete: async (key: string) => void contents.delete(key),
+    delete: async (key: string) => {
+      contents.delete(key);
+      return undefined;
+    },
     close: async () => undefined,
   };
   // The rest of the port is absent on purpose: calling it is an error of the test.

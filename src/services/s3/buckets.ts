@@ -9,22 +9,51 @@ import type { Blobs } from "../../ports/blobs.ts";
 import type { Resources } from "../../ports/resources.ts";
 import type { Call, Handler } from "../../wire/service.ts";
 import { headNotFound, invalidArgument, noSuchBucket } from "./faults.ts";
+import type { Notifications } from "./notification-configuration.ts";
 
 const kind = "s3:bucket";
 
 export interface Bucket {
   region: string;
   accountId: string;
+  /** Absent for one that never kept versions. */
+  versioning?: "Enabled" | "Suspended";
+  tags?: { Key: string; Value: string }[];
+  notifications?: Notifications;
 }
+
+export type Buckets = ReturnType<typeof bucketResource>;
+
+/** Every request needs its bucket, and this process alone writes them: so many are remembered. */
+const mostRemembered = 1000;
 
 /** The region whose buckets have no location constraint, and where making one's own bucket again succeeds: as S3 has it. */
 const firstRegion = "us-east-1";
 
 export function bucketResource({ blobs, resources }: { blobs: Blobs; resources: Resources }) {
+  const remembered = new Map<string, Bucket>();
+
+  function peek(name: string): Bucket | undefined {
+    const known = remembered.get(name);
+    if (known !== undefined) return known;
+    const bucket = resources.get<Bucket>(kind, name)?.value;
+    if (bucket === undefined) return undefined;
+    if (remembered.size >= mostRemembered) remembered.clear();
+    remembered.set(name, bucket);
+    return bucket;
+  }
+
   function find(name: string): Bucket {
-    const bucket = resources.get<Bucket>(kind, name);
+    const bucket = peek(name);
     if (bucket === undefined) throw noSuchBucket(name);
-    return bucket.value;
+    return bucket;
+  }
+
+  function change(name: string, members: { [Name in keyof Bucket]?: Bucket[Name] | undefined }): void {
+    // Members that are undefined are left out of the stored document.
+    const changed = resources.update<Bucket>(kind, name, (bucket) => ({ ...bucket, ...members }) as Bucket);
+    remembered.delete(name);
+    if (changed === undefined) throw noSuchBucket(name);
   }
 
   const handlers: Record<string, Handler> = {
@@ -43,20 +72,14 @@ export function bucketResource({ blobs, resources }: { blobs: Blobs; resources: 
     },
 
     HeadBucket(input: HeadBucketCommandInput) {
-      const bucket = resources.get<Bucket>(kind, input.Bucket as string);
+      const bucket = peek(input.Bucket as string);
       if (bucket === undefined) throw headNotFound();
-      return { BucketRegion: bucket.value.region, AccessPointAlias: false };
+      return { BucketRegion: bucket.region, AccessPointAlias: false };
     },
 
     GetBucketLocation(input: { Bucket: string }) {
       const { region } = find(input.Bucket);
       return { LocationConstraint: region === firstRegion ? undefined : region };
-    },
-
-    /** Versions are not kept, and an answer without a status says so. */
-    GetBucketVersioning(input: { Bucket: string }) {
-      find(input.Bucket);
-      return {};
     },
 
     ListBuckets(input: ListBucketsCommandInput, call: Call) {
@@ -79,19 +102,21 @@ export function bucketResource({ blobs, resources }: { blobs: Blobs; resources: 
     async DeleteBucket(input: DeleteBucketCommandInput) {
       const name = input.Bucket as string;
       find(name);
-      const { blobs: objects } = await blobs.list({ prefix: `${name}/`, maxKeys: 1 });
-      if (objects.length > 0) {
-        throw new Fault("BucketNotEmpty", "The bucket you tried to delete is not empty", {
+      const { versions } = await blobs.listVersions({ prefix: `${name}/`, maxKeys: 1 });
+      if (versions.length > 0) {
+        const advice = find(name).versioning ? ". You must delete all versions in the bucket." : "";
+        throw new Fault("BucketNotEmpty", `The bucket you tried to delete is not empty${advice}`, {
           status: 409,
           members: { BucketName: name },
         });
       }
       for (const upload of await blobs.listUploads(`${name}/`)) await blobs.abortUpload(upload.key, upload.uploadId);
       resources.delete(kind, name);
+      remembered.delete(name);
       return {};
     },
   };
-  return { handlers, find, peek: (name: string) => resources.get<Bucket>(kind, name)?.value };
+  return { handlers, find, peek, change };
 }
 
 /** A stable identifier in the form of S3's canonical user ids. */

@@ -41,5 +41,6 @@ export function matches(condition: string, etag: string): boolean {
 }
 
 function notModified(blob: BlobInfo): Fault {
-  return new Fault("NotModified", "Not Modified", { status: 304, members: { ETag: blob.etag } });
+  const headers = { etag: blob.etag, "last-modified": new Date(blob.lastModifiedMs).toUTCString() };
+  return new Fault("NotModified", "Not Modified", { status: 304, headers });
 }

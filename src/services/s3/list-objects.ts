@@ -14,9 +14,6 @@ interface ListInput {
 
 export function listHandlers({ blobs }: { blobs: Blobs }): Record<string, Handler> {
   async function page(input: ListInput, after: string | undefined, maxKeys: number): Promise<BlobPage> {
-    if (input.EncodingType !== undefined && input.EncodingType !== "url") {
-      throw invalidArgument("Invalid Encoding Method specified in Request", "encoding-type", input.EncodingType);
-    }
     return blobs.list({
       prefix: `${input.Bucket}/${input.Prefix ?? ""}`,
       delimiter: input.Delimiter || undefined,
@@ -77,14 +74,15 @@ function common(input: ListInput, found: BlobPage, maxKeys: number, owner: objec
   };
 }
 
-function entry(blob: BlobInfo, key: string): object {
+/** An object as a listing tells it. */
+export function entry(blob: BlobInfo, key: string): object {
   const algorithms = checksumAlgorithms.filter((algorithm) => blob.headers[checksumHeader(algorithm)] !== undefined);
   return {
     Key: key,
     LastModified: new Date(blob.lastModifiedMs),
     ETag: blob.etag,
     Size: blob.sizeBytes,
-    StorageClass: "STANDARD",
+    StorageClass: blob.headers["x-amz-storage-class"] ?? "STANDARD",
     ...(algorithms.length > 0 && {
       ChecksumAlgorithm: algorithms,
       ChecksumType: blob.headers["x-amz-checksum-type"] ?? "FULL_OBJECT",
@@ -92,11 +90,15 @@ function entry(blob: BlobInfo, key: string): object {
   };
 }
 
-function encoder(input: ListInput): (text: string) => string {
+/** As `EncodingType` asks: names that XML may not be able to carry. */
+export function encoder(input: ListInput): (text: string) => string {
+  if (input.EncodingType !== undefined && input.EncodingType !== "url") {
+    throw invalidArgument("Invalid Encoding Method specified in Request", "encoding-type", input.EncodingType);
+  }
   return input.EncodingType === "url" ? urlEncode : (text) => text;
 }
 
-function keyIn(input: ListInput, blobKey: string): string {
+export function keyIn(input: ListInput, blobKey: string): string {
   return blobKey.slice((input.Bucket?.length ?? 0) + 1);
 }
 

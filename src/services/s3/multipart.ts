@@ -8,7 +8,7 @@ import type {
   UploadPartCopyCommandInput,
 } from "@aws-sdk/client-s3";
 import { Fault } from "../../kit/fault.ts";
-import type { UploadPart } from "../../ports/blobs.ts";
+import type { PutOptions, UploadPart } from "../../ports/blobs.ts";
 import type { Call, Handler } from "../../wire/service.ts";
 import { ownerId, pageSize } from "./buckets.ts";
 import {
@@ -20,16 +20,26 @@ import {
   watchBody,
 } from "./checksums.ts";
 import { parseRange } from "./conditions.ts";
-import { invalidArgument, noSuchKey } from "./faults.ts";
+import { invalidArgument, malformedXml, noSuchKey } from "./faults.ts";
 import { urlEncode } from "./list-objects.ts";
 import { checkKey, headersOf } from "./object-headers.ts";
-import { bodyOf, checkCopyConditions, parseCopySource, type WriteOptions } from "./write-object.ts";
+import { partSizesHeader, partSizesOf } from "./part-sizes.ts";
+import { newVersion, shownVersion } from "./versions.ts";
+import {
+  aboutNew,
+  bodyOf,
+  checkCopyConditions,
+  conditionsOf,
+  findCopySource,
+  parseCopySource,
+  type WriteOptions,
+} from "./write-object.ts";
 
 const algorithmHeader = "x-amz-checksum-algorithm";
 const typeHeader = "x-amz-checksum-type";
 
 export function multipartHandlers(options: WriteOptions): Record<string, Handler> {
-  const { blobs, announce } = options;
+  const { blobs, buckets, clock, notifier } = options;
   return {
     async CreateMultipartUpload(input: CreateMultipartUploadCommandInput) {
       checkKey(input.Key as string);
@@ -38,7 +48,14 @@ export function multipartHandlers(options: WriteOptions): Record<string, Handler
       const headers = headersOf(input);
       if (algorithm && type) Object.assign(headers, { [algorithmHeader]: algorithm, [typeHeader]: type });
       const UploadId = await blobs.createUpload(`${input.Bucket}/${input.Key}`, { headers });
-      return { Bucket: input.Bucket, Key: input.Key, UploadId, ChecksumAlgorithm: algorithm, ChecksumType: type };
+      return {
+        Bucket: input.Bucket,
+        Key: input.Key,
+        UploadId,
+        ChecksumAlgorithm: algorithm,
+        ChecksumType: type,
+        ServerSideEncryption: headers["x-amz-server-side-encryption"],
+      };
     },
 
     async UploadPart(input: UploadPartCommandInput) {
@@ -56,7 +73,7 @@ export function multipartHandlers(options: WriteOptions): Record<string, Handler
       const key = `${input.Bucket}/${input.Key}`;
       const uploadId = input.UploadId as string;
       const source = parseCopySource(input.CopySource);
-      options.checkBucket(source.bucket);
+      const sourceBucket = buckets.find(source.bucket);
       const range = parseRange(input.CopySourceRange);
       if (input.CopySourceRange !== undefined && range === undefined) {
         throw invalidArgument(
@@ -66,14 +83,18 @@ export function multipartHandlers(options: WriteOptions): Record<string, Handler
         );
       }
       const upload = await blobs.headUpload(key, uploadId);
-      const original = await blobs.get(source.blobKey, { range });
+      await findCopySource(blobs, source);
+      const original = await blobs.get(source.blobKey, { range, version: source.version });
       if (original === undefined) throw noSuchKey(source.key);
       try {
         checkCopyConditions(original, input);
         const watch = watchBody({ ChecksumAlgorithm: upload.headers[algorithmHeader] }, options.largestObjectBytes);
         const part = await blobs.putPart(key, uploadId, input.PartNumber as number, original.body, watch);
         const { ChecksumType: _, ...checksum } = checksumMembers(part.headers);
-        return { CopyPartResult: { ETag: part.etag, LastModified: new Date(part.lastModifiedMs), ...checksum } };
+        return {
+          CopyPartResult: { ETag: part.etag, LastModified: new Date(part.lastModifiedMs), ...checksum },
+          CopySourceVersionId: shownVersion(sourceBucket, original),
+        };
       } finally {
         original.body.destroy();
       }
@@ -86,26 +107,26 @@ export function multipartHandlers(options: WriteOptions): Record<string, Handler
         partNumber: part.PartNumber ?? 0,
         etag: part.ETag ?? "",
       }));
-      if (named.length === 0) {
-        throw new Fault(
-          "MalformedXML",
-          "The XML you provided was not well-formed or did not validate against our published schema",
-        );
-      }
+      if (named.length === 0) throw malformedXml();
       const upload = await blobs.headUpload(key, uploadId);
       const parts = await blobs.listParts(key, uploadId);
+      const bucket = input.Bucket as string;
+      const { headers: checksum, ...watch } = completedChecksum(input, upload.headers, parts);
       const info = await blobs.completeUpload(key, uploadId, named, {
-        ifNoneMatch: input.IfNoneMatch === "*" ? "*" : undefined,
-        ifMatch: input.IfMatch,
-        ...completedChecksum(input, upload.headers, parts),
+        ...conditionsOf(input),
+        version: newVersion(buckets.find(bucket), clock),
+        note: notifier.noteOf("ObjectCreated:CompleteMultipartUpload", { bucket, call }),
+        ...watch,
+        headers: { ...checksum, [partSizesHeader]: partSizesOf(parts, named) },
       });
-      await announce("Object Created", info, { reason: "CompleteMultipartUpload", call });
+      notifier.wake();
       return {
         Location: `${call.baseUrl}/${input.Bucket}/${urlEncode(input.Key as string)}`,
         Bucket: input.Bucket,
         Key: input.Key,
         ETag: info.etag,
         ...checksumMembers(info.headers),
+        ...aboutNew(info, buckets, bucket),
       };
     },
 
@@ -239,7 +260,7 @@ function completedChecksum(
   input: CompleteMultipartUploadCommandInput,
   headers: Readonly<Record<string, string>>,
   parts: UploadPart[],
-) {
+): Pick<PutOptions, "headers" | "passing" | "trailers"> {
   const algorithm = headers[algorithmHeader] as ChecksumAlgorithm | undefined;
   if (algorithm === undefined) return {};
   const given = input[`Checksum${algorithm}`];

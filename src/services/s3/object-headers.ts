@@ -1,5 +1,7 @@
 import { Fault } from "../../kit/fault.ts";
+import { checkCannedAcl } from "./acl.ts";
 import { invalidArgument, notImplemented } from "./faults.ts";
+import { checkTaggingHeader } from "./tagging.ts";
 
 /** As S3: names and values together. */
 const largestMetadataBytes = 2048;
@@ -14,6 +16,8 @@ const headerOfMember = {
   ContentLanguage: "content-language",
   ContentType: "content-type",
   WebsiteRedirectLocation: "x-amz-website-redirect-location",
+  ServerSideEncryption: "x-amz-server-side-encryption",
+  StorageClass: "x-amz-storage-class",
 } as const;
 
 export interface HeaderMembers {
@@ -23,6 +27,8 @@ export interface HeaderMembers {
   ContentLanguage?: string | undefined;
   ContentType?: string | undefined;
   WebsiteRedirectLocation?: string | undefined;
+  ServerSideEncryption?: string | undefined;
+  StorageClass?: string | undefined;
   Expires?: Date | string | undefined;
   Metadata?: Record<string, string> | undefined;
   Tagging?: string | undefined;
@@ -31,19 +37,28 @@ export interface HeaderMembers {
 interface RefusedMembers {
   ACL?: string | undefined;
   SSECustomerAlgorithm?: string | undefined;
-  ServerSideEncryption?: string | undefined;
   ObjectLockMode?: string | undefined;
-  StorageClass?: string | undefined;
 }
+
+/** Labels here: everything lies on the same disk. Those that would have to be restored first are refused. */
+const storageClasses = [
+  "STANDARD",
+  "REDUCED_REDUNDANCY",
+  "STANDARD_IA",
+  "ONEZONE_IA",
+  "INTELLIGENT_TIERING",
+  "GLACIER_IR",
+];
 
 /** What of a put is kept with the object. */
 export function headersOf(input: HeaderMembers & RefusedMembers): Record<string, string> {
-  refuseWhatWouldBeIgnored(input);
+  refuseWhatCannotBeKept(input);
   const headers: Record<string, string> = {};
   for (const [member, header] of Object.entries(headerOfMember)) {
     const value = input[member as keyof typeof headerOfMember];
     if (value !== undefined) headers[header] = value;
   }
+  if (input.StorageClass === "STANDARD") delete headers["x-amz-storage-class"];
   // aws-chunked is how the body travelled, not what it is.
   const encodings = headers["content-encoding"]?.split(",").map((coding) => coding.trim());
   const kept = encodings?.filter((coding) => coding !== "" && coding !== "aws-chunked");
@@ -53,7 +68,10 @@ export function headersOf(input: HeaderMembers & RefusedMembers): Record<string,
   if (input.Expires !== undefined) {
     headers["expires"] = input.Expires instanceof Date ? input.Expires.toUTCString() : input.Expires;
   }
-  if (input.Tagging) headers["x-amz-tagging"] = input.Tagging;
+  if (input.Tagging) {
+    checkTaggingHeader(input.Tagging);
+    headers["x-amz-tagging"] = input.Tagging;
+  }
   let metadataBytes = 0;
   for (const [name, value] of Object.entries(input.Metadata ?? {})) {
     metadataBytes += Buffer.byteLength(name) + Buffer.byteLength(value);
@@ -68,7 +86,7 @@ export function headersOf(input: HeaderMembers & RefusedMembers): Record<string,
 }
 
 /** What is kept with the object, as members of an answer. */
-export function membersOf(headers: Readonly<Record<string, string>>): HeaderMembers & { TagCount?: number } {
+export function membersOf(headers: Readonly<Record<string, string>>): Record<string, unknown> {
   const members: Record<string, unknown> = {};
   for (const [member, header] of Object.entries(headerOfMember)) {
     if (headers[header] !== undefined) members[member] = headers[header];
@@ -95,13 +113,17 @@ export function checkKey(key: string): void {
   }
 }
 
-function refuseWhatWouldBeIgnored(input: RefusedMembers): void {
+function refuseWhatCannotBeKept(input: HeaderMembers & RefusedMembers): void {
   if (input.SSECustomerAlgorithm !== undefined) throw notImplemented("encryption with customer keys");
   if (input.ServerSideEncryption !== undefined && input.ServerSideEncryption !== "AES256") {
     throw notImplemented(`encryption with ${input.ServerSideEncryption}`);
   }
   if (input.ObjectLockMode !== undefined) throw notImplemented("object lock");
-  if (input.ACL !== undefined && input.ACL !== "private" && input.ACL !== "bucket-owner-full-control") {
-    throw new Fault("AccessControlListNotSupported", "The bucket does not allow ACLs");
+  if (input.StorageClass !== undefined && !storageClasses.includes(input.StorageClass)) {
+    if (input.StorageClass === "GLACIER" || input.StorageClass === "DEEP_ARCHIVE") throw notImplemented("archives");
+    throw new Fault("InvalidStorageClass", "The storage class you specified is not valid", {
+      members: { StorageClassRequested: input.StorageClass },
+    });
   }
+  checkCannedAcl(input.ACL);
 }

@@ -1,18 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { Readable } from "node:stream";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { crc32 } from "node:zlib";
-import { diskBlobs } from "../../blobs/disk.ts";
-import { Fault } from "../../kit/fault.ts";
-import type { ServiceEvent } from "../../ports/events.ts";
-import { testClock } from "../../ports/test-clock.ts";
-import { sqliteStore } from "../../store/sqlite.ts";
-import type { Call } from "../../wire/service.ts";
 import { runningChecksum } from "./checksums.ts";
-import { s3Service } from "./s3-service.ts";
+import { type Answer, faultOf, openBucket, openS3, textOf } from "./testing/service.ts";
 
 test("a bucket is made once, listed, located and removed when it is empty", async (context) => {
   const { call } = await openS3(context);
@@ -32,7 +23,7 @@ test("a bucket is made once, listed, located and removed when it is empty", asyn
 });
 
 test("outside us-east-1 a bucket has its constraint, and making it again is refused", async (context) => {
-  const { call } = await openS3(context, "eu-west-1");
+  const { call } = await openS3(context, { region: "eu-west-1" });
   await assert.rejects(call("CreateBucket", { Bucket: "abc" }), faultOf("IllegalLocationConstraintException"));
   const input = { Bucket: "abc", CreateBucketConfiguration: { LocationConstraint: "eu-west-1" } };
   await call("CreateBucket", input);
@@ -262,70 +253,15 @@ test("tags come with the object or later, and leave the rest as it is", async (c
   assert.equal(await textOf((await call("GetObject", at)).Body), "1");
 });
 
-test("an object that comes or goes is announced", async (context) => {
-  const { call, put, events } = await openBucket(context);
-  await put("dir/k", "1");
-  await call("DeleteObject", { Bucket: "b-1", Key: "dir/k" });
-  await call("DeleteObject", { Bucket: "b-1", Key: "dir/k" });
-  assert.deepEqual(
-    events.map((event) => [event.source, event.detailType, (event.detail["object"] as { key: string }).key]),
-    [
-      ["aws.s3", "Object Created", "dir/k"],
-      ["aws.s3", "Object Deleted", "dir/k"],
-    ],
-  );
-});
-
-test("versions and encryption with one's own keys are refused, never ignored", async (context) => {
+test("encryption with keys and classes that S3 does not have are refused, never ignored", async (context) => {
   const { call, put } = await openBucket(context);
   await put("k", "1");
   const at = { Bucket: "b-1", Key: "k" };
-  await assert.rejects(call("GetObject", { ...at, VersionId: "abc" }), faultOf("NoSuchVersion", 404));
+  await assert.rejects(call("GetObject", { ...at, VersionId: "abc" }), faultOf("InvalidArgument"));
+  await assert.rejects(call("GetObject", { ...at, VersionId: "0".repeat(32) }), faultOf("NoSuchVersion", 404));
+  await assert.rejects(call("PutObject", { ...at, StorageClass: "ATTIC" }), faultOf("InvalidStorageClass"));
   await assert.rejects(call("PutObject", { ...at, ServerSideEncryption: "aws:kms" }), faultOf("NotImplemented", 501));
 });
-
-// biome-ignore lint/suspicious/noExplicitAny: answers are read member by member, as a client would
-type Answer = any;
-
-async function openS3(context: TestContext, region = "us-east-1") {
-  const directory = mkdtempSync(join(tmpdir(), "scones-s3-"));
-  const clock = testClock();
-  const blobs = await diskBlobs({ directory, clock, smallestPartBytes: 1 });
-  const store = sqliteStore({ file: join(directory, "store", "scones.db"), clock });
-  context.after(async () => {
-    await blobs.close();
-    store.close();
-    rmSync(directory, { recursive: true, force: true });
-  });
-  const events: ServiceEvent[] = [];
-  const service = s3Service({
-    blobs,
-    resources: store.resources,
-    clock,
-    events: { announce: async (event) => void events.push(event) },
-    largestObjectBytes: 1_000_000,
-  });
-  const about: Call = {
-    requestId: "request",
-    region,
-    accountId: "000000000000",
-    baseUrl: "http://127.0.0.1:4566",
-    signal: new AbortController().signal,
-  };
-  const call = async (operation: string, input: object): Promise<Answer> => service.handlers[operation]?.(input, about);
-  return { call, events };
-}
-
-async function openBucket(context: TestContext) {
-  const { call, events } = await openS3(context);
-  await call("CreateBucket", { Bucket: "b-1" });
-  const put = (Key: string, text: string) => call("PutObject", { Bucket: "b-1", Key, Body: Buffer.from(text) });
-  return { call, events, put };
-}
-
-async function textOf(body: Readable): Promise<string> {
-  return Buffer.concat(await body.toArray()).toString();
-}
 
 function keysOf(page: Answer): string[] {
   return page.Contents.map((object: { Key: string }) => object.Key);
@@ -337,10 +273,68 @@ function base64Of(crc: number): string {
   return bytes.toString("base64");
 }
 
-function faultOf(code: string, status = 400): (error: unknown) => boolean {
-  return (error) => {
-    assert.ok(error instanceof Fault, String(error));
-    assert.deepEqual([error.code, error.status], [code, status]);
-    return true;
-  };
-}
+test("encryption by S3's own keys and the class of storage are echoed where they were asked for", async (context) => {
+  const { call, put } = await openBucket(context);
+  const at = { Bucket: "b-1", Key: "k" };
+  const asked = { ServerSideEncryption: "AES256", StorageClass: "STANDARD_IA" };
+  assert.equal((await call("PutObject", { ...at, Body: "1", ...asked })).ServerSideEncryption, "AES256");
+  const head = await call("HeadObject", at);
+  assert.deepEqual([head.ServerSideEncryption, head.StorageClass], ["AES256", "STANDARD_IA"]);
+  assert.equal((await call("ListObjectsV2", at)).Contents[0].StorageClass, "STANDARD_IA");
+  await put("plain", "1");
+  assert.equal((await call("HeadObject", { ...at, Key: "plain" })).ServerSideEncryption, undefined);
+});
+
+test("a bucket has tags until they are deleted", async (context) => {
+  const { call } = await openBucket(context);
+  await assert.rejects(call("GetBucketTagging", { Bucket: "b-1" }), faultOf("NoSuchTagSet", 404));
+  const TagSet = [{ Key: "team", Value: "couriers" }];
+  await call("PutBucketTagging", { Bucket: "b-1", Tagging: { TagSet } });
+  assert.deepEqual((await call("GetBucketTagging", { Bucket: "b-1" })).TagSet, TagSet);
+  const twice = { Bucket: "b-1", Tagging: { TagSet: [...TagSet, ...TagSet] } };
+  await assert.rejects(call("PutBucketTagging", twice), faultOf("InvalidTag"));
+  await call("DeleteBucketTagging", { Bucket: "b-1" });
+  await assert.rejects(call("GetBucketTagging", { Bucket: "b-1" }), faultOf("NoSuchTagSet", 404));
+});
+
+test("access lists say that the owner may do everything, and no other can be put", async (context) => {
+  const { call, put } = await openBucket(context);
+  await put("k", "1");
+  const at = { Bucket: "b-1", Key: "k" };
+  const list = await call("GetObjectAcl", at);
+  assert.deepEqual(list, await call("GetBucketAcl", { Bucket: "b-1" }));
+  assert.equal(list.Grants[0].Permission, "FULL_CONTROL");
+  await call("PutObjectAcl", { ...at, ACL: "bucket-owner-full-control" });
+  await call("PutObjectAcl", { ...at, AccessControlPolicy: list });
+  await assert.rejects(call("PutObjectAcl", { ...at, ACL: "public-read" }), faultOf("AccessControlListNotSupported"));
+  const granted = { ...at, GrantRead: "uri=http://acs.amazonaws.com/groups/global/AllUsers" };
+  await assert.rejects(call("PutObjectAcl", granted), faultOf("AccessControlListNotSupported"));
+  await assert.rejects(call("GetObjectAcl", { ...at, Key: "none" }), faultOf("NoSuchKey", 404));
+});
+
+test("an object that came in parts can be read part by part, and its copy is one piece", async (context) => {
+  const { call } = await openBucket(context);
+  const at = { Bucket: "b-1", Key: "parts" };
+  const { UploadId } = await call("CreateMultipartUpload", at);
+  const Parts = await Promise.all(
+    ["one", "two", "three"].map(async (Body, i) => {
+      const { ETag } = await call("UploadPart", { ...at, UploadId, PartNumber: i + 1, Body });
+      return { ETag, PartNumber: i + 1 };
+    }),
+  );
+  await call("CompleteMultipartUpload", { ...at, UploadId, MultipartUpload: { Parts } });
+  const third = await call("GetObject", { ...at, PartNumber: 3 });
+  assert.equal(await textOf(third.Body), "three");
+  assert.deepEqual([third.PartsCount, third.ContentRange], [3, "bytes 6-10/11"]);
+  await assert.rejects(call("HeadObject", { ...at, PartNumber: 4 }), faultOf("InvalidPartNumber", 416));
+  await call("CopyObject", { ...at, Key: "copy", CopySource: "b-1/parts" });
+  assert.equal(await textOf((await call("GetObject", { ...at, Key: "copy", PartNumber: 1 })).Body), "onetwothree");
+});
+
+test("a copy gets a checksum that its source does not have", async (context) => {
+  const { call, put } = await openBucket(context);
+  await put("k", "hello");
+  const copy = { Bucket: "b-1", Key: "c", CopySource: "b-1/k", ChecksumAlgorithm: "SHA256" };
+  const { CopyObjectResult } = await call("CopyObject", copy);
+  assert.equal(CopyObjectResult.ChecksumSHA256, "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=");
+});

@@ -1,57 +1,63 @@
 import { Fault } from "../../kit/fault.ts";
 import type { Blobs } from "../../ports/blobs.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { Events } from "../../ports/events.ts";
 import type { Resources } from "../../ports/resources.ts";
 import type { Call, Handler, Service } from "../../wire/service.ts";
-import { objectAnnouncer } from "./announce.ts";
+import { aclHandlers } from "./acl.ts";
 import { bucketResource } from "./buckets.ts";
 import { headNotFound, noSuchBucket } from "./faults.ts";
 import { listHandlers } from "./list-objects.ts";
 import { multipartHandlers } from "./multipart.ts";
+import { notificationHandlers } from "./notification-configuration.ts";
+import { type Destinations, objectNotifier } from "./notify.ts";
 import { readHandlers } from "./read-object.ts";
 import { taggingHandlers } from "./tagging.ts";
+import { versionHandlers } from "./versions.ts";
 import { writeHandlers } from "./write-object.ts";
 
 /** S3's own limit for one request; larger objects come in parts. */
 export const largestObjectBytes = 5 * 1024 ** 3;
 
-export interface S3Options {
+export interface S3Options extends Destinations {
   blobs: Blobs;
   resources: Resources;
   clock: Clock;
-  /** Told of every object that comes or goes (`aws.s3`); absent: nobody is. */
-  events?: Events;
   /** The largest body of one PutObject or UploadPart. */
   largestObjectBytes?: number;
 }
 
-/** Amazon S3: buckets are resources, objects are blobs under `bucket/key`. One version of each, private, unencrypted. */
-export function s3Service(options: S3Options): Service {
+export interface S3Service extends Service {
+  /** Ends the deliveries that are being made; the rest is made after the next start. */
+  close(): Promise<void>;
+}
+
+/** Amazon S3: buckets are resources, objects are blobs under `bucket/key`. Private and unencrypted. */
+export function s3Service(options: S3Options): S3Service {
   const { blobs, resources, clock } = options;
   const buckets = bucketResource({ blobs, resources });
-  const announce = objectAnnouncer({ events: options.events, clock });
-  const write = {
-    blobs,
-    announce,
-    checkBucket: (bucket: string) => void buckets.find(bucket),
-    largestObjectBytes: options.largestObjectBytes ?? largestObjectBytes,
-  };
-  const inBucket: Record<string, Handler> = {
-    ...readHandlers({ blobs }),
+  const notifier = objectNotifier({ blobs, buckets, resources, clock, destinations: options });
+  const objects = { blobs, buckets, notifier };
+  const write = { ...objects, clock, largestObjectBytes: options.largestObjectBytes ?? largestObjectBytes };
+  const handlers: Record<string, Handler> = {
+    ...buckets.handlers,
+    ...readHandlers(objects),
     ...writeHandlers(write),
     ...listHandlers({ blobs }),
     ...multipartHandlers(write),
-    ...taggingHandlers({ blobs }),
+    ...versionHandlers(objects),
+    ...taggingHandlers(objects),
+    ...aclHandlers(objects),
+    ...notificationHandlers({ buckets, clock, notifier }),
   };
 
   /** Every operation on objects needs its bucket, and whoever names an owner means only that one's. */
   function guarded([name, handler]: [string, Handler]): [string, Handler] {
     if (name === "CreateBucket" || name === "ListBuckets") return [name, handler];
+    const isHead = name.startsWith("Head");
     return [
       name,
       (input: { Bucket: string; ExpectedBucketOwner?: string }, call: Call) => {
-        checkBucket(input, call, name.startsWith("Head"));
+        checkBucket(input, call, isHead);
         return handler(input, call);
       },
     ];
@@ -70,6 +76,7 @@ export function s3Service(options: S3Options): Service {
 
   return {
     name: "s3",
-    handlers: Object.fromEntries(Object.entries({ ...buckets.handlers, ...inBucket }).map(guarded)),
+    handlers: Object.fromEntries(Object.entries(handlers).map(guarded)),
+    close: () => notifier.close(),
   };
 }

@@ -5,68 +5,95 @@ import type {
   PutObjectCommandInput,
 } from "@aws-sdk/client-s3";
 import { Fault } from "../../kit/fault.ts";
-import type { BlobBody, BlobInfo, Blobs } from "../../ports/blobs.ts";
+import type { BlobBody, BlobInfo, Blobs, PutOptions } from "../../ports/blobs.ts";
+import type { Clock } from "../../ports/clock.ts";
 import type { Call, Handler } from "../../wire/service.ts";
-import type { AnnounceObject } from "./announce.ts";
-import { checksumMembers, watchBody } from "./checksums.ts";
+import type { Buckets } from "./buckets.ts";
+import { checksumHeader, checksumMembers, parseAlgorithm, watchBody } from "./checksums.ts";
 import { matches } from "./conditions.ts";
-import { invalidArgument, noSuchKey, notImplemented, preconditionFailed } from "./faults.ts";
+import {
+  invalidArgument,
+  malformedXml,
+  noSuchKey,
+  noSuchVersion,
+  notImplemented,
+  preconditionFailed,
+} from "./faults.ts";
+import type { Notifier } from "./notify.ts";
 import { checkKey, headersOf } from "./object-headers.ts";
-import { checkVersion } from "./read-object.ts";
+import { partSizesHeader } from "./part-sizes.ts";
+import { deletedHeaders } from "./read-object.ts";
+import { checkVersionId, newVersion, shownVersion } from "./versions.ts";
 
 export interface WriteOptions {
   blobs: Blobs;
   /** The largest body of one request. */
   largestObjectBytes: number;
-  announce: AnnounceObject;
-  checkBucket: (bucket: string) => void;
+  clock: Pick<Clock, "uuid">;
+  buckets: Buckets;
+  notifier: Notifier;
 }
 
 /** As S3. */
 const mostDeletedAtOnce = 1000;
 
 export function writeHandlers(options: WriteOptions): Record<string, Handler> {
-  const { blobs, announce } = options;
+  const { blobs, buckets, clock, notifier } = options;
+
+  /** What became of one object of a deletion: gone for good, or behind a marker. */
+  async function remove(
+    at: { bucket: string; key: string; version?: string | undefined; ifMatch?: string | undefined },
+    call: Call,
+  ) {
+    const { bucket, key, version, ifMatch } = at;
+    checkVersionId(version);
+    const marker = version === undefined ? newVersion(buckets.find(bucket), clock) : undefined;
+    const name = marker === undefined ? "ObjectRemoved:Delete" : "ObjectRemoved:DeleteMarkerCreated";
+    const note = notifier.noteOf(name, { bucket, call });
+    const removed = await blobs.delete(`${bucket}/${key}`, { version, marker, ifMatch, note });
+    notifier.wake();
+    return removed?.isMarker ? removed : undefined;
+  }
+
   return {
     async PutObject(input: PutObjectCommandInput, call: Call) {
+      const bucket = input.Bucket as string;
       const key = input.Key as string;
       checkKey(key);
       if (input.WriteOffsetBytes !== undefined) throw notImplemented("appending to an object");
-      if (input.IfNoneMatch !== undefined && input.IfNoneMatch !== "*") {
-        throw notImplemented("If-None-Match with an entity tag");
-      }
-      const info = await blobs.put(`${input.Bucket}/${key}`, bodyOf(input.Body), {
+      const info = await blobs.put(`${bucket}/${key}`, bodyOf(input.Body), {
         headers: headersOf(input),
-        ifNoneMatch: input.IfNoneMatch === "*" ? "*" : undefined,
-        ifMatch: input.IfMatch,
+        ...conditionsOf(input),
+        version: newVersion(buckets.find(bucket), clock),
+        note: notifier.noteOf("ObjectCreated:Put", { bucket, call }),
         ...watchBody(input, options.largestObjectBytes),
       });
-      await announce("Object Created", info, { reason: "PutObject", call });
-      return { ETag: info.etag, ...checksumMembers(info.headers) };
+      notifier.wake();
+      return { ETag: info.etag, ...checksumMembers(info.headers), ...aboutNew(info, buckets, bucket) };
     },
 
     async DeleteObject(input: DeleteObjectCommandInput, call: Call) {
-      checkVersion(input.VersionId);
-      await remove(`${input.Bucket}/${input.Key}`, call);
-      return {};
+      const at = { bucket: input.Bucket as string, key: input.Key as string, version: input.VersionId };
+      const marker = await remove({ ...at, ifMatch: input.IfMatch }, call);
+      return { DeleteMarker: marker && true, VersionId: input.VersionId ?? marker?.version };
     },
 
     async DeleteObjects(input: DeleteObjectsCommandInput, call: Call) {
       const objects = input.Delete?.Objects ?? [];
       if (objects.length === 0 || objects.length > mostDeletedAtOnce) {
-        throw new Fault(
-          "MalformedXML",
-          `The XML you provided was not well-formed or did not validate against our published schema: it must name 1 to ${mostDeletedAtOnce} objects, not ${objects.length}`,
-        );
+        throw malformedXml(`it must name 1 to ${mostDeletedAtOnce} objects, not ${objects.length}`);
       }
       const outcomes = await Promise.all(
-        objects.map(async ({ Key, VersionId }) => {
-          if (VersionId !== undefined && VersionId !== "null") {
-            const Message = "The specified version does not exist.";
-            return { error: { Key, VersionId, Code: "NoSuchVersion", Message } };
+        objects.map(async ({ Key = "", VersionId, ETag }) => {
+          try {
+            const at = { bucket: input.Bucket as string, key: Key, version: VersionId, ifMatch: ETag };
+            const marker = await remove(at, call);
+            const behind = marker && { DeleteMarker: true, DeleteMarkerVersionId: marker.version };
+            return { deleted: { Key, ...(VersionId !== undefined && { VersionId }), ...behind } };
+          } catch (error) {
+            if (!(error instanceof Fault)) throw error;
+            return { error: { Key, VersionId, Code: error.code, Message: error.message } };
           }
-          await remove(`${input.Bucket}/${Key}`, call);
-          return { deleted: { Key } };
         }),
       );
       const errors = outcomes.flatMap((outcome) => outcome.error ?? []);
@@ -77,43 +104,109 @@ export function writeHandlers(options: WriteOptions): Record<string, Handler> {
     },
 
     async CopyObject(input: CopyObjectCommandInput, call: Call) {
+      const bucket = input.Bucket as string;
       const source = parseCopySource(input.CopySource);
       checkKey(input.Key as string);
-      options.checkBucket(source.bucket);
-      const target = `${input.Bucket}/${input.Key}`;
-      const original = await blobs.head(source.blobKey);
-      if (original === undefined) throw noSuchKey(source.key);
+      const sourceBucket = buckets.find(source.bucket);
+      const target = `${bucket}/${input.Key}`;
+      const original = await findCopySource(blobs, source);
       checkCopyConditions(original, input);
+      if (original.sizeBytes > options.largestObjectBytes) {
+        throw new Fault(
+          "InvalidRequest",
+          `The specified copy source is larger than the maximum allowable size for a copy source: ${options.largestObjectBytes}`,
+        );
+      }
       const isReplacing = input.MetadataDirective === "REPLACE";
-      if (source.blobKey === target && !isReplacing) {
+      if (source.blobKey === target && source.version === undefined && !changesSomething(input)) {
         throw new Fault(
           "InvalidRequest",
           "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
         );
       }
-      const info = await blobs.copy(source.blobKey, target, {
+      const put: PutOptions = {
         headers: copiedHeaders(original, input, isReplacing),
-        ifNoneMatch: input.IfNoneMatch === "*" ? "*" : undefined,
-        ifMatch: input.IfMatch,
-      });
+        ...conditionsOf(input),
+        version: newVersion(buckets.find(bucket), clock),
+        note: notifier.noteOf("ObjectCreated:Copy", { bucket, call }),
+      };
+      const info = needsNewChecksum(original, input)
+        ? await rewrite(target, put)
+        : await blobs.copy(source.blobKey, target, { ...put, sourceVersion: source.version });
       if (info === undefined) throw noSuchKey(source.key);
-      await announce("Object Created", info, { reason: "CopyObject", call });
+      notifier.wake();
       return {
         CopyObjectResult: {
           ETag: info.etag,
           LastModified: new Date(info.lastModifiedMs),
           ...checksumMembers(info.headers),
         },
+        CopySourceVersionId: shownVersion(sourceBucket, original),
+        ...aboutNew(info, buckets, bucket),
       };
+
+      /** A checksum that the source does not have is made by reading it. */
+      async function rewrite(key: string, { headers = {}, ...rest }: PutOptions): Promise<BlobInfo | undefined> {
+        const opened = await blobs.get(source.blobKey, { version: source.version });
+        if (opened === undefined) return undefined;
+        const watch = watchBody({ ChecksumAlgorithm: input.ChecksumAlgorithm }, options.largestObjectBytes);
+        const kept = Object.entries(headers).filter(([name]) => !name.startsWith("x-amz-checksum-"));
+        return blobs.put(key, opened.body, { ...rest, headers: Object.fromEntries(kept), ...watch });
+      }
     },
   };
+}
 
-  async function remove(blobKey: string, call: Call): Promise<void> {
-    const info = await blobs.head(blobKey);
-    if (info === undefined) return;
-    await blobs.delete(blobKey);
-    await announce("Object Deleted", info, { reason: "DeleteObject", call });
+/** What every answer about a new object tells beside its tag. */
+export function aboutNew(info: BlobInfo, buckets: Buckets, bucket: string): object {
+  return {
+    VersionId: info.version === "null" ? undefined : shownVersion(buckets.find(bucket), info),
+    ServerSideEncryption: info.headers["x-amz-server-side-encryption"],
+  };
+}
+
+/** Conditions that a write may have. */
+export function conditionsOf(input: { IfNoneMatch?: string | undefined; IfMatch?: string | undefined }) {
+  if (input.IfNoneMatch !== undefined && input.IfNoneMatch !== "*") {
+    throw notImplemented("If-None-Match with an entity tag");
   }
+  return {
+    ...(input.IfNoneMatch === "*" && { ifNoneMatch: "*" as const }),
+    ...(input.IfMatch !== undefined && { ifMatch: input.IfMatch }),
+  };
+}
+
+/** The object that a copy names, which must be there. */
+export async function findCopySource(blobs: Blobs, source: CopySource): Promise<BlobInfo> {
+  const original = await blobs.head(source.blobKey, { version: source.version });
+  if (original === undefined)
+    throw source.version === undefined ? noSuchKey(source.key) : noSuchVersion(source.version);
+  if (original.isMarker) {
+    throw new Fault(
+      "InvalidRequest",
+      "The source of a copy request may not specifically refer to a delete marker by version id.",
+      {
+        headers: deletedHeaders(original),
+      },
+    );
+  }
+  return original;
+}
+
+function changesSomething(input: CopyObjectCommandInput): boolean {
+  return (
+    input.MetadataDirective === "REPLACE" ||
+    input.TaggingDirective === "REPLACE" ||
+    input.StorageClass !== undefined ||
+    input.ServerSideEncryption !== undefined ||
+    input.WebsiteRedirectLocation !== undefined ||
+    input.ChecksumAlgorithm !== undefined
+  );
+}
+
+function needsNewChecksum(original: BlobInfo, { ChecksumAlgorithm: asked }: CopyObjectCommandInput): boolean {
+  const algorithm = parseAlgorithm(asked);
+  return algorithm !== undefined && original.headers[checksumHeader(algorithm)] === undefined;
 }
 
 /** The wire hands over a stream or bytes; an absent body is an empty object. */
@@ -121,8 +214,15 @@ export function bodyOf(body: unknown): BlobBody {
   return (body as BlobBody | undefined) ?? new Uint8Array();
 }
 
+export interface CopySource {
+  bucket: string;
+  key: string;
+  blobKey: string;
+  version: string | undefined;
+}
+
 /** `bucket/key` or `/bucket/key`, URL-encoded, perhaps with `?versionId=`. */
-export function parseCopySource(source: string | undefined): { bucket: string; key: string; blobKey: string } {
+export function parseCopySource(source: string | undefined): CopySource {
   const [path = "", query] = (source ?? "").split("?");
   let decoded: string;
   try {
@@ -138,8 +238,9 @@ export function parseCopySource(source: string | undefined): { bucket: string; k
       source,
     );
   }
-  checkVersion(new URLSearchParams(query).get("versionId") ?? undefined);
-  return { bucket: decoded.slice(0, slash), key: decoded.slice(slash + 1), blobKey: decoded };
+  const version = new URLSearchParams(query).get("versionId") ?? undefined;
+  checkVersionId(version);
+  return { bucket: decoded.slice(0, slash), key: decoded.slice(slash + 1), blobKey: decoded, version };
 }
 
 interface CopyConditions {
@@ -172,6 +273,12 @@ function copiedHeaders(
   const given = headersOf(input);
   const checksums = Object.entries(original.headers).filter(([name]) => name.startsWith("x-amz-checksum-"));
   const headers = isReplacing ? { ...given, ...Object.fromEntries(checksums) } : { ...original.headers };
+  delete headers[partSizesHeader];
+  // As S3: where and how the copy is kept is never taken from its source.
+  for (const name of ["x-amz-storage-class", "x-amz-server-side-encryption", "x-amz-website-redirect-location"]) {
+    delete headers[name];
+    if (given[name] !== undefined) headers[name] = given[name];
+  }
   if (input.TaggingDirective !== "REPLACE") {
     delete headers["x-amz-tagging"];
     if (original.headers["x-amz-tagging"]) headers["x-amz-tagging"] = original.headers["x-amz-tagging"];
