@@ -1,11 +1,20 @@
 import { createHash } from "node:crypto";
 import { Fault } from "../kit/fault.ts";
 import type { Clock } from "../ports/clock.ts";
-import { type Suspicion, startWorker, type WorkerAnswer, WorkerDied, type WorkerProcess } from "./worker-process.ts";
+import { Pace } from "./pace.ts";
+import {
+  type Suspicion,
+  startWorker,
+  type WorkerAnswer,
+  type WorkerEnd,
+  type WorkerProcess,
+} from "./worker-process.ts";
 
 /*
- * The workers of one model and the one queue before them. A request goes to an idle worker or waits; whoever becomes idle
- * takes what has queued up meanwhile, up to `maxBatch` at once (batching without ever waiting for company).
+ * The workers of one model and the one queue before them. A request goes to the worker that has least to do, or waits; a
+ * worker runs what has come meanwhile, up to `maxBatch` at once (batching without ever waiting for company). Of a fast
+ * network one batch is sent ahead, so that the worker need not wait for us between two runs; of a slow one nothing is,
+ * because a picture that is sent can no longer go to whoever becomes free first.
  *
  * M2. Losing or scaling workers, or closing the fleet, fails no request that could still be answered:
  *     what a dying worker held is asked once more, alone, of another one. An input that crashes that one too is
@@ -58,7 +67,9 @@ interface Job {
 
 interface Slot {
   worker?: WorkerProcess;
-  batch: Job[];
+  /** What it has to answer, oldest first; the first `sent` of them have left. */
+  jobs: Job[];
+  sent: number;
   isLeaving: boolean;
   /** Deaths since it last answered. */
   deathsInARow: number;
@@ -74,9 +85,12 @@ export class Fleet {
   #queuedBytes = 0;
   #isClosing = false;
   #hasStarted = false;
+  #willSend = false;
   #whenIdle: (() => void)[] = [];
+  readonly #pace: Pace;
 
   constructor(options: FleetOptions) {
+    this.#pace = new Pace(() => options.clock.now());
     this.#options = {
       maxBatch: defaultMaxBatch,
       maxQueue: defaultMaxQueue,
@@ -168,24 +182,24 @@ export class Fleet {
   }
 
   #newSlot(): Slot {
-    const slot: Slot = { batch: [], isLeaving: false, deathsInARow: 0 };
+    const slot: Slot = { jobs: [], sent: 0, isLeaving: false, deathsInARow: 0 };
     this.#slots.add(slot);
     return slot;
   }
 
   async #startSlot(slot: Slot): Promise<void> {
-    const worker = await startWorker(this.#options);
+    const worker = await startWorker({ ...this.#options, onAnswers: (answers) => this.#answered(slot, answers) });
     if (!this.#slots.has(slot)) {
       await worker.stop(stopGraceMs); // closed or retired while it started
       return;
     }
     slot.worker = worker;
-    void worker.ended.then((how) => this.#lost(slot, how));
+    void worker.ended.then((end) => this.#ended(slot, end));
     this.#dispatch();
   }
 
   async #retire(slot: Slot): Promise<void> {
-    if (slot.batch.length > 0) {
+    if (slot.jobs.length > 0) {
       await new Promise<void>((resolve) => {
         slot.onFree = resolve;
       });
@@ -194,59 +208,75 @@ export class Fleet {
     await slot.worker?.stop(stopGraceMs);
   }
 
+  /** Gives the oldest requests that still want an answer to the workers that have least to do. */
   #dispatch(): void {
-    const idle = [...this.#slots].filter(
-      (slot) => slot.worker !== undefined && slot.batch.length === 0 && !slot.isLeaving,
-    );
-    idle.forEach((slot, i) => {
-      const batch = this.#takeBatch(Math.ceil(this.#queue.length / (idle.length - i)));
-      if (batch.length > 0) void this.#run(slot, batch);
-    });
-    if (this.#isIdle()) for (const resolve of this.#whenIdle.splice(0)) resolve();
-  }
-
-  /** The oldest requests that still want an answer; one that was with a dying worker goes alone, so that guilt is certain. */
-  #takeBatch(share: number): Job[] {
-    const batch: Job[] = [];
-    let bytes = 0;
-    while (batch.length < Math.min(share, this.#options.maxBatch)) {
+    for (;;) {
       const job = this.#queue[0];
       if (job === undefined) break;
       if (!job.isSettled) {
-        const goesAlone = job.guilt > 0 || bytes + job.picture.length > maxBatchBytes;
-        if (goesAlone && batch.length > 0) break;
-        batch.push(job);
-        bytes += job.picture.length;
+        const slot = this.#slotFor(job);
+        if (slot === undefined) break;
+        slot.jobs.push(job);
+        this.#sendSoon();
       }
       this.#queue.shift();
       this.#queuedBytes -= job.picture.length;
-      if (job.guilt > 0 && !job.isSettled) break;
     }
-    return batch;
+    if (this.#whenIdle.length > 0 && this.#isIdle()) for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 
-  async #run(slot: Slot, batch: Job[]): Promise<void> {
-    slot.batch = batch;
-    try {
-      const answers = await (slot.worker as WorkerProcess).run(batch.map((job) => job.picture));
-      slot.deathsInARow = 0;
-      slot.batch = [];
-      batch.forEach((job, i) => {
-        job.settle(answers[i] ?? new Error("the worker answered fewer pictures than it was asked"));
-      });
-    } catch (error) {
-      if (!(error instanceof WorkerDied)) throw error;
-      slot.batch = [];
-      slot.worker = undefined;
-      this.#askAgain(batch, error.suspicion);
+  /** One that was with a dying worker goes alone, so that guilt is certain: it waits for a worker that has nothing else. */
+  #slotFor(job: Job): Slot | undefined {
+    let best: Slot | undefined;
+    for (const slot of this.#slots) {
+      if (slot.worker === undefined || slot.isLeaving) continue;
+      if (best !== undefined && slot.jobs.length >= best.jobs.length) continue;
+      if (this.#takes(slot, job)) best = slot;
     }
-    if (slot.isLeaving) slot.onFree?.();
+    return best;
+  }
+
+  #takes({ jobs, sent }: Slot, job: Job): boolean {
+    const oldest = jobs[0];
+    if (oldest === undefined) return true;
+    if (job.guilt > 0 || oldest.guilt > 0) return false;
+    const { maxBatch } = this.#options;
+    const ahead = sent > 0 && this.#pace.isFast(maxBatch) ? maxBatch : 0;
+    if (sent > 0 && ahead === 0) return false;
+    return jobs.length < maxBatch + ahead && bytesOf(jobs) + job.picture.length <= maxBatchBytes;
+  }
+
+  /** Once per turn of the event loop: what came in this turn leaves in one write per worker. */
+  #sendSoon(): void {
+    if (this.#willSend) return;
+    this.#willSend = true;
+    setImmediate(() => {
+      this.#willSend = false;
+      for (const slot of this.#slots) {
+        if (slot.sent === slot.jobs.length) continue;
+        if (slot.sent === 0) this.#pace.begin(slot);
+        slot.worker?.send(slot.jobs.slice(slot.sent).map((job) => job.picture));
+        slot.sent = slot.jobs.length;
+      }
+    });
+  }
+
+  #answered(slot: Slot, answers: readonly WorkerAnswer[]): void {
+    slot.deathsInARow = 0;
+    const jobs = slot.jobs.splice(0, answers.length);
+    slot.sent -= jobs.length;
+    this.#pace.end(slot, jobs.length);
+    jobs.forEach((job, i) => {
+      job.settle(answers[i] as WorkerAnswer);
+    });
+    if (slot.isLeaving && slot.jobs.length === 0) slot.onFree?.();
     this.#dispatch();
   }
 
-  #askAgain(batch: Job[], suspicion: Suspicion): void {
-    for (const job of batch.reverse()) {
-      job.guilt += guiltOf[suspicion];
+  /** A worker runs at most a batch at once, in order: what lies behind that is above suspicion. */
+  #askAgain(jobs: Job[], suspicion: Suspicion): void {
+    for (const [i, job] of [...jobs.entries()].reverse()) {
+      if (i < this.#options.maxBatch) job.guilt += guiltOf[suspicion];
       if (job.guilt < quarantinedFrom) this.#enqueue(job, "first");
       else {
         this.#quarantine.add(digest(job.picture));
@@ -258,9 +288,18 @@ export class Fleet {
     }
   }
 
+  #ended(slot: Slot, { how, suspicion }: WorkerEnd): void {
+    const jobs = slot.jobs.splice(0);
+    slot.sent = 0;
+    slot.worker = undefined;
+    this.#askAgain(jobs, suspicion);
+    if (slot.isLeaving) slot.onFree?.();
+    this.#lost(slot, how);
+    this.#dispatch();
+  }
+
   /** A worker ended: unless it was meant to, another one takes its place, later and later while they keep ending. */
   #lost(slot: Slot, how: string): void {
-    slot.worker = undefined;
     if (!this.#slots.has(slot) || slot.isLeaving) return;
     this.#options.onLine?.(how);
     slot.deathsInARow += 1;
@@ -273,7 +312,9 @@ export class Fleet {
   }
 
   #timeOut(job: Job): void {
-    const slot = [...this.#slots].find((candidate) => candidate.batch.includes(job));
+    const slot = [...this.#slots].find(({ jobs, sent }) =>
+      jobs.slice(0, Math.min(sent, this.#options.maxBatch)).includes(job),
+    );
     if (slot === undefined) {
       this.#abandon(job, unavailable("no worker became free in time"));
       return;
@@ -288,6 +329,10 @@ export class Fleet {
     if (place >= 0) {
       this.#queue.splice(place, 1);
       this.#queuedBytes -= job.picture.length;
+    }
+    for (const { jobs, sent } of this.#slots) {
+      const unsent = jobs.indexOf(job, sent);
+      if (unsent >= 0) jobs.splice(unsent, 1);
     }
     job.settle(reason);
     this.#dispatch();
@@ -304,7 +349,7 @@ export class Fleet {
   }
 
   #isIdle(): boolean {
-    return this.#queue.every((job) => job.isSettled) && [...this.#slots].every((slot) => slot.batch.length === 0);
+    return this.#queue.every((job) => job.isSettled) && [...this.#slots].every((slot) => slot.jobs.length === 0);
   }
 
   #idle(): Promise<void> {
@@ -328,6 +373,10 @@ const quarantined: FleetAnswer = {
 
 function unavailable(why: string): Fault {
   return new Fault("ServiceUnavailable", `The service is unavailable. Try your call again. (${why})`, { status: 503 });
+}
+
+function bytesOf(jobs: readonly Job[]): number {
+  return jobs.reduce((sum, { picture }) => sum + picture.length, 0);
 }
 
 function digest(bytes: Uint8Array): string {

@@ -175,12 +175,12 @@ test("a full queue is answered 503 at once, and what was taken is answered", asy
   const answers = await Promise.all(Array.from({ length: 60 }, () => ask(gateway).catch((error: Error) => error)));
   await done();
   const refused = answers.filter((answer) => answer instanceof Error) as unknown as { code: string; status: number }[];
-  assert.ok(refused.length >= 50);
+  assert.ok(refused.length >= 40);
   assert.deepEqual(
     new Set(refused.map(({ code, status }) => `${code} ${status}`)),
     new Set(["ServiceUnavailable 503"]),
   );
-  assert.ok(answers.length - refused.length >= 6);
+  assert.ok(answers.length - refused.length >= 13);
 });
 
 test("captured inferences are in the file once the endpoint is gone", async () => {

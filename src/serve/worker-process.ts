@@ -2,14 +2,14 @@ import { spawn } from "node:child_process";
 import type { Duplex, Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { Clock } from "../ports/clock.ts";
-import { encodeFrame, frameReader } from "./frames.ts";
+import { frameReader, writeFrame } from "./frames.ts";
 
-/** One model worker: a child process that answers one batch at a time. */
+/** One model worker: a child process that answers pictures in the order they came. */
 export interface WorkerProcess {
-  /** Rejects with `WorkerDied` when the process ends before it answered. One call at a time. */
-  run(pictures: readonly Uint8Array[]): Promise<WorkerAnswer[]>;
-  /** Resolves once when the process has ended, with how. */
-  ended: Promise<string>;
+  /** The answers go to `onAnswers`, in the same order, in groups of the worker's own making. */
+  send(pictures: readonly Uint8Array[]): void;
+  /** Resolves once when the process has ended. What it has not answered by then it never will. */
+  ended: Promise<WorkerEnd>;
   /** Asks it to end: it does when it is idle; after `graceMs` it is killed. */
   stop(graceMs: number): Promise<void>;
   kill(): void;
@@ -22,17 +22,12 @@ export interface WorkerAnswer {
   text: string;
 }
 
-/** How likely the batch ended the worker: not begun, killed from outside (or for its memory), crashed. */
+/** How likely the work ended the worker: not begun, killed from outside (or for its memory), crashed. */
 export type Suspicion = "none" | "some" | "strong";
 
-export class WorkerDied extends Error {
-  readonly suspicion: Suspicion;
-
-  constructor(message: string, suspicion: Suspicion) {
-    super(message);
-    this.name = "WorkerDied";
-    this.suspicion = suspicion;
-  }
+export interface WorkerEnd {
+  how: string;
+  suspicion: Suspicion;
 }
 
 export interface WorkerOptions {
@@ -42,6 +37,7 @@ export interface WorkerOptions {
   maxBatch: number;
   /** How long loading, warm-up and trial inference may take. */
   startupTimeoutMs: number;
+  onAnswers: (answers: WorkerAnswer[]) => void;
   /** The process to start instead of our own worker, speaking the same frames on descriptor 3. */
   command?: readonly string[];
   /** Each line the process prints. */
@@ -69,12 +65,17 @@ export function startWorker(options: WorkerOptions): Promise<WorkerProcess> {
     });
   }
 
-  let waiting: { resolve: (answers: WorkerAnswer[]) => void; reject: (error: Error) => void } | undefined;
-  const ended = new Promise<string>((resolve) => {
-    child.once("error", (error) => resolve(`the worker could not be started: ${error.message}`));
+  let isReady = false;
+  const ended = new Promise<WorkerEnd>((resolve) => {
+    child.once("error", (error) =>
+      resolve({ how: `the worker could not be started: ${error.message}`, suspicion: "none" }),
+    );
     child.once("close", (code, signal) => {
       const how = signal === null ? `with exit code ${code}` : `by ${signal}`;
-      resolve([`the worker ended ${how}`, ...lastLines].join(": "));
+      resolve({
+        how: [`the worker ended ${how}`, ...lastLines].join(": "),
+        suspicion: !isReady ? "none" : signal === "SIGKILL" ? "some" : "strong",
+      });
     });
   });
   pipe.on("error", () => child.kill("SIGKILL")); // a broken pipe is a dead worker; `ended` tells
@@ -85,36 +86,26 @@ export function startWorker(options: WorkerOptions): Promise<WorkerProcess> {
       refusal ??= new Error(`the model was not ready within ${options.startupTimeoutMs / 1000} s`);
       child.kill("SIGKILL");
     });
-    void ended.then((how) => {
+    void ended.then(({ how }) => {
       cancelTimeout();
-      waiting?.reject(new WorkerDied(how, child.signalCode === "SIGKILL" ? "some" : "strong"));
-      waiting = undefined;
-      reject(refusal ?? new WorkerDied(how, "none"));
+      reject(refusal ?? new Error(how));
     });
     const read = frameReader(([kind, ...items]) => {
       switch (Buffer.from(kind as Uint8Array).toString()) {
         case "ready":
           cancelTimeout();
+          isReady = true;
           return resolve(worker);
         case "failed":
           refusal = new Error(Buffer.from(items[0] as Uint8Array).toString());
           return;
         default:
-          waiting?.resolve(items.map(decodeAnswer));
-          waiting = undefined;
+          options.onAnswers(items.map(decodeAnswer));
       }
     });
     pipe.on("data", read);
     const worker: WorkerProcess = {
-      run: (pictures) =>
-        new Promise((resolveRun, rejectRun) => {
-          if (child.exitCode !== null || child.signalCode !== null) {
-            rejectRun(new WorkerDied("the worker has ended", "none"));
-            return;
-          }
-          waiting = { resolve: resolveRun, reject: rejectRun };
-          pipe.write(encodeFrame(pictures));
-        }),
+      send: (pictures) => writeFrame(pipe, pictures),
       ended,
       stop: async (graceMs) => {
         pipe.end();

@@ -2,8 +2,9 @@
 // ends when it closes, so no worker outlives its server. Run as: node worker.js FOLDER MAX_BATCH
 import { Socket } from "node:net";
 import { argv, exit } from "node:process";
+import { batches } from "./batches.ts";
 import { type Classification, type Classifier, loadClassifier } from "./classifier.ts";
-import { encodeFrame, frameReader } from "./frames.ts";
+import { frameReader, writeFrame } from "./frames.ts";
 import { pythonList } from "./python-float.ts";
 
 const gateway = new Socket({ fd: 3, readable: true, writable: true });
@@ -14,15 +15,13 @@ gateway.on("error", () => exit(0));
 const [, , folder = "", maxBatch = "1"] = argv;
 try {
   const classifier = await loadClassifier(folder, Number(maxBatch));
-  let turn = Promise.resolve();
-  const read = frameReader((pictures) => {
-    turn = turn.then(() => answer(classifier, pictures));
-  });
-  gateway.on("data", read);
-  gateway.write(encodeFrame([Buffer.from("ready")]));
+  const take = batches<Uint8Array>(Number(maxBatch), (pictures) => answer(classifier, pictures));
+  gateway.on("data", frameReader(take));
+  writeFrame(gateway, [Buffer.from("ready")]);
 } catch (error) {
   gateway.resume();
-  gateway.end(encodeFrame([Buffer.from("failed"), Buffer.from((error as Error).message)]), () => exit(1));
+  writeFrame(gateway, [Buffer.from("failed"), Buffer.from((error as Error).message)]);
+  gateway.end(() => exit(1));
 }
 
 async function answer(classifier: Classifier, pictures: Uint8Array[]): Promise<void> {
@@ -32,7 +31,7 @@ async function answer(classifier: Classifier, pictures: Uint8Array[]): Promise<v
   } catch (error) {
     answers = pictures.map(() => ({ status: 500, message: (error as Error).message }));
   }
-  gateway.write(encodeFrame([Buffer.from("answers"), ...answers.map(encodeAnswer)]));
+  writeFrame(gateway, [Buffer.from("answers"), ...answers.map(encodeAnswer)]);
 }
 
 /** A status (2 bytes) and a text: the printed probabilities or what went wrong. */

@@ -1,0 +1,34 @@
+/** Below it, what waits for us between two runs of a worker is a noticeable part of a run. */
+const fastBatchMs = 25;
+/** Of the newest observation in the running mean. */
+const newShare = 0.1;
+
+/** How long workers take for a picture, in the mean over the last ones. */
+export class Pace {
+  readonly #now: () => number;
+  readonly #since = new WeakMap<object, number>();
+  #perPictureMs: number | undefined;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** A worker that was idle has got work. */
+  begin(worker: object): void {
+    this.#since.set(worker, this.#now());
+  }
+
+  /** It has answered so many pictures, and goes on if there are more. */
+  end(worker: object, pictures: number): void {
+    const now = this.#now();
+    const observedMs = (now - (this.#since.get(worker) ?? now)) / Math.max(1, pictures);
+    this.#since.set(worker, now);
+    this.#perPictureMs ??= observedMs;
+    this.#perPictureMs += (observedMs - this.#perPictureMs) * newShare;
+  }
+
+  /** Whether a batch of so many pictures is over soon; not before something was observed. */
+  isFast(batch: number): boolean {
+    return this.#perPictureMs !== undefined && this.#perPictureMs * batch < fastBatchMs;
+  }
+}
