@@ -45,7 +45,9 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
   const owned = closers();
   try {
     const clock = systemClock();
-    const store = owned.add(sqliteStore({ file: place("scones.sqlite"), clock }));
+    const store = owned.add(
+      sqliteStore({ file: place("scones.sqlite"), clock, onError: (error) => report("the store", error) }),
+    );
     const blobs = owned.add(await diskBlobs({ directory: place("objects"), clock }));
     const authority = openAuthority({ folder: place("authority"), now: () => clock.now() });
     const { resources, logs } = store;

@@ -18,7 +18,7 @@ export function executionsConformance(name: string, open: () => Store): void {
     assert.equal(outcome, "created");
     assert.equal(executions.describe("a")?.status, "RUNNING");
     assert.deepEqual(executions.describe("a")?.details, { name: "a" });
-    assert.equal(executions.load("a")?.body, '{"step":1}');
+    assert.deepEqual(executions.load("a")?.body, { step: 1 });
     assert.equal(executions.definition("hash"), "{}");
     assert.deepEqual(ids(executions.list({ machine: "m", limit: 10 }).executions), ["a"]);
   });
@@ -51,6 +51,13 @@ export function executionsConformance(name: string, open: () => Store): void {
     assert.deepEqual(ids(executions.history("a", { limit: 10 })), [1, 2, 3]);
   });
 
+  check("events that do not follow those before are refused", async (executions) => {
+    await executions.start(newExecution("a"));
+    await assert.rejects(executions.append(commit("a", { sequence: 1, events: events(2) })), /does not follow/);
+    await assert.rejects(executions.append(commit("a", { sequence: 1, events: events(4) })), /does not follow/);
+    assert.equal(await executions.append(commit("a", { sequence: 1, events: events(3) })), true);
+  });
+
   check("history is read from anywhere, in both directions", async (executions) => {
     await executions.start(newExecution("a", { events: events(1, 2, 3) }));
     await executions.append(commit("a", { sequence: 1, events: events(4, 5) }));
@@ -78,6 +85,13 @@ export function executionsConformance(name: string, open: () => Store): void {
     await executions.append(commit("b", { sequence: 1, status: "ABORTED" }));
     assert.deepEqual(executions.running({ limit: 1 }), ["a"]);
     assert.deepEqual(executions.running({ limit: 5, after: "a" }), ["c"]);
+  });
+
+  check("those that a restart must take up are found as their last commit says", async (executions) => {
+    for (const id of ["a", "b", "c"]) await executions.start(newExecution(id, { isActive: true }));
+    await executions.append(commit("a", { sequence: 1 }));
+    await executions.append(commit("b", { sequence: 1, isActive: true }));
+    assert.deepEqual(executions.running({ limit: 9, isActive: true }), ["b", "c"]);
   });
 
   check("timers are due in order until their effect is closed", async (executions) => {
@@ -153,14 +167,14 @@ function newExecution(id: string, rest: Partial<NewExecution> = {}): NewExecutio
     startedMs: 1,
     details: { name: id },
     status: "RUNNING",
-    body: '{"step":1}',
+    body: { step: 1 },
     events: events(1, 2),
     ...rest,
   };
 }
 
 function commit(id: string, rest: Partial<ExecutionCommit> & { sequence: number }): ExecutionCommit {
-  return { id, status: "RUNNING", body: '{"step":2}', events: [], ...rest };
+  return { id, status: "RUNNING", body: { step: 2 }, events: [], ...rest };
 }
 
 function events(...numbers: number[]): StoredEvent[] {

@@ -4,7 +4,8 @@ import type { ExecutionRecord, Executions, Journalled, StoredEvent, TokenRecord 
 interface Row {
   key: number;
   record: ExecutionRecord;
-  body: string | undefined;
+  body: Json | undefined;
+  isActive: boolean;
   events: StoredEvent[];
   timers: Map<string, number>;
   tokens: TokenRecord[];
@@ -21,8 +22,13 @@ export function memoryExecutions(): Executions {
   const write = (row: Row, commit: Journalled) => {
     const { status, output, error, cause, stoppedMs } = commit;
     const id = row.record.id;
+    const { id: firstId } = commit.events[0] ?? {};
+    if (firstId !== undefined && firstId !== row.events.length + 1) {
+      throw new Error(`event ${firstId} of ${id} does not follow event ${row.events.length}`);
+    }
     row.record = { ...row.record, status, output, error, cause, stoppedMs };
     row.body = commit.body;
+    row.isActive = commit.isActive === true;
     row.events.push(...structuredClone(commit.events));
     const closed = new Set(commit.closed);
     for (const effectId of closed) row.timers.delete(effectId);
@@ -64,20 +70,28 @@ export function memoryExecutions(): Executions {
         sequence: 1,
         details: structuredClone(details),
       };
-      const row: Row = { key: ++lastKey, record, body: undefined, events: [], timers: new Map(), tokens: [] };
-      rows.set(id, row);
+      const row: Row = {
+        key: ++lastKey,
+        record,
+        body: undefined,
+        isActive: false,
+        events: [],
+        timers: new Map(),
+        tokens: [],
+      };
       write(row, commit);
+      rows.set(id, row);
       return { outcome: "created", record: { ...row.record } };
     },
     async append({ id, sequence, redrive, ...commit }) {
       const row = rows.get(id);
       if (row === undefined || row.record.sequence !== sequence) return false;
+      write(row, commit);
       row.record.sequence += 1;
       if (redrive !== undefined) {
         row.record.redriveCount += 1;
         row.record.redrivenMs = redrive.atMs;
       }
-      write(row, commit);
       return true;
     },
     describe(id) {
@@ -100,10 +114,10 @@ export function memoryExecutions(): Executions {
         next: found.length > limit ? String(page.at(-1)?.key) : undefined,
       };
     },
-    running({ after, limit }) {
+    running({ after, limit, isActive }) {
       const from = after === undefined ? 0 : (rows.get(after)?.key ?? 0);
       return [...rows.values()]
-        .filter(({ key, record }) => key > from && record.status === "RUNNING")
+        .filter((row) => row.key > from && row.record.status === "RUNNING" && (isActive === undefined || row.isActive))
         .slice(0, limit)
         .map(({ record }) => record.id);
     },

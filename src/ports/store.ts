@@ -30,8 +30,8 @@ export interface Executions {
   definition(hash: string): string | undefined;
   /** Newest first. */
   list(options: ListExecutions): ExecutionPage;
-  /** Ids of running executions in order of start, after `after`. */
-  running(options: { after?: string; limit: number }): string[];
+  /** Ids of running executions in order of start, after `after`; `isActive`: only those whose last commit said so. */
+  running(options: { after?: string; limit: number; isActive?: true }): string[];
   /** Events in order of id, from `from` on (or downwards from it when `reverse`), at most `limit`. */
   history<Event extends StoredEvent = StoredEvent>(id: string, options: HistoryRange): Event[];
   /** Earliest first, those due at `nowMs`. A timer stays until a commit closes its effect or ends the execution. */
@@ -54,8 +54,13 @@ export interface StoredEvent {
 /** What every commit writes, the first one included. */
 export interface Journalled {
   status: ExecutionRecord["status"];
-  /** JSON text of the kernel's execution; `undefined` when nothing can follow any more. */
-  body: string | undefined;
+  /**
+   * The kernel's execution; `undefined` when nothing can follow any more. It is kept as it is given and must never be changed
+   * afterwards: what it shares with the one before need not be written again.
+   */
+  body: Json | undefined;
+  /** Something is under way that no timer and no token brings back: after a restart it must be taken up. */
+  isActive?: boolean;
   events: readonly StoredEvent[];
   timers?: readonly { effectId: string; dueMs: number }[];
   tokens?: readonly { effectId: string; token: string }[];
@@ -110,7 +115,7 @@ export interface ExecutionRecord {
 
 export interface Continuation {
   record: ExecutionRecord;
-  body: string;
+  body: Json;
 }
 
 export interface ListExecutions {

@@ -82,6 +82,16 @@ const steps = [
     PRIMARY KEY (stream, sequence)
   ) WITHOUT ROWID;
   `,
+  `
+  -- What a restart must take up; until now that was everything that ran.
+  ALTER TABLE execution ADD COLUMN is_active INTEGER NOT NULL DEFAULT 0;
+  UPDATE execution SET is_active = 1 WHERE status = 'RUNNING';
+  CREATE INDEX execution_active ON execution (key) WHERE is_active = 1;
+
+  -- The first round of the step log that is not yet in these tables.
+  CREATE TABLE step_log (round INTEGER NOT NULL);
+  INSERT INTO step_log VALUES (1);
+  `,
 ];
 
 /** Makes the tables, or brings older ones up to date; refuses a file that a newer program has written. */

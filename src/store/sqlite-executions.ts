@@ -1,68 +1,54 @@
 import type { Json } from "../kit/json.ts";
 import type { Database } from "../kit/sqlite.ts";
-import type {
-  Continuation,
-  DueTimer,
-  ExecutionRecord,
-  Executions,
-  HistoryRange,
-  Journalled,
-  StartOutcome,
-  StoredEvent,
-} from "../ports/store.ts";
-import type { GroupCommit } from "./group-commit.ts";
+import type { DueTimer, ExecutionRecord, Executions, HistoryRange, StartOutcome, StoredEvent } from "../ports/store.ts";
+import { executionRows, type Row, readRecord, summaryColumns } from "./execution-rows.ts";
+import { readStepLog, stepLog } from "./step-log.ts";
+import {
+  appendLine,
+  bodyAfter,
+  newUnsettled,
+  otherLine,
+  parseLine,
+  prepareCommit,
+  startLine,
+  take,
+  type Unsettled,
+} from "./unsettled.ts";
+import { unsettledExecutions } from "./unsettled-executions.ts";
 
-interface Row {
-  key: number;
-  id: string;
-  machine: string;
-  status: ExecutionRecord["status"];
-  sequence: number;
-  definition_hash: string;
-  input: string;
-  output: string | null;
-  error: string | null;
-  cause: string | null;
-  started_ms: number;
-  stopped_ms: number | null;
-  redrive_count: number;
-  redriven_ms: number | null;
-  details: string;
+/*
+ * Fulfils E1 to E3 of the port. A commit is durable once the step log holds it; then it is gathered in memory, and what an
+ * execution has gathered goes into the tables later, in one piece. A restart reads the log again: what the tables hold already
+ * is known by its sequence.
+ *
+ * S1. What can be read is durable: a commit shows only after its line is on the disk.
+ * S2. Reads answer from both: those of one execution look into memory first, the others settle first what they ask for.
+ */
+
+/** Executions settled in one go: some milliseconds, so that others are served in between. */
+const settledAtOnce = 200;
+/** After the tables could not be written, it is tried again so late. The log goes on until it is full. */
+const settleRetryMs = 1_000;
+
+export interface SqliteExecutionsOptions {
+  database: Database;
+  /** Of the step log, without its number. */
+  logFile: string;
+  /** Told when the tables could not be written; it is tried again. */
+  onError: (error: unknown) => void;
 }
 
-const summaryColumns =
-  "key, id, machine, status, sequence, definition_hash, error, cause, started_ms, stopped_ms, redrive_count, redriven_ms, details";
-const columns = `${summaryColumns}, input, output`;
-
-/** Fulfils E1 to E3 of the port: every write is one element of a group commit, compared and written in one transaction. */
-export function sqliteExecutions({ database, commits }: { database: Database; commits: GroupCommit }): Executions {
+export function sqliteExecutions({ database, logFile, onError }: SqliteExecutionsOptions): Executions & {
+  /** Writes what still waits. May be called twice. */
+  close(): void;
+} {
   const prepare = (sql: string) => database.prepare(sql);
-  const selectById = prepare(`SELECT ${columns} FROM execution WHERE id = ?`);
-  const selectBody = prepare(`SELECT ${columns}, body FROM execution WHERE id = ?`);
-  const selectKey = prepare("SELECT key FROM execution WHERE id = ?");
+  const rows = executionRows(database);
+  const unsettled = unsettledExecutions(database, rows);
   const insertDefinition = prepare("INSERT OR IGNORE INTO definition (hash, text) VALUES (?, ?)");
   const selectDefinition = prepare("SELECT text FROM definition WHERE hash = ?");
-  const insert = prepare(
-    `INSERT INTO execution (id, machine, status, sequence, definition_hash, input, started_ms, details)
-     VALUES (?, ?, 'RUNNING', 1, ?, ?, ?, ?)`,
-  );
-  const advance = prepare(
-    `UPDATE execution SET sequence = sequence + 1, redrive_count = redrive_count + ?, redriven_ms = coalesce(?, redriven_ms)
-     WHERE id = ? AND sequence = ? RETURNING key`,
-  );
-  const update = prepare(
-    "UPDATE execution SET status = ?, body = ?, output = ?, error = ?, cause = ?, stopped_ms = ? WHERE key = ?",
-  );
-  const insertHistory = prepare("INSERT INTO history (execution, first_id, last_id, events) VALUES (?, ?, ?, ?)");
-  const insertTimer = prepare("INSERT OR REPLACE INTO timer (due_ms, execution, effect) VALUES (?, ?, ?)");
-  const deleteTimer = prepare("DELETE FROM timer WHERE execution = ? AND effect = ?");
-  const deleteTimers = prepare("DELETE FROM timer WHERE execution = ?");
-  const insertToken = prepare("INSERT OR REPLACE INTO token (token, execution, effect, is_closed) VALUES (?, ?, ?, 0)");
-  const closeToken = prepare("UPDATE token SET is_closed = 1 WHERE execution = ? AND effect = ?");
-  const closeTokens = prepare("UPDATE token SET is_closed = 1 WHERE execution = ?");
-  const insertMessage = prepare("INSERT INTO outbox (message) VALUES (?)");
-  const selectMessages = prepare("SELECT id, message FROM outbox ORDER BY id LIMIT ?");
-  const deleteMessage = prepare("DELETE FROM outbox WHERE id = ?");
+  const selectKey = prepare("SELECT key FROM execution WHERE id = ?");
+  const selectLastMessage = prepare("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'");
   const listAll = prepare(
     `SELECT ${summaryColumns} FROM execution WHERE machine = ? AND key < ? ORDER BY key DESC LIMIT ?`,
   );
@@ -70,6 +56,7 @@ export function sqliteExecutions({ database, commits }: { database: Database; co
     `SELECT ${summaryColumns} FROM execution WHERE machine = ? AND status = ? AND key < ? ORDER BY key DESC LIMIT ?`,
   );
   const selectRunning = prepare("SELECT id FROM execution WHERE status = 'RUNNING' AND key > ? ORDER BY key LIMIT ?");
+  const selectActive = prepare("SELECT id FROM execution WHERE is_active = 1 AND key > ? ORDER BY key LIMIT ?");
   // One row holds at least one event, so `limit` rows always suffice.
   const historyUp = prepare(
     "SELECT events FROM history WHERE execution = ? AND last_id >= ? ORDER BY first_id LIMIT ?",
@@ -85,84 +72,176 @@ export function sqliteExecutions({ database, commits }: { database: Database; co
   const selectToken = prepare(
     "SELECT e.id, t.effect, t.is_closed FROM token t JOIN execution e ON e.key = t.execution WHERE t.token = ?",
   );
-  const forgetStatements = ["history", "timer", "token"].map((table) =>
-    prepare(`DELETE FROM ${table} WHERE execution = ?`),
-  );
-  const deleteExecution = prepare("DELETE FROM execution WHERE key = ?");
+  const selectRound = prepare("SELECT round FROM step_log");
+  const updateRound = prepare("UPDATE step_log SET round = ?");
 
-  const write = (key: number, commit: Journalled): void => {
-    const { status, body, events, output, error, cause, stoppedMs } = commit;
-    update.run(status, body ?? null, output ?? null, error ?? null, cause ?? null, stoppedMs ?? null, key);
-    const first = events[0];
-    const last = events.at(-1);
-    if (first !== undefined && last !== undefined) insertHistory.run(key, first.id, last.id, JSON.stringify(events));
-    // Closing comes first: a timer that fired may be set anew under the same id.
-    for (const effectId of commit.closed ?? []) {
-      deleteTimer.run(key, effectId);
-      closeToken.run(key, effectId);
+  /** A commit of such an execution is on its way to the disk: the next one waits for it. */
+  const onTheWay = new Map<string, Promise<unknown>>();
+  const definitions = new Set<string>();
+  let lastMessageId = Number(selectLastMessage.get<{ seq: number }>()?.seq ?? 0);
+  const nextMessageId = () => ++lastMessageId;
+  let settling: { cancel: () => void } | undefined;
+
+  const log = stepLog({
+    file: logFile,
+    round: recover(),
+    release: (round) => unsettled.settleForGood(round, () => updateRound.run(round + 1)),
+  });
+
+  /** Brings into the tables what the log holds beyond them; answers the first round that is free. */
+  function recover(): number {
+    const { round: first } = selectRound.get<{ round: number }>() as { round: number };
+    let last = first - 1;
+    for (const { line, round } of readStepLog(logFile, first)) {
+      last = round;
+      replay(line, round);
     }
-    for (const { effectId, dueMs } of commit.timers ?? []) {
-      deleteTimer.run(key, effectId);
-      insertTimer.run(Math.ceil(dueMs), key, effectId);
+    unsettled.settleForGood(last, () => updateRound.run(last + 1));
+    return last + 1;
+  }
+
+  function replay(line: string, round: number): void {
+    const { record, eventsText } = parseLine(line);
+    if (record.type === "delivered") {
+      unsettled.strikeOff(record.ids);
+      return;
     }
-    for (const { effectId, token } of commit.tokens ?? []) insertToken.run(token, key, effectId);
-    if (status !== "RUNNING") {
-      deleteTimers.run(key);
-      closeTokens.run(key);
+    const known = unsettled.get(record.id) ?? rows.take(record.id, { withBody: true });
+    if (record.type === "forget") {
+      if (known !== undefined) forget(known);
+      return;
     }
-    for (const message of commit.outbox ?? []) insertMessage.run(JSON.stringify(message));
-  };
+    for (const [id] of record.commit.outbox ?? []) lastMessageId = Math.max(lastMessageId, id);
+    const sequence = record.type === "start" ? 0 : record.sequence;
+    const execution =
+      known ??
+      (record.type === "start"
+        ? newUnsettled({ ...record, definition: { hash: record.hash } }, JSON.stringify(record.details))
+        : undefined);
+    if (execution === undefined || execution.record.sequence !== sequence) return; // The tables know more.
+    const body = bodyAfter(execution.body, record.commit);
+    take(
+      execution,
+      { logged: record.commit, body, eventsText },
+      record.type === "start" ? undefined : record.redrivenMs,
+    );
+    unsettled.add(execution, round);
+  }
+
+  /** Writes a line for this execution, then does what follows from it. */
+  async function write(id: string, line: string, then: (round: number) => void): Promise<void> {
+    const written = log.append(line);
+    onTheWay.set(id, written);
+    try {
+      then(await written);
+    } finally {
+      onTheWay.delete(id);
+    }
+    settleSoon();
+  }
+
+  /** Executions of earlier rounds go into the tables bit by bit, so that their file is free when its turn comes. */
+  function settleSoon(afterMs?: number): void {
+    if (settling !== undefined || !unsettled.has(log.round() - 1)) return;
+    const go = (): void => {
+      settling = undefined;
+      try {
+        unsettled.settleSome(settledAtOnce, log.round() - 1);
+        settleSoon();
+      } catch (error) {
+        onError(error);
+        settleSoon(settleRetryMs);
+      }
+    };
+    if (afterMs === undefined) {
+      const immediate = setImmediate(go);
+      settling = { cancel: () => clearImmediate(immediate) };
+    } else {
+      const timeout = setTimeout(go, afterMs).unref();
+      settling = { cancel: () => clearTimeout(timeout) };
+    }
+  }
+
+  function forget({ record, key }: Unsettled): void {
+    unsettled.settle(({ record: { id } }) => id === record.id);
+    const { key: settledKey } = key === undefined ? (selectKey.get<{ key: number }>(record.id) ?? {}) : { key };
+    if (settledKey !== undefined) database.transaction(() => rows.delete(settledKey));
+  }
+
   const describe = (id: string): ExecutionRecord | undefined => {
-    const row = selectById.get<Row>(id);
+    const known = unsettled.get(id);
+    if (known !== undefined) return { ...known.record };
+    const row = rows.find(id);
     return row && readRecord(row);
   };
 
   return {
-    start: ({ id, machine, definition, input, startedMs, details, ...commit }) =>
-      commits.add((): StartOutcome => {
-        const taken = describe(id);
-        if (taken !== undefined) {
-          const isSame = taken.status === "RUNNING" && taken.input === input;
-          return { outcome: isSame ? "same" : "conflict", record: taken };
-        }
-        insertDefinition.run(definition.hash, definition.text);
-        const { lastInsertRowid } = insert.run(id, machine, definition.hash, input, startedMs, JSON.stringify(details));
-        write(Number(lastInsertRowid), commit);
-        return { outcome: "created", record: describe(id) as ExecutionRecord };
-      }),
-    append: ({ id, sequence, redrive, ...commit }) =>
-      commits.add(() => {
-        const row = advance.get<{ key: number }>(redrive === undefined ? 0 : 1, redrive?.atMs ?? null, id, sequence);
-        if (row === undefined) return false;
-        write(Number(row.key), commit);
-        return true;
-      }),
+    async start(execution): Promise<StartOutcome> {
+      const { id, input, definition } = execution;
+      while (onTheWay.has(id)) await onTheWay.get(id)?.catch(() => {}); // Whatever becomes of it.
+      const taken = describe(id);
+      if (taken !== undefined) {
+        const isSame = taken.status === "RUNNING" && taken.input === input;
+        return { outcome: isSame ? "same" : "conflict", record: taken };
+      }
+      if (!definitions.has(definition.hash)) {
+        database.transaction(() => insertDefinition.run(definition.hash, definition.text));
+        if (definitions.size >= maxDefinitionsKnown) definitions.clear();
+        definitions.add(definition.hash);
+      }
+      const detailsText = JSON.stringify(execution.details);
+      const created = newUnsettled(execution, detailsText);
+      const commit = prepareCommit(execution, { before: created, nextMessageId });
+      await write(id, startLine(execution, detailsText, commit), (round) => {
+        take(created, commit, undefined);
+        unsettled.add(created, round);
+      });
+      return { outcome: "created", record: { ...created.record } };
+    },
+    async append(commit) {
+      const { id } = commit;
+      while (onTheWay.has(id)) await onTheWay.get(id)?.catch(() => {});
+      const execution = unsettled.get(id) ?? rows.take(id, { withBody: false });
+      if (execution === undefined || execution.record.sequence !== commit.sequence) return false;
+      const prepared = prepareCommit(commit, { before: execution, nextMessageId });
+      await write(id, appendLine(commit, prepared), (round) => {
+        take(execution, prepared, commit.redrive?.atMs);
+        unsettled.add(execution, round);
+      });
+      return true;
+    },
     describe,
-    load(id): Continuation | undefined {
-      const row = selectBody.get<Row & { body: string | null }>(id);
-      return row === undefined || row.body === null ? undefined : { record: readRecord(row), body: row.body };
+    load(id) {
+      const known = unsettled.get(id);
+      const record = describe(id);
+      const body = known?.body ?? (known === undefined ? rows.body(id) : undefined);
+      return record === undefined || body === undefined ? undefined : { record, body };
     },
     definition: (hash) => selectDefinition.get<{ text: string }>(hash)?.text,
     list({ machine, status, limit, after }) {
+      unsettled.settle(({ record }) => record.machine === machine);
       const below = after === undefined ? Number.MAX_SAFE_INTEGER : Number(after);
-      const rows =
+      const found =
         status === undefined
           ? listAll.all<Row>(machine, below, limit + 1)
           : listByStatus.all<Row>(machine, status, below, limit + 1);
-      const page = rows.slice(0, limit);
+      const page = found.slice(0, limit);
       return {
         executions: page.map((row) => {
           const { input: _input, output: _output, ...summary } = readRecord(row);
           return summary;
         }),
-        next: rows.length > limit ? String(page.at(-1)?.key) : undefined,
+        next: found.length > limit ? String(page.at(-1)?.key) : undefined,
       };
     },
-    running({ after, limit }) {
+    running({ after, limit, isActive }) {
+      unsettled.settle(() => true);
       const key = after === undefined ? 0 : (selectKey.get<{ key: number }>(after)?.key ?? 0);
-      return selectRunning.all<{ id: string }>(key, limit).map((row) => row.id);
+      const select = isActive === undefined ? selectRunning : selectActive;
+      return select.all<{ id: string }>(key, limit).map((row) => row.id);
     },
     history<Event extends StoredEvent>(id: string, { from, limit, reverse = false }: HistoryRange): Event[] {
+      if (unsettled.get(id) !== undefined) unsettled.settle(({ record }) => record.id === id);
       const key = selectKey.get<{ key: number }>(id)?.key;
       if (key === undefined) return [];
       const start = from ?? (reverse ? Number.MAX_SAFE_INTEGER : 0);
@@ -175,48 +254,53 @@ export function sqliteExecutions({ database, commits }: { database: Database; co
       }
       return events.slice(0, limit);
     },
-    dueTimers: (nowMs, limit): DueTimer[] =>
-      selectDue
+    dueTimers(nowMs, limit): DueTimer[] {
+      unsettled.settle(touchesTimers);
+      return selectDue
         .all<{ id: string; effect: string; due_ms: number }>(nowMs, limit)
-        .map((row) => ({ id: row.id, effectId: row.effect, dueMs: Number(row.due_ms) })),
+        .map((row) => ({ id: row.id, effectId: row.effect, dueMs: Number(row.due_ms) }));
+    },
     nextDue() {
+      unsettled.settle(touchesTimers);
       const row = selectNextDue.get<{ due_ms: number }>();
       return row && Number(row.due_ms);
     },
     token(token) {
+      const known = unsettled.byToken(token);
+      const held = known?.tokens.get(token);
+      if (known !== undefined && held !== undefined) return { id: known.record.id, ...held };
       const row = selectToken.get<{ id: string; effect: string; is_closed: number }>(token);
-      return row && { id: row.id, effectId: row.effect, isClosed: Number(row.is_closed) === 1 };
+      if (row === undefined) return undefined;
+      const execution = unsettled.get(row.id);
+      const isClosed = Number(row.is_closed) === 1 || execution?.isAllClosed || execution?.closed.has(row.effect);
+      return { id: row.id, effectId: row.effect, isClosed: isClosed === true };
     },
     outbox: (limit) =>
-      selectMessages
-        .all<{ id: number; message: string }>(limit)
-        .map((row) => ({ id: Number(row.id), message: JSON.parse(row.message) as Json })),
-    delivered: (ids) => commits.add(() => ids.forEach((id) => void deleteMessage.run(id))),
-    forget: (id) =>
-      commits.add(() => {
-        const record = selectById.get<Row>(id);
-        if (record === undefined) return;
-        if (record.status === "RUNNING") throw new Error(`execution ${id} still runs and cannot be forgotten`);
-        for (const statement of [...forgetStatements, deleteExecution]) statement.run(record.key);
-      }),
+      unsettled.messages(limit).map(({ id, message }) => ({ id, message: JSON.parse(message) as Json })),
+    async delivered(ids) {
+      await log.append(otherLine({ type: "delivered", ids: [...ids] }));
+      unsettled.strikeOff(ids);
+    },
+    async forget(id) {
+      while (onTheWay.has(id)) await onTheWay.get(id)?.catch(() => {});
+      const execution = unsettled.get(id) ?? rows.take(id, { withBody: false });
+      if (execution === undefined) return;
+      if (execution.record.status === "RUNNING") {
+        throw new Error(`execution ${id} still runs and cannot be forgotten`);
+      }
+      await write(id, otherLine({ type: "forget", id }), () => forget(execution));
+    },
+    close() {
+      settling?.cancel();
+      log.close();
+      unsettled.settleForGood(log.round(), () => updateRound.run(log.round() + 1));
+    },
   };
 }
 
-function readRecord(row: Row): ExecutionRecord {
-  return {
-    id: row.id,
-    machine: row.machine,
-    status: row.status,
-    definitionHash: row.definition_hash,
-    input: row.input,
-    output: row.output ?? undefined,
-    error: row.error ?? undefined,
-    cause: row.cause ?? undefined,
-    startedMs: Number(row.started_ms),
-    stoppedMs: row.stopped_ms === null ? undefined : Number(row.stopped_ms),
-    redriveCount: Number(row.redrive_count),
-    redrivenMs: row.redriven_ms === null ? undefined : Number(row.redriven_ms),
-    sequence: Number(row.sequence),
-    details: JSON.parse(row.details) as Json,
-  };
+/** Of those a machine's executions have been started with: beyond, it is looked up again. */
+const maxDefinitionsKnown = 10_000;
+
+function touchesTimers({ timers, closed, isAllClosed }: Unsettled): boolean {
+  return timers.size > 0 || closed.size > 0 || isAllClosed;
 }

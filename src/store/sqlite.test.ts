@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { openDatabase } from "../kit/sqlite.ts";
+import type { NewExecution } from "../ports/store.ts";
 import { storeConformance } from "../ports/store-conformance.ts";
 import { testClock } from "../ports/test-clock.ts";
 import { sqliteStore } from "./sqlite.ts";
@@ -22,17 +23,7 @@ test("what was committed is there when the store is opened again", async () => {
   const first = open(file);
   first.resources.put("model", "m", { a: 1 });
   first.logs.append("g", "s", [{ timestampMs: 1, message: "one" }]);
-  await first.executions.start({
-    id: "a",
-    machine: "m",
-    definition: { hash: "h", text: "{}" },
-    input: "{}",
-    startedMs: 1,
-    details: {},
-    status: "RUNNING",
-    body: "{}",
-    events: [{ id: 1 }],
-  });
+  await first.executions.start(newExecution("a"));
   first.close();
   const second = open(file);
   assert.deepEqual(second.resources.get("model", "m")?.value, { a: 1 });
@@ -60,21 +51,89 @@ test("a file of a newer program is refused", () => {
 
 test("a write that fails does not take down those of the same turn", async () => {
   const { executions, close } = open();
-  const good = executions.start({
-    id: "a",
-    machine: "m",
-    definition: { hash: "h", text: "{}" },
-    input: "{}",
-    startedMs: 1,
-    details: {},
-    status: "RUNNING",
-    body: "{}",
-    events: [{ id: 1 }],
-  });
-  // The same event id twice breaks the journal's primary key.
-  const bad = executions.append({ id: "a", sequence: 1, status: "RUNNING", body: "{}", events: [{ id: 1 }] });
+  const good = executions.start(newExecution("a"));
+  // The same event id twice: a journal has no gap and no duplicate.
+  const bad = executions.append({ id: "a", sequence: 1, status: "RUNNING", body: {}, events: [{ id: 1 }] });
   await assert.rejects(bad);
   assert.equal((await good).outcome, "created");
   assert.equal(executions.describe("a")?.sequence, 1);
   close();
 });
+
+test("after kill -9 everything answered is there: state, history, timers, tokens and messages", async () => {
+  const file = newFile();
+  const first = open(file);
+  const { executions } = first;
+  const big = { frames: { "": { items: Array.from({ length: 50 }, (_, n) => n), results: [1] } } };
+  await executions.start(newExecution("a", { body: big, tokens: [{ token: "t", effectId: "e" }], outbox: [{ n: 1 }] }));
+  const results = [1, 2];
+  const body = { frames: { "": { ...big.frames[""], results } } };
+  await executions.append({
+    id: "a",
+    sequence: 1,
+    status: "RUNNING",
+    body,
+    events: [{ id: 2 }, { id: 3 }],
+    timers: [{ effectId: "x", dueMs: 5 }],
+    outbox: [{ n: 2 }],
+  });
+  await executions.start(newExecution("b", { outbox: [{ n: 3 }] }));
+  await executions.append({ id: "b", sequence: 1, status: "SUCCEEDED", body: undefined, events: [], output: "1" });
+  await executions.delivered([executions.outbox(1)[0]?.id as number]);
+  const second = open(copyOf(file));
+  const found = second.executions;
+  assert.deepEqual(found.load("a")?.body, body);
+  assert.deepEqual(
+    found.history("a", { limit: 9 }).map(({ id }) => id),
+    [1, 2, 3],
+  );
+  assert.deepEqual([found.nextDue(), found.token("t")?.isClosed, found.describe("b")?.output], [5, false, "1"]);
+  assert.deepEqual(
+    found.outbox(9).map(({ message }) => message),
+    [{ n: 2 }, { n: 3 }],
+  );
+  assert.deepEqual(found.running({ limit: 9 }), ["a"]);
+  second.close();
+  first.close();
+});
+
+test("what the tables hold already is not done again from the log", async () => {
+  const file = newFile();
+  const first = open(file);
+  const { executions } = first;
+  await executions.start(newExecution("a", { body: { n: [1] } }));
+  executions.history("a", { limit: 1 }); // Brings it into the tables.
+  const body = { n: [1, 2] };
+  await executions.append({ id: "a", sequence: 1, status: "RUNNING", body, events: [{ id: 2 }] });
+  await executions.append({ id: "a", sequence: 2, status: "RUNNING", body: { ...body, m: 1 }, events: [{ id: 3 }] });
+  const second = open(copyOf(file));
+  assert.deepEqual(second.executions.load("a")?.body, { n: [1, 2], m: 1 });
+  assert.deepEqual(
+    second.executions.history("a", { limit: 9 }).map(({ id }) => id),
+    [1, 2, 3],
+  );
+  second.close();
+  first.close();
+});
+
+/** As the files lie on the disk now, which is what `kill -9` leaves. */
+function copyOf(file: string): string {
+  const copy = newFile();
+  cpSync(dirname(file), dirname(copy), { recursive: true });
+  return copy;
+}
+
+function newExecution(id: string, rest: Partial<NewExecution> = {}): NewExecution {
+  return {
+    id,
+    machine: "m",
+    definition: { hash: "h", text: "{}" },
+    input: "{}",
+    startedMs: 1,
+    details: { name: id },
+    status: "RUNNING",
+    body: {},
+    events: [{ id: 1 }],
+    ...rest,
+  };
+}

@@ -9,11 +9,18 @@ import { sqliteExecutions } from "./sqlite-executions.ts";
 import { sqliteLogs } from "./sqlite-logs.ts";
 import { sqliteResources } from "./sqlite-resources.ts";
 
+export interface SqliteStoreOptions {
+  file: string;
+  clock: Clock;
+  /** Told of what went wrong in the background, where nobody waits for it. */
+  onError?: (error: unknown) => void;
+}
+
 /**
- * The embedded store: one SQLite file, owned by one process. A commit that was answered survives power loss (write-ahead
- * log, synchronous=FULL), and `kill -9` needs no repair: SQLite rolls the log forward when it opens.
+ * The embedded store: one SQLite file, and beside it the log of the executions' steps; owned by one process. A commit that was
+ * answered survives power loss, and `kill -9` needs no repair: both logs, SQLite's own and ours, are read when it opens.
  */
-export function sqliteStore({ file, clock }: { file: string; clock: Clock }): Store {
+export function sqliteStore({ file, clock, onError = () => {} }: SqliteStoreOptions): Store {
   mkdirSync(dirname(file), { recursive: true });
   const database = openDatabase(file, { isExclusive: true });
   try {
@@ -22,19 +29,24 @@ export function sqliteStore({ file, clock }: { file: string; clock: Clock }): St
     createSchema(database, file);
     const commits = groupCommit(database);
     const logs = sqliteLogs({ database, clock, commits });
+    const executions = sqliteExecutions({ database, logFile: `${file}.steps`, onError });
     let isOpen = true;
     return {
-      executions: sqliteExecutions({ database, commits }),
+      executions,
       resources: sqliteResources({ database, clock }),
       logs: logs.port,
       close() {
         if (!isOpen) return;
         isOpen = false;
         try {
-          logs.flush();
-          commits.flush();
+          executions.close();
         } finally {
-          database.close();
+          try {
+            logs.flush();
+            commits.flush();
+          } finally {
+            database.close();
+          }
         }
       },
     };

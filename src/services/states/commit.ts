@@ -43,12 +43,13 @@ export function draftCommit() {
     effects: () => effects,
     /** The earliest timer among those set. */
     earliestDueMs: () => (timers.size === 0 ? undefined : Math.min(...timers.values())),
-    journalled(execution: Execution, options: { nowMs: number; outbox: Json[] }): Journalled {
+    journalled(execution: Execution, options: { nowMs: number; outbox: Json[]; isActive: boolean }): Journalled {
       const hasEnded = execution.status !== "RUNNING";
       return {
         status: execution.status,
         // A failed execution may be redriven; nothing can follow a success.
-        body: execution.status === "SUCCEEDED" ? undefined : JSON.stringify(execution),
+        body: execution.status === "SUCCEEDED" ? undefined : (execution as unknown as Json),
+        isActive: options.isActive,
         events,
         timers: [...timers].map(([effectId, dueMs]) => ({ effectId, dueMs })),
         tokens: [...tokens].map(([effectId, token]) => ({ effectId, token })),

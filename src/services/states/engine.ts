@@ -81,7 +81,7 @@ export interface Engine {
   startAndWait(request: StartRequest, signal?: AbortSignal): Promise<ExecutionRecord>;
   /** Resolves when a task is no longer being handed over: its token may be used before its submission is in the journal. */
   whenSubmitted(id: string, effectId: string): Promise<void>;
-  /** Takes up everything that was running when the process ended; answers how many executions that were. */
+  /** Takes up what was under way when the process ended, and answers how many executions that were; others only wait. */
   recover(): Promise<number>;
   close(): Promise<void>;
 }
@@ -160,7 +160,7 @@ export function engine(options: EngineOptions): Engine {
     try {
       const started = await tracked(() =>
         executions.start({
-          ...draft.journalled(step.execution, { nowMs: startedMs, outbox }),
+          ...draft.journalled(step.execution, { nowMs: startedMs, outbox, isActive: isActive(step.execution) }),
           id,
           machine,
           definition,
@@ -262,7 +262,7 @@ export function engine(options: EngineOptions): Engine {
       const { details } = loaded.record;
       const outbox = isNews ? (options.messagesOf?.({ id, status, atMs: nowMs }) ?? []) : [];
       outbox.push(...(options.logMessagesOf?.({ id, details, redriveCount, events: draft.events() }) ?? []));
-      const journalled = draft.journalled(execution, { nowMs, outbox });
+      const journalled = draft.journalled(execution, { nowMs, outbox, isActive: isActive(execution) });
       const commit = { ...journalled, id: entry.id, sequence: loaded.record.sequence, redrive };
       if (!(await tracked(() => executions.append(commit)))) {
         throw new Error(`execution ${entry.id} was moved on by somebody else after commit ${loaded.record.sequence}`);
@@ -290,12 +290,21 @@ export function engine(options: EngineOptions): Engine {
     }
   }
 
+  /** Whether a restart must take it up: timers and tokens come back by themselves. */
+  function isActive(execution: Execution): boolean {
+    if (execution.status !== "RUNNING") return false;
+    return kernel.pendingEffects(execution).some((effect) => {
+      if (effect.type === "task") return effect.isHandedOver !== true || effect.taskToken === undefined;
+      return effect.type === "mapRun";
+    });
+  }
+
   function load(id: string): Entry["loaded"] {
     const found = executions.load(id);
     if (found === undefined) return undefined;
     const { record, body } = found;
     const { type = "STANDARD" } = (record.details ?? {}) as { type?: "STANDARD" | "EXPRESS" };
-    return { execution: JSON.parse(body) as Execution, machine: compiled(record.definitionHash, type), record };
+    return { execution: body as unknown as Execution, machine: compiled(record.definitionHash, type), record };
   }
 
   function afterCommit(entry: Entry, effects: readonly Effect[], earliestDueMs: number | undefined): void {
@@ -373,7 +382,7 @@ export function engine(options: EngineOptions): Engine {
     async recover() {
       let count = 0;
       for (let after: string | undefined; ; ) {
-        const ids = executions.running({ after, limit: 500 });
+        const ids = executions.running({ after, limit: 500, isActive: true });
         if (ids.length === 0) break;
         after = ids.at(-1);
         for (const id of ids) {

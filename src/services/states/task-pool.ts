@@ -40,9 +40,15 @@ export interface TaskPool {
 }
 
 interface Running {
-  abort: AbortController;
-  whenOver: Promise<void>;
+  isAborted: boolean;
+  /** Made when the task asks for its signal: most end before anybody does. */
+  controller: AbortController | undefined;
+  whenOver: Promise<void> | undefined;
+  over: (() => void) | undefined;
 }
+
+/** One for all: an error of its own, with a stack, costs more than a small task. */
+const givenUp = new DOMException("This task no longer matters", "AbortError");
 
 /** Performs tasks, so many at a time, first come first served, and delivers what became of them. */
 export function taskPool(options: {
@@ -59,67 +65,73 @@ export function taskPool(options: {
   let free = maxConcurrent;
   let isClosed = false;
 
-  const slot = (): Promise<void> => {
-    if (free > 0) {
-      free -= 1;
-      return Promise.resolve();
-    }
-    return new Promise((resolve) => queue.push(resolve));
-  };
   const giveBack = (): void => {
     const next = queue.shift();
     if (next === undefined) free += 1;
     else next();
   };
 
-  const enter = (id: string, effectId: string): { abort: AbortController; over: () => void } => {
-    const abort = new AbortController();
-    let over = (): void => {};
-    const whenOver = new Promise<void>((resolve) => {
-      over = resolve;
-    });
+  const enter = (id: string, effectId: string): Running => {
+    const task: Running = { isAborted: false, controller: undefined, whenOver: undefined, over: undefined };
     const ofExecution = running.get(id) ?? new Map<string, Running>();
     running.set(id, ofExecution);
-    ofExecution.set(effectId, { abort, whenOver });
-    return { abort, over };
+    ofExecution.set(effectId, task);
+    return task;
   };
-  const leave = (id: string, effectId: string, abort: AbortController): void => {
+  const leave = (id: string, effectId: string, task: Running): void => {
+    task.over?.();
     const ofExecution = running.get(id);
-    if (ofExecution?.get(effectId)?.abort !== abort) return;
+    if (ofExecution?.get(effectId) !== task) return;
     ofExecution.delete(effectId);
     if (ofExecution.size === 0) running.delete(id);
   };
+  const abort = (task: Running): void => {
+    task.isAborted = true;
+    task.controller?.abort(givenUp);
+  };
 
-  const perform = async (task: TaskEffect, record: ExecutionRecord, abort: AbortController): Promise<void> => {
-    await slot();
+  const perform = async (task: TaskEffect, record: ExecutionRecord, state: Running): Promise<void> => {
+    if (free > 0) free -= 1;
+    else await new Promise<void>((resolve) => queue.push(resolve));
     let input: EngineInput | undefined;
     try {
-      if (abort.signal.aborted) return;
-      const startedAtMs = clock.now();
-      input = await outcomeOf(task, { record, abort, startedAtMs });
+      if (state.isAborted) return;
+      input = await outcomeOf(task, record, state);
     } finally {
       giveBack();
     }
-    if (input !== undefined && !abort.signal.aborted && !isClosed) await deliver(record.id, input);
+    if (input !== undefined && !state.isAborted && !isClosed) await deliver(record.id, input);
   };
 
   const outcomeOf = async (
     task: TaskEffect,
-    { record, abort, startedAtMs }: { record: ExecutionRecord; abort: AbortController; startedAtMs: number },
+    record: ExecutionRecord,
+    state: Running,
   ): Promise<EngineInput | undefined> => {
     const effectId = task.id;
-    const submitted = async (output: Json) => {
-      if (!abort.signal.aborted) await deliver(record.id, { type: "taskSubmitted", effectId, output });
+    const startedAtMs = clock.now();
+    const context: TaskContext = {
+      record,
+      get signal() {
+        if (state.controller === undefined) {
+          state.controller = new AbortController();
+          if (state.isAborted) state.controller.abort(givenUp);
+        }
+        return state.controller.signal;
+      },
+      isGivenUp: () => state.isAborted && !isClosed,
+      submitted: async (output) => {
+        if (!state.isAborted) await deliver(record.id, { type: "taskSubmitted", effectId, output });
+      },
     };
     try {
-      const isGivenUp = (): boolean => abort.signal.aborted && !isClosed;
-      const output = await runTask(task, { record, signal: abort.signal, isGivenUp, submitted });
+      const output = await runTask(task, context);
       return output === comesLater ? undefined : { type: "taskSucceeded", effectId, output, startedAtMs };
     } catch (error) {
       if (error instanceof TaskFailure) {
         return { type: "taskFailed", effectId, error: error.error, cause: error.reason, startedAtMs };
       }
-      if (!abort.signal.aborted) onError(error);
+      if (!state.isAborted) onError(error);
       const cause = error instanceof Error ? error.message : String(error);
       return { type: "taskFailed", effectId, error: "States.TaskFailed", cause, startedAtMs };
     }
@@ -127,24 +139,29 @@ export function taskPool(options: {
 
   return {
     run(task, record) {
-      const { abort, over } = enter(record.id, task.id);
-      perform(task, record, abort)
+      const state = enter(record.id, task.id);
+      perform(task, record, state)
         .catch(onError)
-        .finally(() => {
-          leave(record.id, task.id, abort);
-          over();
-        });
+        .finally(() => leave(record.id, task.id, state));
     },
-    cancel: (id, effectId) => running.get(id)?.get(effectId)?.abort.abort(),
+    cancel(id, effectId) {
+      const task = running.get(id)?.get(effectId);
+      if (task !== undefined) abort(task);
+    },
     cancelAll(id) {
-      for (const { abort } of running.get(id)?.values() ?? []) abort.abort();
+      for (const task of running.get(id)?.values() ?? []) abort(task);
     },
     async whenSubmitted(id, effectId) {
-      await running.get(id)?.get(effectId)?.whenOver;
+      const task = running.get(id)?.get(effectId);
+      if (task === undefined) return;
+      task.whenOver ??= new Promise((resolve) => {
+        task.over = resolve;
+      });
+      await task.whenOver;
     },
     close() {
       isClosed = true;
-      for (const ofExecution of running.values()) for (const { abort } of ofExecution.values()) abort.abort();
+      for (const ofExecution of running.values()) for (const task of ofExecution.values()) abort(task);
     },
   };
 }
