@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { constants, copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createConnection } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { maxOutputBytes } from "./invocation-log.ts";
 import { jsonOf, machine, textOf } from "./rig.test.ts";
@@ -247,6 +247,21 @@ export const handler = async () => { spawn("sleep", ["${marker}"], { stdio: "ign
   await it[Symbol.asyncDispose]();
   for (let i = 0; i < 50 && processesWith(marker) > 0; i++) await new Promise((resolve) => setTimeout(resolve, 10));
   assert.equal(processesWith(marker), 0);
+});
+
+test("functions run on a Node that lies below /tmp, which they do not see", async () => {
+  await using it = machine();
+  const node = join(mkdtempSync("/tmp/scones-node-"), "node");
+  copyFileSync(process.execPath, node, constants.COPYFILE_FICLONE);
+  const server = `
+    const { machine } = await import(${JSON.stringify(new URL("rig.test.js", import.meta.url).href)});
+    const it = machine();
+    const spec = it.define("export const handler = async () => process.execPath;", { runtime: "nodejs20.x" });
+    process.stdout.write(Buffer.from((await it.call(spec)).payload).toString());
+    await it[Symbol.asyncDispose]();`;
+  const ran = spawnSync(node, ["--input-type=module", "-e", server], { env: { ...process.env, TMPDIR: it.folder } });
+  rmSync(dirname(node), { recursive: true });
+  assert.equal(ran.stdout.toString(), JSON.stringify(node), ran.stderr.toString());
 });
 
 test("with private mounts even an endless loop ends when the server is killed", async (context) => {

@@ -8,6 +8,7 @@ import type { FunctionSpec, Invocation, Outcome } from "./function-spec.ts";
 import { findInterpreters, type Interpreter } from "./interpreters.ts";
 import { findIsolation, type Isolation } from "./isolation.ts";
 import { environmentPool, type Pool } from "./pool.ts";
+import { memoryBytes } from "./process-plan.ts";
 
 export interface FunctionEnvironments {
   /** How many calls run at once at most, of all functions together. */
@@ -111,7 +112,7 @@ export function functionEnvironments(options: FunctionEnvironmentsOptions): Func
         startEnvironment({
           spec,
           interpreter,
-          place: found.place(spec),
+          place: found.place({ ...spec, memoryBytes: memoryBytes(spec), lends: interpreter.lends }),
           logs,
           clock,
           extraVariables: options.environmentOf?.(spec.name) ?? {},

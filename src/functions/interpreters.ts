@@ -8,6 +8,8 @@ import { Fault } from "../kit/fault.ts";
 export interface Interpreter {
   path: string;
   version: string;
+  /** What of it lies below /tmp, which functions see only their own of. */
+  lends: readonly string[];
   /** For people: what runs this runtime, where it is not exactly what was asked for. */
   note?: string;
 }
@@ -34,6 +36,8 @@ interface Python {
   version: string;
   minor: number;
   hasBoto3: boolean;
+  /** Folders that it reads its libraries from. */
+  prefixes: readonly string[];
 }
 
 /** Older Pythons lack what the bootstrap and current boto3 need. */
@@ -42,7 +46,7 @@ const oldestMinor = 8;
 const probeTimeoutMs = 10_000;
 const probe =
   "import sys,json,importlib.util as u;" +
-  "print(json.dumps([sys.executable,list(sys.version_info[:3]),u.find_spec('boto3') is not None]))";
+  "print(json.dumps([sys.executable,list(sys.version_info[:3]),u.find_spec('boto3') is not None,[sys.prefix,sys.base_prefix]]))";
 
 export function findInterpreters(options: InterpreterOptions): Interpreters {
   let found: Promise<Python[]> | undefined;
@@ -63,7 +67,8 @@ export function findInterpreters(options: InterpreterOptions): Interpreters {
       const hint = best.hasBoto3 ? "" : "; it has no boto3: install it, for example with python3 -m pip install boto3";
       const isExact = best.minor === wanted && best.hasBoto3;
       const note = isExact ? undefined : `${runtime} runs on Python ${best.version} (${best.path})${hint}`;
-      return { path: best.path, version: best.version, note };
+      const lends = [...new Set(best.prefixes)].filter(isBelowTmp);
+      return { path: best.path, version: best.version, lends, note };
     },
   };
 }
@@ -71,8 +76,15 @@ export function findInterpreters(options: InterpreterOptions): Interpreters {
 function nodeFor(runtime: string, path: string): Interpreter {
   const version = process.versions.node;
   const isExact = runtime === `nodejs${version.split(".")[0]}.x`;
-  return { path, version, note: isExact ? undefined : `${runtime} runs on Node.js ${version} (${path})` };
+  return {
+    path,
+    version,
+    lends: [path].filter(isBelowTmp),
+    note: isExact ? undefined : `${runtime} runs on Node.js ${version} (${path})`,
+  };
 }
+
+const isBelowTmp = (path: string): boolean => path.startsWith("/tmp/");
 
 function missingPython(runtime: string, options: InterpreterOptions): Fault {
   const where = options.python
@@ -111,14 +123,16 @@ function isExecutable(path: string): boolean {
   }
 }
 
+type Said = [executable: string, version: [number, number, number], hasBoto3: boolean, prefixes: string[]];
+
 /** What a program that calls itself Python is; nothing when it does not answer as one. */
 function ask(path: string, searchPath: string): Promise<Python | undefined> {
   return new Promise((resolve) => {
     const options = { timeout: probeTimeoutMs, env: { PATH: searchPath, HOME: "/" }, killSignal: "SIGKILL" as const };
     execFile(path, ["-c", probe], options, (error, stdout) => {
       if (error !== null) return resolve(undefined);
-      const [executable, version, hasBoto3] = JSON.parse(stdout) as [string, [number, number, number], boolean];
-      resolve({ path: executable, version: version.join("."), minor: version[1], hasBoto3 });
+      const [executable, version, hasBoto3, prefixes] = JSON.parse(stdout) as Said;
+      resolve({ path: executable, version: version.join("."), minor: version[1], hasBoto3, prefixes });
     });
   });
 }

@@ -5,8 +5,20 @@
 // tree of its own too, so that ending it ends everything it has started. Nothing of this is visible outside or stays behind.
 // Elsewhere (macOS, locked-down containers) processes share /tmp: then a function runs one at a time, and we say so.
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from "node:fs";
-import { delimiter, dirname, join } from "node:path";
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { findProgram } from "./programs.ts";
+import { findRestraint, type Restraint } from "./restraint.ts";
 
 export interface Isolation {
   /** Whether functions may run several times at once without seeing each other's /tmp. */
@@ -19,6 +31,9 @@ export interface Isolation {
 interface PlaceOptions {
   codeFolder: string;
   ephemeralStorageMb: number;
+  memoryBytes: number;
+  /** What the process needs of a /tmp that it will not see: the interpreter, if it lies there. */
+  lends: readonly string[];
 }
 
 /** Where one environment's process runs. */
@@ -49,17 +64,27 @@ const bootstrapFolder = join(import.meta.dirname, "bootstrap");
 const lentScopes = ["@aws-sdk", "@smithy"];
 const probeTimeoutMs = 5000;
 
-// Everything is mounted before /tmp is covered, because each of the sources may lie below /tmp.
+// Everything is mounted before /tmp is covered, because each of the sources may lie below /tmp. What must stay where it is
+// there (an interpreter) is mounted into the new /tmp while that is made beside it.
 // Descriptor 3 is the lifeline: it ends when the server does, however that ended, and then everything in here is killed.
 // Messages of the shell about how the process died do not belong in the function's log: hence descriptor 4.
 const script = `
 [ $$ = 1 ] || exit 125
-var=$1; code=$2; scones=$3; modules=$4; size=$5; shift 5
+var=$1; code=$2; scones=$3; modules=$4; size=$5; lends=$6; shift 6
 ulimit -c 0
+echo 900 2>/dev/null > /proc/self/oom_score_adj
+mount -t tmpfs -o "size=\${size}m,mode=1777" tmpfs "$var/.tmp" || exit 125
+while [ "$lends" -gt 0 ]; do
+  target="$var/.tmp/\${1#/tmp/}"
+  if [ -d "$1" ]; then mkdir -p "$target"; else mkdir -p "\${target%/*}" && : > "$target"; fi
+  mount --rbind "$1" "$target" || exit 125
+  mount -o remount,bind,ro "$target" 2>/dev/null
+  shift; lends=$((lends - 1))
+done
 mount --rbind /var "$var/.host" && mount --rbind "$var" /var && mount --rbind "$code" /var/task || exit 125
 mount -o remount,bind,ro /var/task 2>/dev/null
 mount --rbind "$scones" /var/runtime/scones && mount --rbind "$modules" /var/runtime/node_modules || exit 125
-mount -t tmpfs -o "size=\${size}m,mode=1777" tmpfs /tmp && cd /var/task || exit 125
+mount --rbind /var/.tmp /tmp && cd /var/task || exit 125
 unset OLDPWD
 exec 4>&2 2>/dev/null
 (read -r _ <&3; kill -9 -1) >/dev/null 4>&- &
@@ -72,30 +97,29 @@ export async function findIsolation(options: IsolationOptions): Promise<Isolatio
   mkdirSync(options.folder, { recursive: true });
   const folder = realpathSync(options.folder);
   const modules = sdkModules();
-  if (options.kind === "none") return sharedIsolation(folder, modules, "private mounts are switched off");
-  if (process.platform !== "linux") {
-    return sharedIsolation(folder, modules, `${process.platform} has no mount namespaces`);
-  }
+  const shared: Shared = { folder, modules, searchPath: options.searchPath };
+  if (options.kind === "none") return sharedIsolation(shared, "private mounts are switched off");
+  if (process.platform !== "linux") return sharedIsolation(shared, `${process.platform} has no mount namespaces`);
   const unshare = findProgram("unshare", options.searchPath);
-  if (unshare === undefined)
-    return sharedIsolation(folder, modules, "the program unshare (util-linux) is not installed");
+  if (unshare === undefined) return sharedIsolation(shared, "the program unshare (util-linux) is not installed");
   const varFolder = privateVar(folder);
   let reason = "";
   for (const rights of [[], ["--user", "--map-root-user"]]) {
     const enter = [unshare, ...rights, "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-c", script, "sh"];
-    const isolation = namespaceIsolation(enter, varFolder, modules);
-    const place = isolation.place({ codeFolder: folder, ephemeralStorageMb: 1 });
+    const restraint = await findRestraint({ searchPath: options.searchPath, isInUserNamespace: rights.length > 0 });
+    const isolation = namespaceIsolation({ enter, varFolder, modules, restraint });
+    const place = isolation.place({ codeFolder: folder, ephemeralStorageMb: 1, memoryBytes: 2 ** 30, lends: [] });
     const failure = await tryToRun(place.wrap(["/bin/sh", "-c", "test -d /var/runtime/scones && : > /tmp/probe"]));
     if (failure === undefined) return isolation;
     reason ||= failure;
   }
-  return sharedIsolation(folder, modules, `this machine does not allow private mounts (${reason})`);
+  return sharedIsolation(shared, `this machine does not allow private mounts (${reason})`);
 }
 
-function namespaceIsolation(enter: string[], varFolder: string, modules: string): Isolation {
+function namespaceIsolation({ enter, varFolder, modules, restraint }: Namespaces): Isolation {
   return {
     isPrivate: true,
-    place: ({ codeFolder, ephemeralStorageMb }) => ({
+    place: ({ codeFolder, ephemeralStorageMb, memoryBytes, lends }) => ({
       taskRoot: "/var/task",
       runtimeFolder: "/var/runtime",
       bootstrapFolder: "/var/runtime/scones",
@@ -104,7 +128,8 @@ function namespaceIsolation(enter: string[], varFolder: string, modules: string)
       wrap: (command) => [
         ...enter,
         ...[varFolder, codeFolder, bootstrapFolder, modules, String(ephemeralStorageMb)],
-        ...command,
+        ...[String(lends.length), ...lends],
+        ...restraint.wrap(command, { memoryBytes, userId: restraint.nextUserId() }),
       ],
       isWrapped: true,
       remove: () => {},
@@ -112,28 +137,62 @@ function namespaceIsolation(enter: string[], varFolder: string, modules: string)
   };
 }
 
-function sharedIsolation(folder: string, modules: string, reason: string): Isolation {
+interface Shared {
+  folder: string;
+  modules: string;
+  searchPath: string;
+}
+
+interface Namespaces {
+  /** What enters the namespaces and runs the script. */
+  enter: string[];
+  varFolder: string;
+  modules: string;
+  restraint: Restraint;
+}
+
+async function sharedIsolation({ folder, modules, searchPath }: Shared, reason: string): Promise<Isolation> {
+  const restraint = await findRestraint({ searchPath, isInUserNamespace: false });
   const tmpRoot = join(folder, "tmp");
   rmSync(tmpRoot, { recursive: true, force: true }); // what a killed server left
   mkdirSync(tmpRoot, { recursive: true });
   return {
     isPrivate: false,
     reason,
-    place({ codeFolder }) {
+    place({ codeFolder, memoryBytes }) {
       lendModules(dirname(codeFolder), modules);
       const tmpFolder = mkdtempSync(join(tmpRoot, "environment-"));
+      const userId = restraint.nextUserId();
+      if (userId !== undefined) chownSync(tmpFolder, userId, userId);
       return {
         taskRoot: codeFolder,
         runtimeFolder: bootstrapFolder,
         bootstrapFolder,
         tmpFolder,
         cwd: codeFolder,
-        wrap: (command) => command,
+        wrap: (command) => restraint.wrap(command, { memoryBytes, userId }),
         isWrapped: false,
-        remove: () => rmSync(tmpFolder, { recursive: true, force: true }),
+        remove() {
+          endProcessesOf(tmpFolder);
+          rmSync(tmpFolder, { recursive: true, force: true });
+        },
       };
     },
   };
+}
+
+/** Ends what has left the process group of an environment: all that was started there knows its folder. */
+function endProcessesOf(tmpFolder: string): void {
+  if (process.platform !== "linux") return;
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      const isOurs = readFileSync(`/proc/${pid}/environ`, "latin1").split("\0").includes(`TMPDIR=${tmpFolder}`);
+      if (isOurs) process.kill(Number(pid), "SIGKILL");
+    } catch (error) {
+      // Somebody else's, or gone meanwhile.
+      if (!["ENOENT", "ESRCH", "EACCES", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    }
+  }
 }
 
 /**
@@ -144,7 +203,7 @@ function sharedIsolation(folder: string, modules: string, reason: string): Isola
 function privateVar(folder: string): string {
   const root = join(folder, "var");
   rmSync(root, { recursive: true, force: true });
-  for (const name of [".host", "task", "runtime/scones", "runtime/node_modules"]) {
+  for (const name of [".host", ".tmp", "task", "runtime/scones", "runtime/node_modules"]) {
     mkdirSync(join(root, name), { recursive: true });
   }
   lendModules(root, "/var/runtime/node_modules");
@@ -173,11 +232,6 @@ function sdkModules(): string {
     if (existsSync(join(modules, "@aws-sdk", "client-s3"))) return realpathSync(modules);
   }
   throw new Error("the AWS SDK is not installed beside this program: run npm install");
-}
-
-function findProgram(name: string, searchPath: string): string | undefined {
-  const folders = [...searchPath.split(delimiter), "/usr/bin", "/bin"];
-  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 
 /** Nothing when the command succeeds, else what it said. */

@@ -4,21 +4,25 @@ import type { Interpreter } from "./interpreters.ts";
 import { functionPath, type Place } from "./isolation.ts";
 
 /**
- * Python's limit counts its libraries and the stacks of boto3's threads too, not only what the handler allocates: this much
- * is added to MemorySize so that three lines of boto3 run in the default 128 MB. (AWS counts resident memory instead.)
+ * The kernel's limit counts what is reserved: libraries, compiled code and the stacks of threads too, not only what the
+ * handler uses. So much is added to MemorySize that three lines of boto3 run in the default 128 MB. (AWS counts resident memory.)
  */
-const pythonOverheadMb = 256;
+const overheadMb = 256;
+
+/** What one process of the function may allocate before the kernel refuses. */
+export function memoryBytes(spec: FunctionSpec): number {
+  return (spec.memoryMb + overheadMb) * 1024 * 1024;
+}
 
 /** The command line of an environment's process. */
 export function processCommand(spec: FunctionSpec, interpreter: Interpreter, place: Place): string[] {
   if (spec.runtime.startsWith("nodejs")) {
     return [interpreter.path, `--max-old-space-size=${spec.memoryMb}`, `${place.bootstrapFolder}/node.mjs`];
   }
-  const limitBytes = (spec.memoryMb + pythonOverheadMb) * 1024 * 1024;
   // -B: code folders are shared and read-only; -u: output is in the log when the process dies; utf8 whatever the locale.
   const flags = ["-B", "-u", "-X", "utf8"];
   const extras = `${place.bootstrapFolder}/extras`;
-  return [interpreter.path, ...flags, `${place.bootstrapFolder}/python.py`, String(limitBytes), extras];
+  return [interpreter.path, ...flags, `${place.bootstrapFolder}/python.py`, extras];
 }
 
 /** The whole environment of the process: nothing of the server's own is passed on. */

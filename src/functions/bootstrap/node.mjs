@@ -40,6 +40,7 @@ async function serve() {
     }
     answer = [`${path}/response`, stringify(await invoke(event, headers)), {}];
   } catch (error) {
+    endIfTooLarge(error);
     const document = errorDocument(error);
     console.error("Invoke Error", "\t", JSON.stringify({ ...document, stack: document.trace, trace: undefined }));
     answer = [`${path}/error`, JSON.stringify(document), errorHeaders(document)];
@@ -259,6 +260,14 @@ function errorDocument(error) {
     return { errorType: error.name || "Error", errorMessage: error.message, trace };
   }
   return { errorType: typeof error, errorMessage: String(error), trace: [] };
+}
+
+// On AWS a function that uses more than its memory is killed; here the kernel refused it more, which Node tells as an error.
+function endIfTooLarge(error) {
+  if (!/allocation failed|out of memory/i.test(error?.message) && error?.code !== "ERR_MEMORY_ALLOCATION_FAILED")
+    return;
+  const usedMb = process.resourceUsage().maxRSS / 1024;
+  if (usedMb >= Number(process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE)) process.kill(process.pid, "SIGKILL");
 }
 
 // The path as AWS shows it, also where the code could not be mounted on /var/task.

@@ -2,7 +2,7 @@
 
 What a handler can see follows AWS: the same names of errors, the same marshalling (simplejson's rules, without simplejson),
 the same log lines. Only `Exception` is caught: SystemExit and KeyboardInterrupt end the process, as on AWS.
-Started as: python.py MEMORY_LIMIT_BYTES EXTRAS_FOLDER
+Started as: python.py EXTRAS_FOLDER
 """
 
 import decimal
@@ -302,14 +302,15 @@ def report(headers):
     return headers
 
 
-def limit_memory(limit_bytes):
-    # RLIMIT_DATA and not RLIMIT_AS: libraries and the reserves of threads count little there, what is allocated counts.
+def end_if_too_large():
+    # On AWS a function that uses more than its memory is killed; here the kernel refused it more, which Python tells as an error.
     try:
         import resource
-
-        resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
-    except (ImportError, ValueError, OSError):
-        pass
+    except ImportError:
+        return
+    used_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if used_kb >= int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]) * 1024:
+        os.kill(os.getpid(), 9)
 
 
 def serve(api, handler):
@@ -325,6 +326,8 @@ def serve(api, handler):
         try:
             result, content_type = marshal(handler(unmarshal(answer, body), LambdaContext(answer.headers)))
         except Exception as error:
+            if isinstance(error, MemoryError):
+                end_if_too_large()
             document = error_of(error, request_id)
             log_error(document)
             flush()
@@ -352,8 +355,7 @@ def flush():
 
 
 def main():
-    limit_memory(int(sys.argv[1]))
-    extras = sys.argv[2]
+    extras = sys.argv[1]
     import scones_endpoint
 
     scones_endpoint.install()
