@@ -13,6 +13,7 @@ import { eventsService } from "./services/events/events-service.ts";
 import { iamService } from "./services/iam/iam-service.ts";
 import { lambdaService } from "./services/lambda/lambda-service.ts";
 import { logsService } from "./services/logs/logs-service.ts";
+import { monitoringService } from "./services/monitoring/monitoring-service.ts";
 import { s3Service } from "./services/s3/s3-service.ts";
 import { sagemakerService } from "./services/sagemaker/sagemaker-service.ts";
 import { sagemakerRuntimeService } from "./services/sagemaker-runtime/sagemaker-runtime-service.ts";
@@ -60,6 +61,10 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
     };
     const functions: Functions = { invoke: (...given) => present(later.functions).invoke(...given) };
     const events: Events = { announce: (event) => present(later.events).announce(event) };
+    const monitoring = owned.add(
+      monitoringService({ points: store.metrics, resources, clock, mostMetrics: bounds.metrics, report }),
+    );
+    const { metrics } = monitoring;
     const childVariables = (): Record<string, string> =>
       clientVariables({
         url: present(later.url),
@@ -86,6 +91,7 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
         clock,
         environments,
         operations,
+        metrics,
         folder: place("code"),
         region,
         accountId,
@@ -125,6 +131,7 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
         logs,
         events,
         operations,
+        metrics,
         clock,
         directory: place("sagemaker"),
         region,
@@ -139,6 +146,7 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
       functions,
       operations,
       events,
+      metrics,
       clock,
       onError: (error) => report("an execution", error),
     });
@@ -154,12 +162,13 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
       }),
       iamService(resources, { clock, callerRoleName: defaultRoleName }),
       logsService({ logs, clock }),
+      monitoring.service,
       lambda.service,
       sns,
       sqs,
       eventBus,
       sagemaker.service,
-      sagemakerRuntimeService({ models: sagemaker.models }),
+      sagemakerRuntimeService({ models: sagemaker.models, metrics }),
       states.service,
     ];
     later.operations = operationsOf(services, {

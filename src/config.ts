@@ -24,6 +24,8 @@ export const defaultAccountId = "000000000000";
 export const bounds = {
   /** Inferences waiting per endpoint variant before the caller is asked to come back: some seconds of work for small models. */
   endpointQueueLength: 1024,
+  /** Metrics kept at once: each costs some 4 KB a minute at the most, and whoever makes names out of ids is told. */
+  metrics: 10_000,
   /** Environments of all functions together: each is a process of some 20 to 60 MB. */
   functionEnvironments: 64,
   /** Uploads the command line keeps in flight: enough to hide the latency of small objects, far below any server's limit. */

@@ -1,6 +1,7 @@
 import type { Clock } from "./clock.ts";
 import { memoryExecutions } from "./memory-executions.ts";
 import { memoryLogs } from "./memory-logs.ts";
+import { memoryMetricPoints } from "./memory-metric-points.ts";
 import { memoryResources } from "./memory-resources.ts";
 import type { Store } from "./store.ts";
 
@@ -10,6 +11,7 @@ export function memoryStore({ clock }: { clock: Clock }): Store {
     executions: memoryExecutions(),
     resources: memoryResources(clock),
     logs: memoryLogs(clock),
+    metrics: memoryMetricPoints(),
     close: () => {},
   };
 }

@@ -1,5 +1,6 @@
 import { executionsConformance } from "./executions-conformance.ts";
 import { logsConformance } from "./logs-conformance.ts";
+import { metricPointsConformance } from "./metric-points-conformance.ts";
 import { resourcesConformance } from "./resources-conformance.ts";
 import type { Store } from "./store.ts";
 
@@ -8,4 +9,5 @@ export function storeConformance(name: string, open: () => Store): void {
   executionsConformance(name, open);
   resourcesConformance(name, open);
   logsConformance(name, open);
+  metricPointsConformance(name, open);
 }

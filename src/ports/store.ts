@@ -1,5 +1,6 @@
 import type { Json } from "../kit/json.ts";
 import type { Logs } from "./logs.ts";
+import type { MetricPoints } from "./metric-points.ts";
 import type { Resources } from "./resources.ts";
 
 /** Everything of a server that must survive, except the bytes of objects. One process owns it. */
@@ -7,6 +8,7 @@ export interface Store {
   executions: Executions;
   resources: Resources;
   logs: Logs;
+  metrics: MetricPoints;
   /** Writes what still waits. May be called twice. */
   close(): void;
 }

@@ -92,6 +92,25 @@ const steps = [
   CREATE TABLE step_log (round INTEGER NOT NULL);
   INSERT INTO step_log VALUES (1);
   `,
+  `
+  CREATE TABLE metric (
+    key INTEGER PRIMARY KEY AUTOINCREMENT,
+    namespace TEXT NOT NULL,
+    name TEXT NOT NULL,
+    dimensions TEXT NOT NULL,
+    newest_ms INTEGER NOT NULL,
+    UNIQUE (namespace, name, dimensions)
+  );
+  CREATE TABLE metric_point (
+    metric INTEGER NOT NULL,
+    resolution_seconds INTEGER NOT NULL,
+    start_ms INTEGER NOT NULL,
+    unit TEXT NOT NULL,
+    point TEXT NOT NULL,
+    PRIMARY KEY (metric, resolution_seconds, start_ms, unit)
+  ) WITHOUT ROWID;
+  CREATE INDEX metric_point_by_age ON metric_point (resolution_seconds, start_ms);
+  `,
 ];
 
 /** Makes the tables, or brings older ones up to date; refuses a file that a newer program has written. */

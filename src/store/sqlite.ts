@@ -7,6 +7,7 @@ import { groupCommit } from "./group-commit.ts";
 import { createSchema } from "./schema.ts";
 import { sqliteExecutions } from "./sqlite-executions.ts";
 import { sqliteLogs } from "./sqlite-logs.ts";
+import { sqliteMetricPoints } from "./sqlite-metric-points.ts";
 import { sqliteResources } from "./sqlite-resources.ts";
 
 export interface SqliteStoreOptions {
@@ -35,6 +36,7 @@ export function sqliteStore({ file, clock, onError = () => {} }: SqliteStoreOpti
       executions,
       resources: sqliteResources({ database, clock }),
       logs: logs.port,
+      metrics: sqliteMetricPoints({ database, commits }),
       close() {
         if (!isOpen) return;
         isOpen = false;

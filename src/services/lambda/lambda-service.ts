@@ -5,6 +5,7 @@ import type { FunctionEnvironments } from "../../functions/function-environments
 import type { Blobs } from "../../ports/blobs.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Functions } from "../../ports/functions.ts";
+import type { Metrics } from "../../ports/metrics.ts";
 import type { Operations } from "../../ports/operations.ts";
 import type { Resources } from "../../ports/resources.ts";
 import type { Call, Handler, Service } from "../../wire/service.ts";
@@ -30,6 +31,8 @@ export interface LambdaServiceOptions {
   environments: FunctionEnvironments;
   /** Where events come from and outcomes go: queues, topics, the event bus. */
   operations: Operations;
+  /** Told how functions do. */
+  metrics?: Metrics;
   clock: Clock;
   /** A folder of our own: the functions' code. */
   folder: string;

@@ -4,6 +4,7 @@ import type { Blobs } from "../../ports/blobs.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Events } from "../../ports/events.ts";
 import type { Logs } from "../../ports/logs.ts";
+import type { Metrics } from "../../ports/metrics.ts";
 import type { Models } from "../../ports/models.ts";
 import type { Operations } from "../../ports/operations.ts";
 import type { Resources } from "../../ports/resources.ts";
@@ -27,6 +28,8 @@ export interface SagemakerOptions {
   events: Events;
   /** Alarms, topics and buckets are asked for through it. */
   operations: Operations;
+  /** Told how endpoints do. */
+  metrics?: Metrics;
   clock: Clock;
   /** Folders of running training jobs and unpacked models live here; it must outlive the process. */
   directory: string;

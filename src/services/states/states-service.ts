@@ -3,6 +3,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Events } from "../../ports/events.ts";
 import type { Functions } from "../../ports/functions.ts";
 import { memoryExecutions } from "../../ports/memory-executions.ts";
+import type { Metrics } from "../../ports/metrics.ts";
 import type { Operations } from "../../ports/operations.ts";
 import type { Store } from "../../ports/store.ts";
 import type { Service } from "../../wire/service.ts";
@@ -30,6 +31,8 @@ export interface StatesServiceOptions {
   functions: Functions;
   operations: Operations;
   events: Events;
+  /** Told how executions do. */
+  metrics?: Metrics;
   clock: Clock;
   maxConcurrentTasks?: number;
   maxCachedExecutions?: number;
