@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Capture, type CaptureSettings } from "./capture.ts";
 import { captureKey, captureLine, type Exchange } from "./capture-record.ts";
+import { CaptureSpool } from "./capture-spool.ts";
 import { pythonList } from "./python-float.ts";
 import { handClock, memoryBlobs, settled } from "./testing/world.ts";
 
@@ -124,7 +126,7 @@ test("records of one file are in the order of their inferences", async () => {
   for (const one of many) capture.record(one);
   await settled();
   await capture.close();
-  const lines = [...blobs.contents.values()].flatMap((bytes) => bytes.toString().trim().split("\n"));
+  const lines = linesIn(blobs);
   assert.deepEqual(
     lines.map((line) => JSON.parse(line).eventMetadata.inferenceId),
     many.map(({ inferenceId }) => inferenceId),
@@ -167,7 +169,50 @@ test("records beyond the memory limit are dropped and counted", () => {
   assert.equal(capture.dropped, 7);
 });
 
-function world(changes: Partial<CaptureSettings> = {}, maxBytes?: number) {
+test("lines that were in no object when the process was killed are in one after the next start", async () => {
+  const root = mkdtempSync(join(tmpdir(), "spool-"));
+  const killed = world({}, undefined, new CaptureSpool(root, "killed"));
+  for (const inferenceId of ["a", "b"]) killed.capture.record({ ...exchange, inferenceId });
+  await killed.clock.advance(100);
+  const [file] = await eventually(() => filesWithLines(root, 3));
+  appendFileSync(file as string, '{"captureData":');
+  const blobs = memoryBlobs();
+  const keys = await new CaptureSpool(root, "next").recover(blobs);
+  assert.equal(keys.length, 1);
+  assert.match(keys[0] as string, /^bucket\/data_capture\/birds\/AllTraffic\/2026\/01\/02\/12\/.*\.jsonl$/);
+  assert.deepEqual(
+    linesIn(blobs).map((line) => JSON.parse(line).eventMetadata.inferenceId),
+    ["a", "b"],
+  );
+  assert.deepEqual(readdirSync(root), []);
+  rmSync(root, { recursive: true });
+});
+
+test("nothing stays in the spool once a file is written", async () => {
+  const root = mkdtempSync(join(tmpdir(), "spool-"));
+  const { capture, blobs } = world({}, undefined, new CaptureSpool(root, "run"));
+  capture.record(exchange);
+  await capture.close();
+  assert.deepEqual([linesOf(blobs), readdirSync(join(root, "run"))], [[1], []]);
+  rmSync(root, { recursive: true });
+});
+
+function filesWithLines(root: string, count: number): string[] | undefined {
+  const files = readdirSync(root, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".jsonl"))
+    .map((name) => join(root, name));
+  return files.some((file) => readFileSync(file, "utf8").split("\n").length > count) ? files : undefined;
+}
+
+async function eventually<T>(look: () => T | undefined): Promise<T> {
+  for (;;) {
+    const found = look();
+    if (found !== undefined) return found;
+    await settled();
+  }
+}
+
+function world(changes: Partial<CaptureSettings> = {}, maxBytes?: number, spool?: CaptureSpool) {
   const clock = handClock(noon);
   const blobs = memoryBlobs();
   const problems: string[] = [];
@@ -178,9 +223,14 @@ function world(changes: Partial<CaptureSettings> = {}, maxBytes?: number) {
     variantName: "AllTraffic",
     settings: { ...settings, ...changes },
     onProblem: (problem) => problems.push(problem),
+    spool,
     ...(maxBytes === undefined ? {} : { maxBytes }),
   });
   return { clock, blobs, capture, problems };
+}
+
+function linesIn(blobs: ReturnType<typeof memoryBlobs>): string[] {
+  return [...blobs.contents.values()].flatMap((bytes) => bytes.toString().trim().split("\n"));
 }
 
 function linesOf(blobs: ReturnType<typeof memoryBlobs>): number[] {

@@ -1,6 +1,7 @@
 import type { Blobs } from "../ports/blobs.ts";
 import type { Clock } from "../ports/clock.ts";
 import { type CaptureShape, captureKey, captureLine, type Exchange } from "./capture-record.ts";
+import { type CaptureSpool, captureContentType, type SpoolFile } from "./capture-spool.ts";
 
 /*
  * What an endpoint's variant saw, as files of JSON lines.
@@ -9,8 +10,8 @@ import { type CaptureShape, captureKey, captureLine, type Exchange } from "./cap
  *     dropped and counted.
  * C2. A capture file is readable line by line at any time: an object holds whole records only, and objects are replaced as a
  *     whole. Objects cannot be appended to, so a growing file is written again: about a second after its first record, then
- *     at growing intervals (each twice the one before), finally 60 s after its first record. A crash loses at most what came
- *     since the last writing.
+ *     at growing intervals (each twice the one before), finally 60 s after its first record. What came since is in the spool,
+ *     from where the next start takes it after a crash: lost are at most the records of the last `encodeAfterMs`.
  */
 
 export interface CaptureSettings extends CaptureShape {
@@ -25,6 +26,8 @@ export interface CaptureOptions {
   endpointName: string;
   variantName: string;
   settings: CaptureSettings;
+  /** Keeps lines that are in no object yet. */
+  spool?: CaptureSpool | undefined;
   /** Records held in memory, encoded; beyond it they are dropped. Files that are still being written count. */
   maxBytes?: number;
   /** Told about dropped records and failed writings. */
@@ -37,8 +40,9 @@ const firstWritingMs = 1_000;
 /** A busy endpoint's file is closed early: rewriting it costs time, and closed files free memory. */
 const maxFileBytes = 8 * 1024 * 1024;
 const defaultMaxBytes = 64 * 1024 * 1024;
-/** Records encoded before other work gets its turn. */
-const encodedPerTurn = 32;
+/** Records are encoded in groups, and a group before other work gets its turn. */
+const encodeAfterMs = 20;
+const encodedPerTurn = 64;
 const lastAttempts = 3;
 const retryMs = 1_000;
 
@@ -47,6 +51,7 @@ interface CaptureFile {
   openedMs: number;
   waiting: { exchange: Exchange; eventId: string; timeMs: number }[];
   lines: Buffer[];
+  spooled: SpoolFile | undefined;
   bytes: number;
   isWritten: boolean;
   writing: Promise<void>;
@@ -83,7 +88,7 @@ export class Capture {
     const file = this.#file;
     file.bytes += bytes;
     file.waiting.push({ exchange, eventId: clock.uuid(), timeMs });
-    if (file.waiting.length === 1) setImmediate(() => this.#encode(file, encodedPerTurn));
+    if (file.waiting.length === 1) clock.schedule(encodeAfterMs, () => this.#encode(file, encodedPerTurn));
     if (file.bytes >= maxFileBytes) this.#finish(file);
   }
 
@@ -95,9 +100,11 @@ export class Capture {
   }
 
   #open(nowMs: number): CaptureFile {
-    const { clock } = this.#options;
+    const { clock, spool, onProblem = () => undefined } = this.#options;
+    const key = captureKey(this.#prefix, nowMs, clock.uuid());
     const file: CaptureFile = {
-      key: captureKey(this.#prefix, nowMs, clock.uuid()),
+      key,
+      spooled: spool?.open(key, onProblem),
       openedMs: nowMs,
       waiting: [],
       lines: [],
@@ -127,7 +134,7 @@ export class Capture {
       file.isWritten = true;
       try {
         await this.#options.blobs.put(file.key, Buffer.concat(file.lines), {
-          headers: { "content-type": "application/jsonlines" },
+          headers: { "content-type": captureContentType },
         });
       } catch (error) {
         file.isWritten = false;
@@ -142,7 +149,11 @@ export class Capture {
     const taken = file.waiting.splice(0, limit);
     if (taken.length === 0) return;
     const { settings } = this.#options;
-    file.lines.push(Buffer.from(taken.map(({ exchange, ...meta }) => captureLine(exchange, meta, settings)).join("")));
+    let text = "";
+    for (const { exchange, eventId, timeMs } of taken) text += captureLine(exchange, { eventId, timeMs }, settings);
+    const lines = Buffer.from(text);
+    file.lines.push(lines);
+    file.spooled?.append(lines);
     file.isWritten = false;
     if (file.waiting.length > 0) setImmediate(() => this.#encode(file, encodedPerTurn));
   }
@@ -161,6 +172,7 @@ export class Capture {
     for (let attempt = 1; ; attempt++) {
       try {
         await this.#write(file);
+        await file.spooled?.remove();
         return;
       } catch (error) {
         if (attempt === lastAttempts) {

@@ -3,6 +3,7 @@ import type { Blobs } from "../ports/blobs.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Logs } from "../ports/logs.ts";
 import type { InferenceRequest, InferenceResponse, Models } from "../ports/models.ts";
+import { CaptureSpool } from "./capture-spool.ts";
 import { defaultMaxQueue, defaultTimeoutMs } from "./fleet.ts";
 import { type EndpointDefinition, Generation, type VariantChange } from "./generation.ts";
 import { endpointNotFound } from "./model-error.ts";
@@ -27,6 +28,8 @@ export interface GatewayOptions {
   inferenceTimeoutMs?: number;
   /** From SIGTERM to SIGKILL for a container of the user's. */
   stopGraceMs?: number;
+  /** Captured lines that are in no object yet are kept here; without it a crash loses them. */
+  captureFolder?: string;
 }
 
 /** As SageMaker waits for its containers. */
@@ -49,20 +52,26 @@ interface Endpoint {
 }
 
 export class Gateway implements Models {
-  readonly #options: Required<GatewayOptions>;
+  readonly #options: Required<Omit<GatewayOptions, "captureFolder">> & { spool: CaptureSpool | undefined };
   readonly #endpoints = new Map<string, Endpoint>();
   readonly #starting = new Set<Generation>();
   readonly #draining = new Set<Promise<void>>();
   #isClosed = false;
 
-  constructor(options: GatewayOptions) {
+  constructor({ captureFolder, ...options }: GatewayOptions) {
     this.#options = {
       maxWorkersPerVariant: availableParallelism(),
       maxQueue: defaultMaxQueue,
       inferenceTimeoutMs: defaultTimeoutMs,
       stopGraceMs: defaultStopGraceMs,
+      spool: captureFolder === undefined ? undefined : new CaptureSpool(captureFolder, options.clock.uuid()),
       ...options,
     };
+  }
+
+  /** Writes what was captured before a crash and had not reached its object. */
+  async recoverCaptures(): Promise<void> {
+    await this.#options.spool?.recover(this.#options.blobs);
   }
 
   /** Brings up a generation, then gives it all requests. The answer's `drained` resolves when the one before has ended. */

@@ -3,6 +3,7 @@ import type { Blobs } from "../ports/blobs.ts";
 import type { Logs } from "../ports/logs.ts";
 import type { InferenceRequest, InferenceResponse } from "../ports/models.ts";
 import { Capture, type CaptureSettings } from "./capture.ts";
+import type { CaptureSpool } from "./capture-spool.ts";
 import { type Variant, type VariantDefinition, type VariantOptions, variantOf } from "./variant.ts";
 
 /*
@@ -21,6 +22,7 @@ export interface EndpointDefinition {
 export interface GenerationOptions extends Omit<VariantOptions, "endpointName" | "onLine"> {
   blobs: Blobs;
   logs: Logs;
+  spool: CaptureSpool | undefined;
 }
 
 /** New shares and numbers of workers of one variant. */

@@ -89,6 +89,7 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
     logs,
     region: options.region,
     accountId: options.accountId,
+    captureFolder: join(options.directory, "captures"),
   });
   const fleet = new EndpointFleet({
     resources,
@@ -129,6 +130,7 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
     },
     models: gateway,
     resume: () => {
+      gateway.recoverCaptures().catch((error: unknown) => report("captures of the last run", error));
       fleet.resume();
       runner.resume();
     },
