@@ -84,6 +84,13 @@ export const services = {
       PutTargets ListTargetsByRule RemoveTargets ListRuleNamesByTarget TestEventPattern
       CreateEventBus DescribeEventBus ListEventBuses DeleteEventBus TagResource UntagResource ListTagsForResource`),
   },
+  "application-autoscaling": {
+    client: "@aws-sdk/client-application-auto-scaling",
+    operations: words(`
+      RegisterScalableTarget DescribeScalableTargets DeregisterScalableTarget
+      PutScalingPolicy DescribeScalingPolicies DeleteScalingPolicy DescribeScalingActivities
+      TagResource UntagResource ListTagsForResource`),
+  },
   monitoring: {
     client: "@aws-sdk/client-cloudwatch",
     operations: words(`

@@ -9,6 +9,7 @@ import { systemClock } from "./kit/clock.ts";
 import type { Events } from "./ports/events.ts";
 import type { Functions } from "./ports/functions.ts";
 import type { Operations } from "./ports/operations.ts";
+import { applicationAutoscalingService } from "./services/application-autoscaling/application-autoscaling-service.ts";
 import { eventsService } from "./services/events/events-service.ts";
 import { iamService } from "./services/iam/iam-service.ts";
 import { lambdaService } from "./services/lambda/lambda-service.ts";
@@ -141,6 +142,9 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
         report,
       }),
     );
+    const autoscaling = owned.add(
+      applicationAutoscalingService({ resources, loads: sagemaker.loads, operations, clock, report }),
+    );
     const states = statesService({
       store,
       functions,
@@ -168,6 +172,7 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
       sqs,
       eventBus,
       sagemaker.service,
+      autoscaling,
       sagemakerRuntimeService({ models: sagemaker.models, metrics }),
       states.service,
     ];
@@ -197,6 +202,7 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
     lambda.start();
     owned.add({ close: () => lambda.close() }); // first of all: who polls queues ends before they do
     sagemaker.resume();
+    autoscaling.start();
     await states.engine.recover();
     return {
       url: server.url,

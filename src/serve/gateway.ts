@@ -141,6 +141,11 @@ export class Gateway implements Models {
     return (isForCandidate ? candidate.generation : current).infer(request);
   }
 
+  /** What each variant of an endpoint has taken so far and is busy with. */
+  loads(endpointName: string): Generation["loads"] {
+    return this.#endpoints.get(endpointName)?.current.loads ?? [];
+  }
+
   /** Process ids of an endpoint's workers: for those who want to watch or end them. */
   workerIds(endpointName: string): number[] {
     return this.#endpoints.get(endpointName)?.current.workerIds ?? [];

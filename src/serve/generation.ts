@@ -36,6 +36,10 @@ interface Member {
   variant: Variant;
   weight: number;
   capture: Capture | undefined;
+  /** Taken so far. */
+  invocations: number;
+  /** Being answered or waiting. */
+  outstanding: number;
 }
 
 export class Generation {
@@ -69,11 +73,17 @@ export class Generation {
   }
 
   async infer(request: InferenceRequest): Promise<InferenceResponse> {
-    const { variant, capture } = this.#choose(request.targetVariant);
+    const member = this.#choose(request.targetVariant);
     this.#copyToShadow(request);
-    const answer = await variant.infer(request);
-    capture?.record(exchangeOf(request, answer));
-    return { ...answer, variantName: variant.name };
+    member.invocations++;
+    member.outstanding++;
+    try {
+      const answer = await member.variant.infer(request);
+      member.capture?.record(exchangeOf(request, answer));
+      return { ...answer, variantName: member.variant.name };
+    } finally {
+      member.outstanding--;
+    }
   }
 
   /** Resolves when the new workers answer and the old ones are gone. */
@@ -89,6 +99,15 @@ export class Generation {
       ),
     );
     for (const { member, change } of planned) member.weight = change.weight ?? member.weight;
+  }
+
+  /** What each variant has taken so far and is busy with. */
+  get loads(): { variantName: string; invocations: number; outstanding: number }[] {
+    return this.#members.map(({ variant, invocations, outstanding }) => ({
+      variantName: variant.name,
+      invocations,
+      outstanding,
+    }));
   }
 
   get workerIds(): number[] {
@@ -122,6 +141,8 @@ export class Generation {
     return {
       variant: variantOf(definition, { ...this.#options, endpointName, onLine }),
       weight: definition.weight,
+      invocations: 0,
+      outstanding: 0,
       capture:
         settings &&
         new Capture({ blobs, clock, endpointName, variantName: definition.name, settings, onProblem: onLine }),

@@ -26,6 +26,7 @@ const dialects: Readonly<Record<string, Dialect>> = {
   logs: "json",
   events: "json",
   monitoring: "json",
+  "application-autoscaling": "json",
 };
 
 const targets: Readonly<Record<string, string>> = {
@@ -35,6 +36,7 @@ const targets: Readonly<Record<string, string>> = {
   Logs_20140328: "logs",
   AWSEvents: "events",
   GraniteServiceVersion20100801: "monitoring",
+  AnyScaleFrontendService: "application-autoscaling",
 };
 
 export function recognise(head: RequestHead): Recognised {

@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Blobs } from "../../ports/blobs.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { EndpointLoads, VariantLoad } from "../../ports/endpoint-loads.ts";
 import type { Resources } from "../../ports/resources.ts";
 import type { Candidate, Gateway } from "../../serve/gateway.ts";
 import type { EndpointDefinition, VariantChange } from "../../serve/generation.ts";
@@ -49,7 +50,7 @@ const kind = kindOf("endpoint");
 /** As AWS bounds a FailureReason. */
 const maxReasonLength = 1024;
 
-export class EndpointFleet {
+export class EndpointFleet implements EndpointLoads {
   readonly #options: EndpointFleetOptions;
   readonly #work = new Set<Promise<void>>();
   readonly #closing = new AbortController();
@@ -92,6 +93,19 @@ export class EndpointFleet {
       await this.#forgetPackages(endpoint?.pending);
       this.#options.resources.delete(kind, name);
       if (endpoint !== undefined) forgetTags(this.#options.resources, endpoint.arn);
+    });
+  }
+
+  loads(): VariantLoad[] {
+    const { resources, gateway } = this.#options;
+    return resources.list<StoredEndpoint>(kind).flatMap(({ value: { name, status, current } }) => {
+      const measured = gateway.loads(name);
+      return (current?.variants ?? []).flatMap((variant) => {
+        const load = measured.find(({ variantName }) => variantName === variant.name);
+        return load === undefined
+          ? []
+          : [variantLoad(variant, { ...load, endpointName: name, isSettled: status === "InService" })];
+      });
     });
   }
 
@@ -292,6 +306,15 @@ export class EndpointFleet {
 
 function countsOf({ variants }: Snapshot): number[] {
   return variants.map(({ instanceCount }) => instanceCount);
+}
+
+function variantLoad(
+  { instanceCount: instances, scaling }: SnapshotVariant,
+  measured: Omit<VariantLoad, "instances" | "managed">,
+): VariantLoad {
+  if (scaling?.Status !== "ENABLED") return { ...measured, instances };
+  const min = scaling.MinInstanceCount ?? 1;
+  return { ...measured, instances, managed: { min, max: Math.max(min, scaling.MaxInstanceCount ?? instances) } };
 }
 
 function shareOf(variants: readonly SnapshotVariant[], share: number): VariantChange[] {

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { metricDefinitions, trainingCommand } from "../../learn/training-command.ts";
 import type { Blobs } from "../../ports/blobs.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { EndpointLoads } from "../../ports/endpoint-loads.ts";
 import type { Events } from "../../ports/events.ts";
 import type { Logs } from "../../ports/logs.ts";
 import type { Metrics } from "../../ports/metrics.ts";
@@ -60,6 +61,7 @@ export interface Sagemaker {
   service: Service;
   /** The endpoints, for whoever invokes them. */
   models: Models;
+  loads: EndpointLoads;
   /** Goes on with what was under way when the server ended. Call once, when blobs and events can be used. */
   resume(): void;
   /** Answers what it has taken, writes the captures, ends all processes. */
@@ -129,6 +131,7 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
       },
     },
     models: gateway,
+    loads: fleet,
     resume: () => {
       gateway.recoverCaptures().catch((error: unknown) => report("captures of the last run", error));
       fleet.resume();
