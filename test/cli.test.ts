@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -21,6 +21,8 @@ const commandNames = [
   "watch",
   "graph",
   "run",
+  "env",
+  "split",
 ];
 /** Where nothing listens: port 1 needs rights that nobody gives a test. */
 const nowhere = "http://127.0.0.1:1";
@@ -173,6 +175,30 @@ describe("the command line with a server", () => {
     assertSentence(ran, /^scones: cannot open .*no\.asl\.json: there is no such file or folder\n$/);
   });
 
+  test("a file with several handlers becomes folders and archives; what is there already is left alone", async () => {
+    const file = join(folder, "lambda.py");
+    const out = join(folder, "functions");
+    writeFileSync(
+      file,
+      "def one_handler(event, context):\n    return 1\n\ndef two_handler(event, context):\n    return 2\n",
+    );
+    const ran = await scones("split", file, "--out", out);
+    assert.equal(ran.exitCode, 0, ran.stderr);
+    assert.match(ran.stdout, /^one_handler {2}lambda_function\.one_handler, from line 1 {2}.*one_handler\.zip$/m);
+    assert.deepEqual(readdirSync(out).sort(), ["one_handler", "one_handler.zip", "two_handler", "two_handler.zip"]);
+    const again = await scones("split", file, "--out", out);
+    assert.equal(again.exitCode, 1);
+    assertSentence(again, /lambda_function\.py is there already: remove it, or choose another --out\n$/);
+    const unnamed = await scones("split", file, "--names", "one");
+    assert.equal(unnamed.exitCode, 2);
+    assertSentence(
+      unnamed,
+      /--names has 1 names for 2 handlers, in this order: one_handler \(line 1\), two_handler \(line 4\)/,
+    );
+    writeFileSync(file, "import boto3\n");
+    assertSentence(await scones("split", file), /lambda\.py cannot be split: it has no handler: /);
+  });
+
   test("--json prints one JSON value and nothing else on stdout", async () => {
     const out = join(folder, "graph");
     const file = join(folder, "two.asl.json");
@@ -198,6 +224,24 @@ describe("the command line with a server", () => {
     const ran = await onServer("run", "--", "no-such-program");
     assert.equal(ran.exitCode, 1);
     assertSentence(ran, /^scones: cannot run no-such-program: there is no such program on the PATH\n$/);
+  });
+
+  test("a shell that has taken the variables of env reaches Scones, also where it led elsewhere before", async () => {
+    const script = `eval "$('${process.execPath}' '${program}' env --endpoint '${server.url}')"; echo "$AWS_ENDPOINT_URL|$AWS_PROFILE|$AWS_CA_BUNDLE"`;
+    const ran = await runProgram("/bin/sh", ["-c", script], { env: { AWS_PROFILE: "work" } });
+    const [endpoint, profile, bundle = ""] = ran.stdout.trim().split("|");
+    assert.deepEqual([endpoint, profile], [server.url, ""], ran.stderr);
+    assert.ok(existsSync(bundle), bundle);
+  });
+
+  test("env speaks other shells and JSON, and refuses those it does not know", async () => {
+    assert.match((await onServer("env", "--shell", "fish")).stdout, /^set -gx AWS_ENDPOINT_URL 'http:/m);
+    assert.match((await onServer("env", "--shell", "powershell")).stdout, /^\$env:AWS_ENDPOINT_URL = 'http:/m);
+    const json = JSON.parse((await onServer("env", "--json")).stdout) as Record<string, string>;
+    assert.equal(json["AWS_ENDPOINT_URL"], server.url);
+    const ran = await onServer("env", "--shell", "cmd");
+    assert.equal(ran.exitCode, 2);
+    assertSentence(ran, /^scones: --shell must be sh, fish, powershell, not "cmd"\n$/);
   });
 
   test("run ends with the exit code of its program", async () => {

@@ -266,6 +266,32 @@ export const commands: Command[] = [
     options: endpointOption,
     load: () => import("./run.ts"),
   },
+  {
+    name: "env",
+    summary: "print the variables with which AWS calls reach Scones, for a shell",
+    examples: ["scones env", 'eval "$(scones env)"', "scones env --shell fish | source"],
+    options: {
+      ...endpointOption,
+      shell: { type: "string", value: "NAME", description: "sh, fish or powershell", default: "sh" },
+    },
+    load: () => import("./env.ts"),
+  },
+  {
+    name: "split",
+    summary: "cut one Python file with several Lambda handlers into one function each",
+    examples: ["scones split lambda.py --out functions", "scones split lambda.py --names serialize,classify,filter"],
+    positionals: { name: "FILE", description: "the Python file", isRequired: true },
+    options: {
+      out: { type: "string", value: "FOLDER", description: "where folders and archives are written", default: "." },
+      names: {
+        type: "string",
+        value: "A,B,...",
+        description: "names of the functions, in the order of the handlers",
+        default: "by what each handler does",
+      },
+    },
+    load: () => import("./split.ts"),
+  },
 ];
 
 /** Pictures of one fan-out: each becomes some ten history events, of which an execution has 25,000. */
