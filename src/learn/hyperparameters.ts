@@ -37,6 +37,8 @@ export interface Hyperparameters {
   eps: number;
   gamma: number;
   augmentation?: AugmentationName;
+  /** Absent: only the final model is stored. */
+  checkpointFrequency?: number;
   earlyStopping: boolean;
   earlyStoppingMinEpochs: number;
   earlyStoppingPatience: number;
@@ -76,7 +78,7 @@ export const hyperparameterDocumentation: Readonly<Record<string, string>> = {
   multi_label: "0; nothing else",
   kv_store: "accepted and without effect: there is one machine",
   checkpoint_frequency:
-    "accepted and without effect: the final averaged model is stored, or the best one with early stopping",
+    "epochs between two stored models, which become part of the archive; default only the final one, and a state to resume from every 10 s",
   early_stopping: "True or False: stop when the held-out accuracy no longer improves; default False",
   early_stopping_min_epochs: "default 10",
   early_stopping_patience: "default 10",
@@ -126,6 +128,7 @@ export function parseHyperparameters(strings: Readonly<Record<string, string>>):
     eps: given.number("eps", 1e-12, 1) ?? 1e-8,
     gamma: given.number("gamma", 0, 0.999999) ?? 0.9,
     augmentation: given.oneOf("augmentation_type", ["none", "crop", "crop_color", "crop_color_transform"]),
+    checkpointFrequency: given.integer("checkpoint_frequency", 1, 100_000),
     earlyStopping: given.flag("early_stopping") ?? false,
     earlyStoppingMinEpochs: given.integer("early_stopping_min_epochs", 1, 100_000) ?? 10,
     earlyStoppingPatience: given.integer("early_stopping_patience", 1, 100_000) ?? 10,

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import type { ModelManifest } from "../ports/model-package.ts";
 import type { PictureSet } from "./data/picture-set.ts";
 import type { Data } from "./data/read-data.ts";
@@ -179,13 +179,16 @@ async function refuseDifference(
   }
 }
 
+export interface Stored extends Finished {
+  curve: readonly EpochReport[];
+  /** Models of single epochs, to be stored beside the final one. */
+  checkpoints: readonly string[];
+}
+
 /** Writes everything or nothing into the job's model folder. */
-export function writeModelFolder(
-  folder: string,
-  { model, manifest, evaluation }: Finished,
-  curve: readonly EpochReport[],
-): void {
+export function writeModelFolder(folder: string, { model, manifest, evaluation, curve, checkpoints }: Stored): void {
   const files: [string, Uint8Array | string][] = [
+    ...checkpoints.map((path): [string, Uint8Array] => [basename(path), readFileSync(path)]),
     ["model.onnx", model],
     ["labels.json", json(manifest.labels)],
     ["metrics/evaluation.json", json(evaluation)],

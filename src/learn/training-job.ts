@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { Fault } from "../kit/fault.ts";
 import { dataFault } from "./data/data-fault.ts";
-import { readData } from "./data/read-data.ts";
-import { parseHyperparameters } from "./hyperparameters.ts";
+import { type Data, readData } from "./data/read-data.ts";
+import { type Hyperparameters, parseHyperparameters } from "./hyperparameters.ts";
 import { finishModel, writeModelFolder } from "./model-folder.ts";
 import type { Plan } from "./recipe.ts";
-import { startTraining, type Training } from "./training/train.ts";
+import { startTraining, type Trained, type Training } from "./training/train.ts";
 import { DivergedError } from "./training/worker-group.ts";
 import type { EpochReport } from "./training/worker-job.ts";
 import { logEpoch, logPlan, logResult, pythonDictionary } from "./training-log.ts";
@@ -102,6 +102,77 @@ async function runJob(
   }
 
   if (isStopping()) return log("Stopped before the first step: there is no model.");
+  const dataSha256 = createHash("sha256").update(data.train.pixels).update(data.train.labels).digest("hex");
+  const versions = {
+    onnxruntime: createRequire(import.meta.url)("onnxruntime-node/package.json").version as string,
+    node: process.version,
+  };
+  const { trained, curve } = await trainOrRetry(options, {
+    asked,
+    strings,
+    data,
+    block,
+    identity: JSON.stringify([strings, dataSha256, versions]),
+    onStart,
+  });
+  const provenance = {
+    hyperparameters: strings,
+    dataSha256,
+    trainingPictures: data.train.count,
+    skippedFiles: data.skipped.length,
+    ...versions,
+  };
+  log("Measuring the averaged weights and exporting the model.");
+  const finished = await finishModel(trained, data, provenance);
+  mkdirSync(join(prefix, "model"), { recursive: true });
+  writeModelFolder(join(prefix, "model"), { ...finished, curve, checkpoints: storedModels(prefix) });
+  logResult(finished, join(prefix, "model"), log);
+  const { user, system } = process.cpuUsage();
+  log(`CPU time ${((user + system) / 1e6).toFixed(1)} s`);
+}
+
+interface Work {
+  asked: Hyperparameters;
+  strings: Record<string, string>;
+  data: Data;
+  block: number;
+  identity: string;
+  onStart(training: Training): void;
+}
+
+interface Outcome {
+  trained: Trained;
+  curve: EpochReport[];
+}
+
+/** What a rate is multiplied with after the loss became no number. */
+const rateAfterDivergence = 0.1;
+
+/** Once, at a lower rate, when the loss becomes no number: most of the time the rate was too high. */
+async function trainOrRetry(options: JobOptions, work: Work): Promise<Outcome> {
+  const { asked } = work;
+  let rate = 0;
+  const onPlan = ({ schedule }: Plan) => {
+    rate = schedule.kind === "cosine" ? schedule.peak : schedule.rate;
+  };
+  try {
+    return await trainOnce(options, work, onPlan);
+  } catch (error) {
+    if (!(error instanceof DivergedError)) throw error;
+    const learningRate = rate * rateAfterDivergence;
+    options.log(`Warning: ${error.message}. The training begins anew, once, with learning_rate ${learningRate}.`);
+    try {
+      return await trainOnce(options, { ...work, asked: { ...asked, learningRate } }, onPlan);
+    } catch (again) {
+      if (!(again instanceof DivergedError)) throw again;
+      throw new DivergedError(`${error.message}; and again with learning_rate ${learningRate}: ${again.message}`);
+    }
+  }
+}
+
+async function trainOnce(options: JobOptions, work: Work, onPlan: (plan: Plan) => void): Promise<Outcome> {
+  const { log, prefix } = options;
+  const { asked, strings, data, block } = work;
   const curve: EpochReport[] = [];
   let plan: Plan | undefined;
   const training = startTraining({
@@ -110,8 +181,19 @@ async function runJob(
     cores: options.cores,
     block,
     workerProgram: options.workerProgram,
+    log,
+    checkpoints: {
+      folder: join(prefix, "checkpoints"),
+      identity: work.identity,
+      everyEpochs: asked.checkpointFrequency,
+      onResume(reported) {
+        curve.push(...reported);
+        log(`Resuming from the checkpoint after epoch ${reported.length - 1}.`);
+      },
+    },
     onPlan(made, pictures) {
       plan = made;
+      onPlan(made);
       logPlan(made, { asked, strings, pictures, log });
     },
     onEpoch(report) {
@@ -119,23 +201,16 @@ async function runJob(
       logEpoch(curve, plan!, log);
     },
   });
-  onStart(training);
-  const trained = await training.done;
-  const provenance = {
-    hyperparameters: strings,
-    dataSha256: createHash("sha256").update(data.train.pixels).update(data.train.labels).digest("hex"),
-    trainingPictures: data.train.count,
-    skippedFiles: data.skipped.length,
-    onnxruntime: createRequire(import.meta.url)("onnxruntime-node/package.json").version as string,
-    node: process.version,
-  };
-  log("Measuring the averaged weights and exporting the model.");
-  const finished = await finishModel(trained, data, provenance);
-  mkdirSync(join(prefix, "model"), { recursive: true });
-  writeModelFolder(join(prefix, "model"), finished, curve);
-  logResult(finished, join(prefix, "model"), log);
-  const { user, system } = process.cpuUsage();
-  log(`CPU time ${((user + system) / 1e6).toFixed(1)} s`);
+  work.onStart(training);
+  return { trained: await training.done, curve };
+}
+
+/** The models that `checkpoint_frequency` asked for. */
+function storedModels(prefix: string): string[] {
+  const folder = join(prefix, "checkpoints");
+  if (!existsSync(folder)) return [];
+  const names = readdirSync(folder).filter((name) => /^image-classification-\d+\.onnx$/.test(name));
+  return names.map((name) => join(folder, name));
 }
 
 function readStrings(path: string): Record<string, string> {
@@ -167,7 +242,10 @@ function failureText(error: unknown): string {
   if (error instanceof Fault) return `ClientError: ${error.message}`;
   if (error instanceof DivergedError) return `ClientError: ${error.message}`;
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code === "ENOSPC") return `ClientError: no space is left on the disk: ${message}`;
+  if (code === "ENOSPC" || code === "EDQUOT") return `ClientError: no space is left on the disk: ${message}`;
+  if (/bad_alloc|failed to allocate|allocation failed|out of memory/i.test(message)) {
+    return `ClientError: there is not enough memory: use a smaller mini_batch_size or image_shape, or fewer workers (${message})`;
+  }
   return `AlgorithmError: ${message}`;
 }
 

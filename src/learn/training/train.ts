@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { holdOut } from "../data/hold-out.ts";
 import type { PictureSet } from "../data/picture-set.ts";
 import type { Data } from "../data/read-data.ts";
@@ -9,6 +10,7 @@ import { type Layout, layoutOf } from "../network.ts";
 import { randomFrom } from "../random.ts";
 import { type Plan, planOf } from "../recipe.ts";
 import { type Normalisation, normalisationOf, plainPicture } from "./augmentation.ts";
+import { restoreCheckpoint } from "./checkpoint.ts";
 import { startWorkers, type WorkerGroup } from "./worker-group.ts";
 import { type EpochReport, sharedState } from "./worker-job.ts";
 
@@ -33,6 +35,15 @@ export interface TrainingOptions {
   block: number;
   onPlan(plan: Plan, pictures: { train: number; heldOut: number }): void;
   onEpoch(report: EpochReport): void;
+  log(line: string): void;
+  checkpoints?: {
+    folder: string;
+    /** What the training depends on beside its plan: data and versions. */
+    identity: string;
+    everyEpochs?: number;
+    /** Called when an interrupted training goes on, with what it had reported. */
+    onResume(curve: readonly EpochReport[]): void;
+  };
   /** The program of a worker; another one only in tests. */
   workerProgram?: URL;
 }
@@ -42,7 +53,7 @@ export interface Training {
   done: Promise<Trained>;
 }
 
-/** Starts the training; nothing of it touches the disk. */
+/** Starts the training; checkpoints are all that it leaves on the disk. */
 export function startTraining(options: TrainingOptions): Training {
   const { asked, data, cores, block } = options;
   const { train: trainIndices, heldOut: heldOutIndices } = holdOut(data.train.labels, {
@@ -69,6 +80,16 @@ export function startTraining(options: TrainingOptions): Training {
   shared.statistics.set(statistics);
   shared.averageStatistics.set(statistics);
 
+  const checkpoint = options.checkpoints && {
+    folder: options.checkpoints.folder,
+    fingerprint: createHash("sha256")
+      .update(JSON.stringify([options.checkpoints.identity, plan, layout.total]))
+      .digest("hex"),
+    everyEpochs: options.checkpoints.everyEpochs,
+  };
+  const resumed = checkpoint && restoreCheckpoint(checkpoint, shared, options.log);
+  if (resumed !== undefined) options.checkpoints?.onResume(resumed.curve);
+
   const group: WorkerGroup = startWorkers(
     {
       plan,
@@ -81,8 +102,9 @@ export function startTraining(options: TrainingOptions): Training {
       validation: data.validation,
       normalisation,
       shared,
+      checkpoint: checkpoint && { ...checkpoint, resumed },
     },
-    { onEpoch: options.onEpoch, program: options.workerProgram },
+    { onEpoch: options.onEpoch, log: options.log, program: options.workerProgram },
   );
   const done = group.done.then(({ steps, bestEpoch, isStopped }) => {
     const hasBest = bestEpoch !== undefined;

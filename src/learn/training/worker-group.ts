@@ -15,6 +15,7 @@ export interface WorkerGroup {
 
 export interface GroupOptions {
   onEpoch(report: EpochReport): void;
+  log(line: string): void;
   /** The program of a worker; another one only in tests. */
   program?: URL;
 }
@@ -41,6 +42,11 @@ export function startWorkers(job: Omit<WorkerJob, "worker">, options: GroupOptio
         switch (message.kind) {
           case "epoch":
             return options.onEpoch(message.report);
+          case "checkpoint":
+            for (const path of message.paths) options.log(`Saved checkpoint to "${path}"`);
+            return;
+          case "checkpointFailed":
+            return options.log(`Warning: no checkpoint was written, the training goes on: ${message.message}`);
           case "finished":
             finished = message;
             return;

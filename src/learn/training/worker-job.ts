@@ -3,6 +3,7 @@ import type { Layout } from "../network.ts";
 import type { Plan } from "../recipe.ts";
 import type { Normalisation } from "./augmentation.ts";
 import { controlWords } from "./barrier.ts";
+import type { CheckpointPlan } from "./checkpoint.ts";
 
 type Floats = Float32Array<SharedArrayBuffer>;
 
@@ -43,11 +44,14 @@ export interface WorkerJob {
   validation?: PictureSet;
   normalisation: Normalisation;
   shared: SharedState;
+  checkpoint?: CheckpointPlan;
 }
 
 /** What a worker tells the main thread; all but the last come from the first worker. */
 export type WorkerMessage =
   | { kind: "epoch"; report: EpochReport }
+  | { kind: "checkpoint"; paths: string[] }
+  | { kind: "checkpointFailed"; message: string }
   | { kind: "diverged"; epoch: number; step: number; loss: number }
   | { kind: "finished"; steps: number; bestEpoch?: number; isStopped: boolean }
   | { kind: "failed"; message: string; stack?: string };

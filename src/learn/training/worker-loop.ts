@@ -1,8 +1,10 @@
+import { servedModel } from "../graph/models.ts";
 import { toPlainOrder } from "../graph/weight-order.ts";
 import { randomFrom, shuffled } from "../random.ts";
 import { learningRateAt, type Plan } from "../recipe.ts";
 import { augmenter } from "./augmentation.ts";
 import { meeting } from "./barrier.ts";
+import { type Choice, type Progress, saveCheckpoint, writeWhole } from "./checkpoint.ts";
 import { evaluationChunk, evaluator, score } from "./evaluate.ts";
 import { decayMask, update } from "./optimiser.ts";
 import { floatsOf, floatTensor, openSession } from "./runtime.ts";
@@ -15,6 +17,9 @@ import type { EpochReport, WorkerJob, WorkerMessage } from "./worker-job.ts";
 //     a picture's augmentation depends on seed, epoch and picture only.
 // D2. Tensors never lie over shared memory (ONNX Runtime refuses them): each worker copies in and out.
 
+/** What an interruption may cost at most, beside the epoch at hand. Writing takes some milliseconds. */
+const checkpointEveryMs = 10_000;
+
 export async function workerLoop(job: WorkerJob, tell: (message: WorkerMessage) => void): Promise<void> {
   const { worker, plan, shared } = job;
   const { workers, batch, epochs, stepsPerEpoch } = plan;
@@ -22,12 +27,15 @@ export async function workerLoop(job: WorkerJob, tell: (message: WorkerMessage) 
   const gradients = await gradientsOfShare(job);
   const evaluate = await evaluation(job, meet.barrier);
   const updateShare = updateOfShare(job);
+  const { resumed } = job.checkpoint ?? {};
   const choose = worker === 0 ? bestEpoch(job) : undefined;
-  const beganMs = performance.now();
-  let step = 0;
+  const curve: EpochReport[] = [...(resumed?.curve ?? [])];
+  const beganMs = performance.now() - 1000 * (resumed?.elapsedSeconds ?? 0);
+  const saveIfDue = checkpointing(job, tell);
+  let step = resumed?.step ?? 0;
   const isOver = () => meet.isStopping() || shared.progress[0]! >= 1;
 
-  for (let epoch = 0; epoch < epochs && !isOver(); epoch++) {
+  for (let epoch = resumed?.epoch ?? 0; epoch < epochs && !isOver(); epoch++) {
     const startedMs = performance.now();
     const order = shuffled(job.trainIndices.length, randomFrom(plan.seed, 2, epoch));
     let [loss, right, steps] = [0, 0, 0];
@@ -68,9 +76,20 @@ export async function workerLoop(job: WorkerJob, tell: (message: WorkerMessage) 
       if (isEvaluated && choose?.(report)) meet.askToStop();
       if (isEvaluated) meet.agreeOnStop();
       tell({ kind: "epoch", report });
+      curve.push(report);
+      // Not in the middle of an epoch that was cut short: who resumes would take it for a whole one.
+      if (!isOver())
+        saveIfDue({
+          epoch: epoch + 1,
+          step,
+          progress: shared.progress[0]!,
+          elapsedSeconds: (performance.now() - beganMs) / 1000,
+          choice: choose?.memory() ?? { waited: 0 },
+          curve,
+        });
     }
-    // The others wait here until the logits are read and the decision to go on has been taken.
-    if (isEvaluated) meet.barrier();
+    // The others wait here until the logits are read, the decision to go on has been taken and the checkpoint is written.
+    meet.barrier();
   }
   if (worker === 0) tell({ kind: "finished", steps: step, bestEpoch: choose?.epoch(), isStopped: meet.isStopping() });
 }
@@ -202,27 +221,58 @@ function scores({ shared, set, heldOutIndices, validation, plan }: WorkerJob): P
   return result;
 }
 
+/** Writes checkpoints while all other workers wait, or nothing would hold still. */
+function checkpointing(job: WorkerJob, tell: (message: WorkerMessage) => void): (progress: Progress) => void {
+  const { checkpoint, shared, plan } = job;
+  let writtenMs = performance.now();
+  return (progress) => {
+    if (checkpoint === undefined || progress.epoch >= plan.epochs) return;
+    const isAsked = checkpoint.everyEpochs !== undefined && progress.epoch % checkpoint.everyEpochs === 0;
+    if (!isAsked && performance.now() - writtenMs < checkpointEveryMs) return;
+    try {
+      const paths = [saveCheckpoint(checkpoint, progress, shared)];
+      if (isAsked) paths.push(saveModel(job, checkpoint.folder, progress.epoch));
+      tell({ kind: "checkpoint", paths });
+    } catch (error) {
+      tell({ kind: "checkpointFailed", message: (error as Error).message });
+    }
+    writtenMs = performance.now();
+  };
+}
+
+/** The averaged weights so far as a model of their own, uncalibrated, named as AWS names its checkpoints. */
+function saveModel({ plan, layout, shared, normalisation }: WorkerJob, folder: string, epoch: number): string {
+  const blocking = { batch: plan.batch / plan.workers, block: plan.block };
+  const weights = {
+    parameters: toPlainOrder(new Float32Array(shared.average), layout, blocking),
+    statistics: new Float32Array(shared.averageStatistics),
+    temperature: 1,
+    ...normalisation,
+  };
+  const model = servedModel(plan.network, layout, { weights, height: plan.height, width: plan.width });
+  return writeWhole(folder, { name: `image-classification-${String(epoch).padStart(4, "0")}.onnx`, parts: [model] });
+}
+
 /** Early stopping, by the held-out pictures only: whether to stop after this epoch. Keeps the weights of the best one. */
-function bestEpoch({ plan, shared }: WorkerJob) {
+function bestEpoch({ plan, shared, checkpoint }: WorkerJob) {
   const rules = plan.earlyStopping;
   if (rules === undefined) return undefined;
-  let best: { accuracy: number; loss: number; epoch: number } | undefined;
-  let reference = Number.NEGATIVE_INFINITY;
-  let waited = 0;
+  const memory: Choice = checkpoint?.resumed?.choice ?? { waited: 0 };
   const choose = (report: EpochReport): boolean => {
     // A set too small to hold anything out has nothing to choose by.
     if (report.heldOut === undefined) return false;
     const { accuracy, loss } = report.heldOut;
+    const { best } = memory;
     if (best === undefined || accuracy > best.accuracy || (accuracy === best.accuracy && loss < best.loss)) {
-      best = { accuracy, loss, epoch: report.epoch };
+      memory.best = { accuracy, loss, epoch: report.epoch };
       shared.best.set(shared.average);
       shared.bestStatistics.set(shared.averageStatistics);
     }
-    if (accuracy > reference + rules.tolerance) {
-      reference = accuracy;
-      waited = 0;
-    } else if (report.epoch >= rules.minEpochs) waited++;
-    return waited >= rules.patience;
+    if (memory.reference === undefined || accuracy > memory.reference + rules.tolerance) {
+      memory.reference = accuracy;
+      memory.waited = 0;
+    } else if (report.epoch >= rules.minEpochs) memory.waited++;
+    return memory.waited >= rules.patience;
   };
-  return Object.assign(choose, { epoch: () => best?.epoch });
+  return Object.assign(choose, { epoch: () => memory.best?.epoch, memory: () => memory });
 }
