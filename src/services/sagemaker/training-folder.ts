@@ -70,21 +70,30 @@ export async function downloadChannels(
     await mkdir(target, { recursive: true });
     const { bucket, key } = parseS3Uri(uri);
     const prefix = `${bucket}/${key}`;
-    const objects = await listAll(blobs, prefix, signal);
-    if (objects.length === 0) {
+    const count = await downloadBelow(blobs, { prefix, target, signal });
+    if (count === 0) {
       throw new ClientError(
         `Data download failed:Failed to download data. No S3 objects found under S3 URL "${uri}" given in input data source. Please ensure that the bucket exists and that objects exist under that S3 prefix.`,
       );
     }
-    const waiting = objects.values();
-    const fetcher = async () => {
-      for (const object of waiting) {
-        signal.throwIfAborted();
-        await download(blobs, object.key, join(target, nameBelow(prefix, object.key)), signal);
-      }
-    };
-    await Promise.all(Array.from({ length: parallelDownloads }, fetcher));
   }
+}
+
+/** Fetches every object below a prefix into a folder; answers how many there were. */
+export async function downloadBelow(
+  blobs: Blobs,
+  { prefix, target, signal }: { prefix: string; target: string; signal: AbortSignal },
+): Promise<number> {
+  const objects = await listAll(blobs, prefix, signal);
+  const waiting = objects.values();
+  const fetcher = async () => {
+    for (const object of waiting) {
+      signal.throwIfAborted();
+      await download(blobs, object.key, join(target, nameBelow(prefix, object.key)), signal);
+    }
+  };
+  await Promise.all(Array.from({ length: parallelDownloads }, fetcher));
+  return objects.length;
 }
 
 async function listAll(blobs: Blobs, prefix: string, signal: AbortSignal): Promise<BlobInfo[]> {

@@ -16,6 +16,7 @@ import { type ListInput, listPage } from "./list-page.ts";
 import { arnOf, invalid, kindOf, notSupported, parseS3Uri } from "./resource-names.ts";
 import { addTags } from "./tags.ts";
 import { type Algorithms, algorithmOf, type TrainingAlgorithm } from "./training-algorithm.ts";
+import { checkCheckpointConfig } from "./training-checkpoints.ts";
 import { describeTrainingJob, isEnded, type StoredTrainingJob, withStage } from "./training-job.ts";
 import type { TrainingRunner } from "./training-runner.ts";
 
@@ -116,6 +117,7 @@ function findTrainingJob(resources: Resources, name: string): StoredTrainingJob 
 function checkRequest(request: Omit<CreateTrainingJobRequest, "Tags">, algorithms: Algorithms): TrainingAlgorithm {
   const algorithm = algorithmOf(request, algorithms);
   parseS3Uri(request.OutputDataConfig?.S3OutputPath as string);
+  checkCheckpointConfig(request.CheckpointConfig);
   const instances = request.ResourceConfig?.InstanceCount ?? 1;
   if (instances !== 1) throw notSupported(`InstanceCount ${instances}: a training job runs on this machine alone; it`);
   const channels = request.InputDataConfig ?? [];

@@ -10,6 +10,7 @@ import { metricScraper } from "./metric-scraper.ts";
 import { kindOf, parseS3Uri } from "./resource-names.ts";
 import { sweepFolder } from "./sweep-folder.ts";
 import { type Algorithms, algorithmOf } from "./training-algorithm.ts";
+import { fetchCheckpoints, keepCheckpoints } from "./training-checkpoints.ts";
 import { trainingEnvironment } from "./training-environment.ts";
 import { downloadChannels, hasFiles, layOutFolder } from "./training-folder.ts";
 import { isEnded, type StageChange, type StoredMetric, type StoredTrainingJob, withStage } from "./training-job.ts";
@@ -52,6 +53,8 @@ interface Running {
 const kind = kindOf("training-job");
 /** A job that was running at that many ends of the server may be what ends it. */
 const maxRestarts = 3;
+/** 128 and SIGKILL: by the system when memory ran out, or by somebody. */
+const killedExitCode = 137;
 
 export class TrainingRunner {
   readonly #options: TrainingRunnerOptions;
@@ -183,7 +186,7 @@ export class TrainingRunner {
       secondary: "Training",
       message: "Training image download completed. Training in progress.",
     });
-    const exitCode = await this.#runProgram(job, folder, running, scraper.read);
+    const exitCode = await this.#runWithCheckpoints(job, folder, running, scraper.read);
     if (this.#isClosing) throw new Error("the server is closing");
     if (exitCode !== 0 && running.endsBecause === undefined) {
       const failureReason = await failureOfProgram(folder, exitCode);
@@ -191,6 +194,39 @@ export class TrainingRunner {
     }
     await this.#upload(job, folder);
     return this.#outcomeOf(running, undefined);
+  }
+
+  /** A program that is killed while it leaves checkpoints goes on from them; one without would only begin anew. */
+  async #runWithCheckpoints(
+    job: StoredTrainingJob,
+    folder: string,
+    running: Running,
+    readMetrics: (line: string, atMs: number) => void,
+  ): Promise<number> {
+    const { blobs, clock, report } = this.#options;
+    const checkpoints = { folder, config: job.request.CheckpointConfig, blobs };
+    await fetchCheckpoints(checkpoints, running.abort.signal);
+    const sync = keepCheckpoints(checkpoints, {
+      clock,
+      onFailure: (error) => report(`checkpoints of training job ${job.name}`, error),
+    });
+    const limitMs = (job.request.StoppingCondition?.MaxRuntimeInSeconds ?? 86_400) * 1000;
+    const cancelLimit = clock.schedule(limitMs, () => this.#end(job.name, running, "maxRuntime"));
+    try {
+      for (let kills = 0; ; kills++) {
+        const exitCode = await this.#runProgram(job, folder, running, readMetrics);
+        const mayGoOn = exitCode === killedExitCode && running.endsBecause === undefined && !this.#isClosing;
+        if (!mayGoOn || kills === maxRestarts || !(await hasFiles(join(folder, "checkpoints")))) return exitCode;
+        this.#change(job.name, {
+          secondary: "Restarting",
+          message: "The training program was killed: it goes on from its last checkpoint",
+        });
+        this.#change(job.name, { secondary: "Training", message: "Training in progress." });
+      }
+    } finally {
+      cancelLimit();
+      await sync.finish();
+    }
   }
 
   async #runProgram(
@@ -219,13 +255,10 @@ export class TrainingRunner {
       program.stop();
       cancelKill ??= clock.schedule(stopGraceMs, () => program.kill());
     };
-    const limitMs = (job.request.StoppingCondition?.MaxRuntimeInSeconds ?? 86_400) * 1000;
-    const cancelLimit = clock.schedule(limitMs, () => this.#end(job.name, running, "maxRuntime"));
     try {
       if (running.endsBecause !== undefined) running.stopProcess(); // asked for while the data came
       return await program.ended;
     } finally {
-      cancelLimit();
       cancelKill?.();
       running.stopProcess = undefined;
       running.killProcess = undefined;
