@@ -54,13 +54,17 @@ function isAvailable(operations: Operations, resource: TaskResource): boolean {
   if (resource.kind === "function" || resource.kind === "activity") return true;
   const { service, operation, suffix } = resource;
   if (resource.kind === "sdk") {
-    return suffix !== "sync" && suffix !== "sync:2" && operations.has(modelOf(service), pascalCase(operation));
+    if (suffix === "sync" || suffix === "sync:2" || !Object.hasOwn(sdkServices, service)) return false;
+    return operations.has(modelOf(service), pascalCase(operation));
   }
   const name = `${service}:${operation}`;
   if (name === "lambda:invoke") return suffix === "" || suffix === "waitForTaskToken";
   if (name === "states:startExecution") return true;
   const entry = optimized[name];
-  return entry?.suffixes.includes(suffix) === true && operations.has(entry.model, entry.operation);
+  if (entry?.suffixes.includes(suffix) !== true) return false;
+  const needed =
+    suffix === "sync" && entry.poll !== undefined ? [entry.operation, entry.poll.operation] : [entry.operation];
+  return needed.every((one) => operations.has(entry.model, one));
 }
 
 async function perform(
