@@ -42,6 +42,7 @@ export function processVariables(
     AWS_REGION: region,
     AWS_DEFAULT_REGION: region,
     AWS_EC2_METADATA_DISABLED: "true",
+    AWS_DISABLE_HOST_PREFIX_INJECTION: "true", // a literal address cannot carry the prefix of StartSyncExecution
     AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true", // a line in every function's log that nobody there can act on
     ...extraVariables,
     ...spec.variables,

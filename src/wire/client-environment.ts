@@ -21,6 +21,8 @@ export function clientEnvironment(options: ClientEnvironmentOptions): Record<str
     AWS_REGION: region,
     AWS_DEFAULT_REGION: region,
     AWS_EC2_METADATA_DISABLED: "true",
+    // A literal address cannot carry the host prefix "sync-" of StartSyncExecution and TestState.
+    AWS_DISABLE_HOST_PREFIX_INJECTION: "true",
   };
   if (bundlePath === undefined) return variables;
   // Clients with fixed addresses (the SageMaker SDK's STS), and those that know no AWS_ENDPOINT_URL, come through the proxy.

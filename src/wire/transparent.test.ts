@@ -87,16 +87,13 @@ after(async () => {
 // Everything that a notebook's first cells do, by whichever boto3 this python has.
 const script = `
 import boto3, json, os
-from botocore.config import Config
 from datetime import datetime
 out = {"botocore": __import__("botocore").__version__}
 out["account"] = boto3.client("sts", endpoint_url="https://sts.us-east-1.amazonaws.com").get_caller_identity()["Account"]
 s3 = boto3.client("s3")
 s3.put_object(Bucket="bucket", Key="from python", Body=b"x" * 100000)
 out["keys"] = [o["Key"] for o in s3.list_objects_v2(Bucket="bucket")["Contents"]]
-# A literal address cannot carry the host prefix "sync-", which clients add to this one operation unless told not to.
-config = Config(inject_host_prefix="AWS_ENDPOINT_URL" not in os.environ)
-out["status"] = boto3.client("stepfunctions", config=config).start_sync_execution(stateMachineArn="arn:aws:states:us-east-1:0:stateMachine:m")["status"]
+out["status"] = boto3.client("stepfunctions").start_sync_execution(stateMachineArn="arn:aws:states:us-east-1:0:stateMachine:m")["status"]
 boto3.client("cloudwatch").put_metric_data(Namespace="n", MetricData=[
     {"MetricName": "m%d" % i, "Value": 0.5, "Timestamp": datetime(2026, 1, 1), "Dimensions": [{"Name": "d", "Value": "v"}]} for i in range(200)])
 out["queue"] = boto3.client("sqs").get_queue_url(QueueName="q")["QueueUrl"]
