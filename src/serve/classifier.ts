@@ -28,7 +28,10 @@ export type Classification =
   | { status: 400 | 500; message: string };
 
 /** Loads the unpacked package in `folder`, warms it up for batches of 1 and `maxBatch`, and checks a trial inference. */
-export async function loadClassifier(folder: string, maxBatch: number): Promise<Classifier> {
+export async function loadClassifier(
+  folder: string,
+  { maxBatch, threads }: { maxBatch: number; threads: number },
+): Promise<Classifier> {
   const manifest = parseManifest(await readFile(join(folder, "model.json"), "utf8"));
   const model = await readFile(join(folder, manifest.model.file));
   const digest = createHash("sha256").update(model).digest("hex");
@@ -38,10 +41,12 @@ export async function loadClassifier(folder: string, maxBatch: number): Promise<
     );
   }
   const session = await InferenceSession.create(model, {
-    intraOpNumThreads: 1,
+    intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: "sequential",
     graphOptimizationLevel: "all",
+    // Threads that spin while they wait would take the cores from the other workers.
+    extra: { session: { set_denormal_as_zero: "1", intra_op: { allow_spinning: "0" } } },
   });
   checkNames(session, manifest);
   const run = batchRunner(session, manifest, maxBatch);

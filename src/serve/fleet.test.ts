@@ -77,7 +77,7 @@ test("a caller that goes away frees its place in the queue", async () => {
   const fleet = await started({ maxQueue: 1, maxBatch: 1 });
   const running = text(fleet, "running");
   const leaving = new AbortController();
-  const left = fleet.infer(Buffer.from("left"), leaving.signal);
+  const left = fleet.infer(Buffer.from("left"), { signal: leaving.signal });
   leaving.abort();
   const waiting = text(fleet, "waiting");
   await assert.rejects(left, { name: "AbortError" });

@@ -26,6 +26,8 @@ export interface FleetOptions {
   /** The unpacked model package. */
   folder: string;
   workers: number;
+  /** Inside each worker. */
+  threads?: number;
   /** Pictures per run; above 8 the CPU gains nothing and the first of them waits longer. */
   maxBatch?: number;
   /** Waiting requests; 256 are about a quarter of a second for a small network on one core. */
@@ -92,6 +94,7 @@ export class Fleet {
   constructor(options: FleetOptions) {
     this.#pace = new Pace(() => options.clock.now());
     this.#options = {
+      threads: 1,
       maxBatch: defaultMaxBatch,
       maxQueue: defaultMaxQueue,
       maxQueueBytes: defaultMaxQueueBytes,
@@ -115,16 +118,16 @@ export class Fleet {
   }
 
   /** Answers one picture. Throws the fault `ServiceUnavailable` when the queue is full or the request waited too long. */
-  async infer(picture: Uint8Array, signal?: AbortSignal): Promise<FleetAnswer> {
+  async infer(picture: Uint8Array, caller: { readonly signal?: AbortSignal } = {}): Promise<FleetAnswer> {
     if (this.#isClosing) throw unavailable("the model is being replaced");
     const { clock, maxQueue, maxQueueBytes, timeoutMs } = this.#options;
     if (this.#queue.length >= maxQueue || this.#queuedBytes + picture.length > maxQueueBytes) {
       throw unavailable(`${this.#queue.length} requests are waiting already`);
     }
-    signal?.throwIfAborted();
     if (this.#isQuarantined(picture)) return quarantined;
     return new Promise((resolve, reject) => {
       const cancelTimeout = clock.schedule(timeoutMs, () => this.#timeOut(job));
+      let signal: AbortSignal | undefined;
       const onAbort = () => this.#abandon(job, signal?.reason as Error);
       const job: Job = {
         picture,
@@ -139,9 +142,12 @@ export class Fleet {
           else resolve(answer);
         },
       };
-      signal?.addEventListener("abort", onAbort, { once: true });
       this.#enqueue(job, "last");
       this.#dispatch();
+      if (this.#queue.at(-1) !== job) return; // what a worker has it answers; making a signal costs as much as all of this
+      signal = caller.signal;
+      if (signal?.aborted) onAbort();
+      else signal?.addEventListener("abort", onAbort, { once: true });
     });
   }
 

@@ -32,7 +32,8 @@ export interface VariantDefinition {
 }
 
 export type VariantModel =
-  | { type: "package"; folder: string }
+  /** `threads` inside each worker, 1 by default: more of them make one answer faster and all of them together slower. */
+  | { type: "package"; folder: string; threads?: number }
   | { type: "container"; folder: string; command: string; environment: Readonly<Record<string, string>> }
   | { type: "server"; origin: string };
 
@@ -50,7 +51,7 @@ export function variantOf(definition: VariantDefinition, options: VariantOptions
   const { model } = definition;
   switch (model.type) {
     case "package":
-      return packageVariant(definition, model.folder, options);
+      return packageVariant(definition, model, options);
     case "container":
       return containerVariant(definition, model, options);
     case "server":
@@ -70,12 +71,18 @@ const pictureTypes = [
   "application/octet-stream",
 ];
 
-function packageVariant(definition: VariantDefinition, folder: string, options: VariantOptions): Variant {
-  const { clock, maxQueue, onLine } = options;
-  const bounded = boundOf(options);
+function packageVariant(
+  definition: VariantDefinition,
+  { folder, threads: wanted = 1 }: Extract<VariantModel, { type: "package" }>,
+  options: VariantOptions,
+): Variant {
+  const { clock, maxQueue, onLine, maxWorkersPerVariant } = options;
+  const threads = Math.min(wanted, maxWorkersPerVariant); // as many as cores
+  const bounded = boundOf({ ...options, maxWorkersPerVariant: Math.floor(maxWorkersPerVariant / threads) });
   const fleet = new Fleet({
     clock,
     folder,
+    threads,
     maxQueue,
     onLine,
     workers: bounded(definition.workers),
@@ -85,12 +92,13 @@ function packageVariant(definition: VariantDefinition, folder: string, options: 
   return {
     name: definition.name,
     start: () => fleet.start(),
-    infer: async ({ body, contentType, accept, signal }) => {
+    infer: async (request) => {
+      const { body, contentType, accept } = request;
       const essence = contentType.split(";", 1)[0]?.trim().toLowerCase() as string;
       if (!pictureTypes.includes(essence)) {
         throw modelError(415, `content type ${contentType} is not supported; send ${pictureTypes.join(", ")}`, options);
       }
-      const answer = await fleet.infer(body, signal);
+      const answer = await fleet.infer(body, request);
       if (answer.status === 200) return printed(answer, accept);
       onLine(`an inference failed (${answer.status}): ${answer.text}`);
       // As the built-in container puts it; the reason is in the log.

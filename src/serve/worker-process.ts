@@ -35,6 +35,7 @@ export interface WorkerOptions {
   /** The unpacked model package. */
   folder: string;
   maxBatch: number;
+  threads: number;
   /** How long loading, warm-up and trial inference may take. */
   startupTimeoutMs: number;
   onAnswers: (answers: WorkerAnswer[]) => void;
@@ -51,7 +52,7 @@ export function startWorker(options: WorkerOptions): Promise<WorkerProcess> {
     "--max-old-space-size=512", // pictures of one batch; the network's own memory lies outside this heap
     fileURLToPath(new URL("./worker.js", import.meta.url)),
   ];
-  const child = spawn(file as string, [...args, options.folder, String(options.maxBatch)], {
+  const child = spawn(file as string, [...args, options.folder, String(options.maxBatch), String(options.threads)], {
     env: {}, // nothing of ours is any business of a model
     stdio: ["ignore", "pipe", "pipe", "pipe"],
   });

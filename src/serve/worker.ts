@@ -1,5 +1,5 @@
 // The process that holds one network. Plumbing only: frames come in on descriptor 3, answers go out on it, and the process
-// ends when it closes, so no worker outlives its server. Run as: node worker.js FOLDER MAX_BATCH
+// ends when it closes, so no worker outlives its server. Run as: node worker.js FOLDER MAX_BATCH THREADS
 import { Socket } from "node:net";
 import { argv, exit } from "node:process";
 import { batches } from "./batches.ts";
@@ -12,9 +12,9 @@ gateway.on("close", () => exit(0));
 gateway.on("end", () => exit(0));
 gateway.on("error", () => exit(0));
 
-const [, , folder = "", maxBatch = "1"] = argv;
+const [, , folder = "", maxBatch = "1", threads = "1"] = argv;
 try {
-  const classifier = await loadClassifier(folder, Number(maxBatch));
+  const classifier = await loadClassifier(folder, { maxBatch: Number(maxBatch), threads: Number(threads) });
   const take = batches<Uint8Array>(Number(maxBatch), (pictures) => answer(classifier, pictures));
   gateway.on("data", frameReader(take));
   writeFrame(gateway, [Buffer.from("ready")]);

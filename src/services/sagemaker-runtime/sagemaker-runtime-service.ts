@@ -36,7 +36,9 @@ async function invokeEndpoint(models: Models, input: InvokeEndpointInput, call: 
   const answer = await models.invoke(input.EndpointName as string, {
     body,
     contentType: input.ContentType ?? defaultContentType,
-    signal: call.signal,
+    get signal() {
+      return call.signal; // made when it is asked for
+    },
     ...(input.Accept === undefined ? {} : { accept: input.Accept }),
     ...(input.CustomAttributes === undefined ? {} : { customAttributes: input.CustomAttributes }),
     ...(input.TargetVariant === undefined ? {} : { targetVariant: input.TargetVariant }),

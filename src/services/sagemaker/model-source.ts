@@ -8,10 +8,11 @@ import { modelServerOrigin } from "../../serve/model-server.ts";
 import { ArchiveError, unpackArchive } from "../../serve/unpack-archive.ts";
 import type { VariantModel } from "../../serve/variant.ts";
 import { modelDataOf } from "./models.ts";
+import { invalid } from "./resource-names.ts";
 
 /** What a model is made of, as it is kept; folders are relative to those of whoever runs it. */
 export type ModelSource =
-  | { type: "package"; blob: string; folder: string }
+  | { type: "package"; blob: string; folder: string; threads?: number }
   | { type: "container"; command: string; environment: Record<string, string>; blob?: string; folder: string }
   | { type: "server"; origin: string };
 
@@ -22,9 +23,20 @@ export function sourceOf(container: ContainerDefinition, folder: string): ModelS
   const data = modelDataOf(container);
   const blob = data === undefined ? undefined : `${data.bucket}/${data.key}`;
   const command = containerCommand(image);
-  if (command === undefined) return { type: "package", blob: blob as string, folder };
+  if (command === undefined) return { type: "package", blob: blob as string, folder, ...threadsOf(container) };
   const environment = { ...container.Environment };
   return { type: "container", command, environment, folder, ...(blob === undefined ? {} : { blob }) };
+}
+
+/** As programs on top of OpenMP are told: more than one thread per worker answers a single client sooner. */
+function threadsOf({ Environment }: ContainerDefinition): { threads?: number } {
+  const text = Environment?.["OMP_NUM_THREADS"];
+  if (text === undefined) return {};
+  const threads = Number(text);
+  if (!/^\d{1,3}$/.test(text) || threads < 1) {
+    throw invalid(`The Environment's OMP_NUM_THREADS is "${text}"; it must be a whole number from 1 to 999.`);
+  }
+  return { threads };
 }
 
 export function isUnpacked(source: ModelSource, directory: string): boolean {
@@ -68,7 +80,11 @@ export function variantModelOf(
     case "server":
       return source;
     case "package":
-      return { type: "package", folder: join(directory, source.folder) };
+      return {
+        type: "package",
+        folder: join(directory, source.folder),
+        ...(source.threads === undefined ? {} : { threads: source.threads }),
+      };
     case "container": {
       const { command, environment, folder } = source;
       return { type: "container", command, folder: join(directory, folder), environment: { ...base, ...environment } };
