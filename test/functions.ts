@@ -1,16 +1,16 @@
 import { CreateFunctionCommand, InvokeCommand, type LambdaClient, type Runtime } from "@aws-sdk/client-lambda";
 import { ZipFile } from "yazl";
 
-/** Makes a function of one file, as an archive in the request; its handler is `index.handler`. */
+/** Makes a function of one file, as an archive in the request; its handler is `index.handler` unless another is named. */
 export async function createFunction(
   lambda: LambdaClient,
-  options: { name: string; runtime: Runtime; file: string; source: string; timeoutSeconds?: number },
+  options: { name: string; runtime: Runtime; file: string; source: string; timeoutSeconds?: number; handler?: string },
 ): Promise<void> {
   await lambda.send(
     new CreateFunctionCommand({
       FunctionName: options.name,
       Runtime: options.runtime,
-      Handler: "index.handler",
+      Handler: options.handler ?? "index.handler",
       Role: "arn:aws:iam::000000000000:role/test",
       Code: { ZipFile: await zipOf(options.file, options.source) },
       Timeout: options.timeoutSeconds ?? 30,

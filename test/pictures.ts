@@ -2,6 +2,12 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32, deflateSync } from "node:zlib";
 
+/** A PNG of one colour. */
+export function plain(colour: readonly [red: number, green: number, blue: number], side = 32): Buffer {
+  const row = Buffer.from([0, ...Array.from({ length: side }, () => colour).flat()]);
+  return pngOf(side, Buffer.concat(Array.from({ length: side }, () => row)));
+}
+
 /** A PNG of stripes that run down (`upright`) or across, at a place and in colours that the number chooses. */
 export function stripes(kind: "upright" | "level", number: number, side = 32): Buffer {
   const rows = Buffer.alloc(side * (1 + side * 3));
@@ -14,6 +20,11 @@ export function stripes(kind: "upright" | "level", number: number, side = 32): B
         rows[at + channel] = isStripe ? 40 + ((number * 37 + channel * 70) % 200) : 10;
     }
   }
+  return pngOf(side, rows);
+}
+
+/** The rows begin with a zero each: no filter. */
+function pngOf(side: number, rows: Buffer): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(side, 0);
   header.writeUInt32BE(side, 4);
