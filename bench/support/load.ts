@@ -79,6 +79,25 @@ export async function openLoop(options: {
   return { perSecond: latenciesMs.length / seconds, latenciesMs: latenciesMs.sort((a, b) => a - b) };
 }
 
+/** Each request once, as many at a time as there are connections; the bodies of their answers, in order. */
+export async function askAll(options: {
+  url: string;
+  requests: readonly Buffer[];
+  connections: number;
+}): Promise<string[]> {
+  const { url, requests, connections } = options;
+  const lines = await Promise.all(Array.from({ length: connections }, () => openLine(url)));
+  const answers: string[] = [];
+  let next = 0;
+  await Promise.all(
+    lines.map(async (line) => {
+      for (let i = next++; i < requests.length; i = next++) answers[i] = (await line.ask(requests[i]!)).toString();
+    }),
+  );
+  for (const line of lines) line.close();
+  return answers;
+}
+
 /** One request, and the body of its answer. */
 export async function askOnce(url: string, request: Buffer): Promise<string> {
   const line = await openLine(url);
