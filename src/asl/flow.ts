@@ -111,6 +111,7 @@ export function exitState(draft: Draft, frame: Frame, { assigned, output, next }
   draft.emit(frame, `${state.type}StateExited`, { detailsName: "stateExitedEventDetails", details });
   frame.input = output;
   delete frame.work;
+  if (frame.unsuccessfulRun !== undefined) delete frame.unsuccessfulRun;
   if (next === undefined) return false;
   frame.state = next;
   return true;

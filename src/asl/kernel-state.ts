@@ -36,6 +36,8 @@ export interface Frame {
   retries: number[];
   retryCount: number;
   work?: Work;
+  /** The last map run of the present state, when it did not succeed: a redrive goes on with it. */
+  unsuccessfulRun?: MapRunWork;
   /** Why the frame no longer runs although it did not reach its end; a redrive continues it. */
   ended?: "failed" | "aborted";
 }

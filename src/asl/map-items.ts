@@ -11,9 +11,9 @@ import { selectedItems } from "./states/map-run.ts";
 export function selectMapItems(
   machine: Machine,
   execution: Execution,
-  given: { effectId: string; items: Json[]; atMs: number; seed: string },
+  given: { effectId: string; items: Json[]; firstIndex: number; atMs: number; seed: string },
 ): Json[] | Promise<Json[]> {
-  const { effectId, items, atMs, seed } = given;
+  const { effectId, items, firstIndex, atMs, seed } = given;
   const draft = new Draft(machine, execution as KernelExecution, { type: "timerFired", effectId, atMs, seed });
-  return run(selectedItems(draft, draft.frame(frameIdOf(effectId)), items));
+  return run(selectedItems(draft, draft.frame(frameIdOf(effectId)), items, firstIndex));
 }

@@ -3,6 +3,7 @@ import type { Draft } from "./draft.ts";
 import { drive } from "./drive.ts";
 import type { Frame } from "./kernel-state.ts";
 import { completeUnfinished } from "./states/children.ts";
+import { redriveMapRun } from "./states/map-run.ts";
 import { performState } from "./states/perform.ts";
 
 /**
@@ -34,6 +35,10 @@ function resume(draft: Draft, id: string): void {
   if (children.length === 0 || frame.work?.type !== "children") {
     delete frame.work;
     frame.lastId = frame.enteredId;
+    if (frame.unsuccessfulRun !== undefined) {
+      redriveMapRun(draft, frame, frame.unsuccessfulRun);
+      return;
+    }
     draft.ready.push(() => drive(draft, frame, () => performState(draft, frame)));
     return;
   }

@@ -138,6 +138,7 @@ export function cancelWork(draft: Draft, frame: Frame): void {
   if (work === undefined || work.type === "children") return;
   if (work.type === "task") cancelTimers(draft, work);
   draft.effects.push({ type: "cancel", id: work.effectId });
+  if (work.type === "mapRun") frame.unsuccessfulRun = work;
   delete frame.work;
 }
 

@@ -50,13 +50,15 @@ export function* startMapRun(
     details: { mapRunArn },
   });
   frame.work = { type: "mapRun", effectId, mapRunArn, state, startedId };
+  delete frame.unsuccessfulRun;
   draft.effects.push({ type: "mapRun", id: effectId, state });
   return undefined;
 }
 
 /** AWS chains MapStateExited to MapRunStarted since November 2024. */
 export function* endMapRun(draft: Draft, frame: Frame, outcome: MapRunOutcome): Running<Exit> {
-  const { startedId } = frame.work as MapRunWork;
+  const work = frame.work as MapRunWork;
+  const { startedId } = work;
   if (outcome.status === "SUCCEEDED") {
     draft.emit(frame, "MapRunSucceeded");
     draft.emit(frame, "MapStateSucceeded");
@@ -73,13 +75,29 @@ export function* endMapRun(draft: Draft, frame: Frame, outcome: MapRunOutcome): 
     draft.emit(frame, "MapRunFailed", { detailsName: "mapRunFailedEventDetails", details });
   }
   delete frame.work;
+  frame.unsuccessfulRun = work;
   throw new StateFailure("work", { error: error ?? "States.Runtime", reason: cause });
 }
 
-export function* selectedItems(draft: Draft, frame: Frame, items: Json[]): Running<Json[]> {
+/** After a redrive: the same run goes on with the items that did not succeed. */
+export function redriveMapRun(draft: Draft, frame: Frame, work: MapRunWork): void {
+  const { mapRunArn, effectId } = work;
+  const state = work.state as { [name: string]: Json };
+  const redriveCount = Number(state["redriveCount"] ?? 0) + 1;
+  // How AWS chains this event is not known: it follows the state's entry, as everything does that is done again.
+  const details = { mapRunArn, redriveCount };
+  const startedId = draft.emit(frame, "MapRunRedriven", { detailsName: "mapRunRedrivenEventDetails", details });
+  frame.work = { ...work, startedId, state: { ...state, redriveCount } };
+  draft.effects.push({ type: "mapRun", id: effectId, state: frame.work.state });
+}
+
+/** `firstIndex`: the place of the first of these among all items. */
+export function* selectedItems(draft: Draft, frame: Frame, items: Json[], firstIndex = 0): Running<Json[]> {
   const state = draft.stateOf(frame);
   if (state.type !== "Map" || state.itemSelector === undefined) return items;
   const selected: Json[] = [];
-  for (const [index, item] of items.entries()) selected.push(yield* selectItem(draft, frame, { state, index, item }));
+  for (const [place, item] of items.entries()) {
+    selected.push(yield* selectItem(draft, frame, { state, index: firstIndex + place, item }));
+  }
   return selected;
 }

@@ -40,7 +40,7 @@ export function mapRunHandlers({ store, mapRuns }: ServiceContext) {
     async DescribeMapRun(input: Parsed<DescribeMapRunInput>): Promise<Omit<DescribeMapRunOutput, "$metadata">> {
       const run = findMapRun(resources, input.mapRunArn);
       const none = { executions: noCounts(run.children?.count), items: noCounts(run.children?.items) };
-      const counts = run.counts ?? mapRuns.countsOf(mapRunKey(run.arn)) ?? none;
+      const counts = mapRuns.countsOf(mapRunKey(run.arn)) ?? run.counts ?? none;
       return {
         mapRunArn: run.arn,
         executionArn: run.executionArn,
@@ -52,6 +52,9 @@ export function mapRunHandlers({ store, mapRuns }: ServiceContext) {
         toleratedFailureCount: run.toleratedFailureCount,
         itemCounts: counts.items,
         executionCounts: counts.executions,
+        ...(run.redrivenMs === undefined
+          ? {}
+          : { redriveCount: run.redriveCount, redriveDate: new Date(run.redrivenMs) }),
       };
     },
 

@@ -14,7 +14,7 @@ export interface Language extends Kernel {
   selectItems(
     machine: unknown,
     execution: Execution,
-    given: { effectId: string; items: Json[]; atMs: number; seed: string },
+    given: { effectId: string; items: Json[]; firstIndex: number; atMs: number; seed: string },
   ): Json[] | Promise<Json[]>;
   /** Runs the first state of a machine alone, for TestState; `answer` does what it waits for. */
   testState(

@@ -1,5 +1,6 @@
 import type { Json } from "../../../kit/json.ts";
 import { TaskFailure } from "../task-pool.ts";
+import type { Piecewise } from "./piecewise.ts";
 
 /** The input of one child execution, and how many items are in it. */
 export interface ChildInput {
@@ -11,34 +12,41 @@ export interface ChildInput {
 const maxInputBytes = 262_144;
 
 /** One child per item, or per batch where an ItemBatcher is given: `{ BatchInput, Items }`. */
-export function childInputs(items: readonly Json[], batcher: Json | undefined): ChildInput[] {
-  if (batcher === undefined) return items.map((input) => ({ input, items: 1 }));
+export function childInputs(batcher: Json | undefined): Piecewise<readonly Json[], ChildInput> {
+  if (batcher === undefined) {
+    return { take: (items) => items.map((input) => ({ input, items: 1 })), rest: () => [] };
+  }
   const fields = batcher as { [name: string]: Json };
   const maxItems = numberOf(fields, "MaxItemsPerBatch") ?? Number.POSITIVE_INFINITY;
   const maxBytes = Math.min(numberOf(fields, "MaxInputBytesPerBatch") ?? maxInputBytes, maxInputBytes);
   const shared: { [name: string]: Json } =
     fields["BatchInput"] === undefined ? {} : { BatchInput: fields["BatchInput"] };
   const emptyBytes = bytesOf({ ...shared, Items: [] });
-  const batches: ChildInput[] = [];
   let batch: Json[] = [];
   let bytes = emptyBytes;
-  const finish = (): void => {
-    if (batch.length > 0) batches.push({ input: { ...shared, Items: batch }, items: batch.length });
+  const finished = (): ChildInput => {
+    const child = { input: { ...shared, Items: batch }, items: batch.length };
     batch = [];
     bytes = emptyBytes;
+    return child;
   };
-  for (const item of items) {
-    const more = bytesOf(item) + 1; // The comma.
-    if (batch.length >= maxItems || (batch.length > 0 && bytes + more > maxBytes)) finish();
-    if (emptyBytes + more > maxBytes + 1) {
-      const reason = `An item of ${more - 1} bytes does not fit into a batch of at most ${maxBytes} bytes.`;
-      throw new TaskFailure("States.ItemBatcherFailed", reason);
-    }
-    batch.push(item);
-    bytes += more;
-  }
-  finish();
-  return batches;
+  return {
+    take(items) {
+      const batches: ChildInput[] = [];
+      for (const item of items) {
+        const more = bytesOf(item) + 1; // The comma.
+        if (batch.length >= maxItems || (batch.length > 0 && bytes + more > maxBytes)) batches.push(finished());
+        if (emptyBytes + more > maxBytes + 1) {
+          const reason = `An item of ${more - 1} bytes does not fit into a batch of at most ${maxBytes} bytes.`;
+          throw new TaskFailure("States.ItemBatcherFailed", reason);
+        }
+        batch.push(item);
+        bytes += more;
+      }
+      return batches;
+    },
+    rest: () => (batch.length > 0 ? [finished()] : []),
+  };
 }
 
 function numberOf(fields: { [name: string]: Json }, name: string): number | undefined {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Json } from "../../../kit/json.ts";
-import type { ExecutionRecord } from "../../../ports/store.ts";
+import type { ExecutionRecord, Executions } from "../../../ports/store.ts";
 import { arnPrefix, executionId, regionOf } from "../arns.ts";
 import type { StartRequest } from "../engine.ts";
 import { detailsOf, type ExecutionDetails } from "../execution-records.ts";
@@ -40,29 +40,51 @@ export function familyOf(
   return { key, name, type: state.executionType, definition: { hash: hashOf(text), text }, details };
 }
 
-/** The same child has the same name after a crash, so that it is found and not started again. */
-function childName(key: string, index: number): string {
-  const hex = createHash("sha256").update(`${key}#${index}`).digest("hex");
-  return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(
-    "-",
-  );
+/**
+ * The same child has the same name after a crash, so that it is found and not started again. An EXPRESS child that is run
+ * again in a redrive is another execution, as on AWS; a STANDARD one goes on.
+ */
+export function idOfChild({ key, type }: Pick<Family, "key" | "type">, index: number, redriveCount: number): string {
+  const attempt = type === "EXPRESS" && redriveCount > 0 ? `!${redriveCount}` : "";
+  const hex = createHash("sha256").update(`${key}#${index}${attempt}`).digest("hex");
+  const parts = [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `4${hex.slice(13, 16)}`,
+    `8${hex.slice(17, 20)}`,
+    hex.slice(20, 32),
+  ];
+  return executionId(familyName(key), parts.join("-"));
 }
 
-export function idOfChild(key: string, index: number): string {
-  return executionId(familyName(key), childName(key, index));
+/** The last attempt of a child. */
+export function findChild(
+  executions: Executions,
+  family: Pick<Family, "key" | "type">,
+  { index, redriveCount }: { index: number; redriveCount: number },
+): ExecutionRecord | undefined {
+  for (let attempt = family.type === "EXPRESS" ? redriveCount : 0; attempt >= 0; attempt--) {
+    const found = executions.describe(idOfChild(family, index, attempt));
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 function familyName(key: string): string {
   return key.slice(0, key.lastIndexOf(":"));
 }
 
-export function childRequest(family: Family, index: number, { input, nowMs }: { input: Json; nowMs: number }) {
+export function childRequest(
+  family: Family,
+  id: string,
+  { input, nowMs }: { input: Json; nowMs: number },
+): StartRequest {
   const { details, type, key } = family;
-  const name = childName(key, index);
+  const name = id.slice(id.lastIndexOf(":") + 1);
   const kind = type === "EXPRESS" ? "express" : "execution";
   const arn = `${arnPrefix(details.machineArn)}:${kind}:${family.name}:${name}`;
-  const request: StartRequest = {
-    id: idOfChild(key, index),
+  return {
+    id,
     machine: key,
     type,
     definition: family.definition,
@@ -81,5 +103,4 @@ export function childRequest(family: Family, index: number, { input, nowMs }: { 
     },
     details: { ...details, arn, name } as unknown as Json,
   };
-  return request;
 }

@@ -23,7 +23,12 @@ export interface RunCounts {
 }
 
 /** A child, with its items, goes from one count to another. */
-export function move(counts: RunCounts, { items }: ChildInput, from: keyof Counts, to: keyof Counts): void {
+export function move(
+  counts: RunCounts,
+  { items }: Pick<ChildInput, "items">,
+  from: keyof Counts,
+  to: keyof Counts,
+): void {
   for (const [some, count] of [
     [counts.executions, 1],
     [counts.items, items],
@@ -31,6 +36,23 @@ export function move(counts: RunCounts, { items }: ChildInput, from: keyof Count
     some[from] -= count;
     some[to] += count;
   }
+}
+
+/** What did not succeed is to be done again. */
+export function redriven({ executions, items }: RunCounts): RunCounts {
+  const again = ({ failed, timedOut, aborted, ...rest }: Counts): Counts => ({
+    ...rest,
+    pending: rest.pending + failed + timedOut + aborted,
+    failed: 0,
+    timedOut: 0,
+    aborted: 0,
+    resultsWritten: 0,
+  });
+  return { executions: again(executions), items: again(items) };
+}
+
+export function copyOf({ executions, items }: RunCounts): RunCounts {
+  return { executions: { ...executions }, items: { ...items } };
 }
 
 export function counterOf(status: ExecutionRecord["status"]): keyof Counts {

@@ -1,43 +1,44 @@
-import { gunzipSync } from "node:zlib";
 import { Fault } from "../../../kit/fault.ts";
 import type { Json } from "../../../kit/json.ts";
 import type { Operations } from "../../../ports/operations.ts";
-import { parseCsv, readerFailure } from "./csv.ts";
+import { csvRows, readerFailure } from "./csv.ts";
+import { type ObjectReader, objectTexts, wholeText } from "./object-bytes.ts";
+import { allAtOnce, eachPiece, type Piecewise } from "./piecewise.ts";
 
 type Fields = { [name: string]: Json };
-type Output = Record<string, unknown>;
 
-/** Objects are read whole, and their items are kept in memory while the run lasts. */
-const maxObjectBytes = 128 * 2 ** 20;
-/** Below what an operation answers in one piece. */
-const rangeBytes = 4 * 2 ** 20;
-const maxObjectsListed = 100_000;
+/** Items handed over in one piece where they come out of one document. */
+const itemsAtOnce = 1_000;
+/** A line of JSONL lies in memory until its end is seen. */
+const maxLineLength = 8 * 2 ** 20;
 
-/** The items of a distributed Map that has an ItemReader. */
-export async function readItems(operations: Operations, reader: Json, signal: AbortSignal): Promise<Json[]> {
-  const { Resource, ReaderConfig = {}, Parameters, Arguments } = reader as Fields;
-  const config = ReaderConfig as Fields;
-  const parameters = (Parameters ?? Arguments ?? {}) as Fields;
-  const maxItems = maxItemsOf(config["MaxItems"]);
+/**
+ * The items of a distributed Map that has an ItemReader, piece by piece: however many there are, only a piece of them is in
+ * memory, unless they are members of one JSON document.
+ */
+export async function* readItems(operations: Operations, reader: Json, signal: AbortSignal): AsyncGenerator<Json[]> {
+  const { ReaderConfig = {} } = reader as Fields;
+  const maxItems = maxItemsOf((ReaderConfig as Fields)["MaxItems"]);
+  let count = 0;
   try {
-    const action = /:s3:(\w+)$/.exec(String(Resource))?.[1];
-    if (action === "listObjectsV2") return await listObjects(operations, parameters, { maxItems, signal });
-    if (action !== "getObject") throw readerFailure(`Scones reads items by s3:getObject and s3:listObjectsV2 only.`);
-    const bytes = await readObject(operations, parameters, signal);
-    const items = await parse(bytes, { config, maxItems, read: (more) => readObject(operations, more, signal) });
-    return maxItems === 0 ? items : items.slice(0, maxItems);
+    for await (const items of allItems({ operations, signal }, reader as Fields)) {
+      const wanted = maxItems > 0 && count + items.length > maxItems ? items.slice(0, maxItems - count) : items;
+      if (wanted.length > 0) yield wanted;
+      count += wanted.length;
+      if (maxItems > 0 && count >= maxItems) return;
+    }
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     throw readerFailure(`${error.message} (Service: S3, Status Code: ${error.status}, Error Code: ${error.code})`);
   }
 }
 
-/** The items in data that stands for one file of the reader's source. */
-export function itemsIn(text: string, config: Fields): Json[] {
-  const maxItems = maxItemsOf(config["MaxItems"]);
-  const items =
-    config["InputType"] === undefined ? arrayIn(parseJson(text, "The data")) : itemsOfText(text, config, maxItems);
-  return maxItems === 0 ? items : items.slice(0, maxItems);
+function allItems(reader: ObjectReader, { Resource, ReaderConfig = {}, Parameters, Arguments }: Fields) {
+  const parameters = (Parameters ?? Arguments ?? {}) as Fields;
+  const action = /:s3:(\w+)$/.exec(String(Resource))?.[1];
+  if (action === "listObjectsV2") return listObjects(reader, parameters);
+  if (action !== "getObject") throw readerFailure(`Scones reads items by s3:getObject and s3:listObjectsV2 only.`);
+  return itemsOfObject(reader, { config: ReaderConfig as Fields, parameters });
 }
 
 /** 0 means all; a path may name a text that holds the number. */
@@ -48,37 +49,75 @@ function maxItemsOf(value: Json | undefined): number {
   throw readerFailure(`MaxItems must be an integer of at least 0 but was: ${JSON.stringify(value)}`);
 }
 
-async function parse(
-  bytes: Buffer,
-  { config, maxItems, read }: { config: Fields; maxItems: number; read: (parameters: Fields) => Promise<Buffer> },
-): Promise<Json[]> {
-  const text = bytes.toString("utf8");
-  if (config["InputType"] !== "MANIFEST") return itemsOfText(text, config, maxItems);
-  return readInventory(parseJson(text, "The manifest"), { config, maxItems, read });
+async function* itemsOfObject(
+  reader: ObjectReader,
+  { config, parameters }: { config: Fields; parameters: Fields },
+): AsyncGenerator<Json[]> {
+  const lines = itemsOfLines(config);
+  if (lines !== undefined) yield* eachPiece(objectTexts(reader, parameters), lines);
+  else if (config["InputType"] === "MANIFEST") {
+    yield* readInventory(reader, { config, manifest: parseJson(await wholeText(reader, parameters), "The manifest") });
+  } else {
+    const items = itemsOfDocument(await wholeText(reader, parameters), config);
+    for (let at = 0; at < items.length; at += itemsAtOnce) yield items.slice(at, at + itemsAtOnce);
+  }
 }
 
-function itemsOfText(text: string, config: Fields, maxItems: number): Json[] {
-  switch (config["InputType"]) {
-    case "CSV":
-      return parseCsv(text, {
-        headerLocation: config["CSVHeaderLocation"] as string | undefined,
-        headers: config["CSVHeaders"],
-        delimiter: config["CSVDelimiter"] as string | undefined,
-        maxItems,
-      });
-    case "JSON":
-      return arrayIn(parseJson(text, "The file"), config["ItemsPointer"] as string | undefined);
-    case "JSONL":
-      return text
-        .split(/\r?\n/)
-        .filter((line) => line.trim() !== "")
-        .slice(0, maxItems === 0 ? undefined : maxItems)
-        .map((line, i) => parseJson(line, `Line ${i + 1} of the file`));
-    default:
-      throw readerFailure(
-        `Scones reads the input types CSV, JSON, JSONL and MANIFEST, not '${String(config["InputType"])}'.`,
-      );
+/** The items in data that stands for one file of the reader's source. */
+export function itemsIn(text: string, config: Fields): Json[] {
+  const maxItems = maxItemsOf(config["MaxItems"]);
+  const lines = itemsOfLines(config);
+  const items =
+    config["InputType"] === undefined
+      ? arrayIn(parseJson(text, "The data"))
+      : lines === undefined
+        ? itemsOfDocument(text, config)
+        : allAtOnce(text, lines);
+  return maxItems === 0 ? items : items.slice(0, maxItems);
+}
+
+/** For the input types that need not be read to their end before their first item is known. */
+function itemsOfLines(config: Fields): Piecewise<string, Json> | undefined {
+  if (config["InputType"] === "JSONL") return jsonLines();
+  if (config["InputType"] !== "CSV") return undefined;
+  return csvRows({
+    headerLocation: config["CSVHeaderLocation"] as string | undefined,
+    headers: config["CSVHeaders"],
+    delimiter: config["CSVDelimiter"] as string | undefined,
+  });
+}
+
+function itemsOfDocument(text: string, config: Fields): Json[] {
+  if (config["InputType"] === "JSON") {
+    return arrayIn(parseJson(text, "The file"), config["ItemsPointer"] as string | undefined);
   }
+  throw readerFailure(
+    `Scones reads the input types CSV, JSON, JSONL and MANIFEST, not '${String(config["InputType"])}'.`,
+  );
+}
+
+function jsonLines(): Piecewise<string, Json> {
+  let waiting = "";
+  let number = 0;
+  const itemsOf = (lines: string[]): Json[] => {
+    const items: Json[] = [];
+    for (const line of lines) {
+      number++;
+      if (line.trim() !== "") items.push(parseJson(line, `Line ${number} of the file`));
+    }
+    return items;
+  };
+  return {
+    take(text) {
+      const lines = (waiting + text).split("\n");
+      waiting = lines.pop() ?? "";
+      if (waiting.length > maxLineLength) {
+        throw readerFailure(`Line ${number + 1} of the file is longer than ${maxLineLength} characters.`);
+      }
+      return itemsOf(lines);
+    },
+    rest: () => itemsOf([waiting]),
+  };
 }
 
 function parseJson(text: string, what: string): Json {
@@ -102,10 +141,10 @@ function arrayIn(document: Json, pointer = ""): Json[] {
 }
 
 /** An S3 inventory: a manifest that names files of rows without headers. */
-async function readInventory(
-  manifest: Json,
-  { config, maxItems, read }: { config: Fields; maxItems: number; read: (parameters: Fields) => Promise<Buffer> },
-): Promise<Json[]> {
+async function* readInventory(
+  reader: ObjectReader,
+  { config, manifest }: { config: Fields; manifest: Json },
+): AsyncGenerator<Json[]> {
   if (config["ManifestType"] !== undefined && config["ManifestType"] !== "S3_INVENTORY") {
     throw readerFailure(`Scones reads manifests of the type S3_INVENTORY, not '${String(config["ManifestType"])}'.`);
   }
@@ -115,81 +154,25 @@ async function readInventory(
   }
   const headers = fileSchema.split(",").map((name) => name.trim());
   const Bucket = String(destinationBucket).replace(/^arn:[^:]*:s3:::/, "");
-  const items: Json[] = [];
   for (const file of files) {
-    const bytes = await read({ Bucket, Key: (file as Fields)["key"] as Json });
-    const rows = parseCsv(bytes.toString("utf8"), { headerLocation: "GIVEN", headers, maxItems });
-    for (const row of rows) items.push(row);
-    if (maxItems > 0 && items.length >= maxItems) break;
-  }
-  return items;
-}
-
-async function readObject(operations: Operations, parameters: Fields, signal: AbortSignal): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  let total = Number.POSITIVE_INFINITY;
-  let read = 0;
-  for (let etag: unknown; read < total; ) {
-    // The object must stay the same from the first piece to the last.
-    const range = { Range: `bytes=${read}-${read + rangeBytes - 1}`, ...(etag === undefined ? {} : { IfMatch: etag }) };
-    const { output } = await operations
-      .call("s3", "GetObject", { ...parameters, ...range }, { signal })
-      .catch((error: unknown) => {
-        // No range fits an object without bytes.
-        if (read === 0 && error instanceof Fault && error.code === "InvalidRange") return { output: {} as Output };
-        throw error;
-      });
-    const piece = bytesOf(output["Body"]);
-    pieces.push(piece);
-    read += piece.length;
-    etag = output["ETag"];
-    const rangeTotal = /\/(\d+)$/.exec(String(output["ContentRange"] ?? ""))?.[1];
-    total = rangeTotal === undefined ? read : Number(rangeTotal);
-    if (total > maxObjectBytes) {
-      throw readerFailure(`Scones reads items from objects of at most ${maxObjectBytes} bytes; this one has ${total}.`);
-    }
-    if (piece.length === 0) break;
-  }
-  const bytes = Buffer.concat(pieces);
-  return bytes[0] === 0x1f && bytes[1] === 0x8b ? unzipped(bytes) : bytes;
-}
-
-function unzipped(bytes: Buffer): Buffer {
-  try {
-    return gunzipSync(bytes, { maxOutputLength: maxObjectBytes });
-  } catch (error) {
-    throw readerFailure(`The object could not be decompressed: ${(error as Error).message}`);
+    const Key = (file as Fields)["key"] as Json;
+    yield* eachPiece(objectTexts(reader, { Bucket, Key }), csvRows({ headerLocation: "GIVEN", headers }));
   }
 }
 
-async function listObjects(
-  operations: Operations,
-  parameters: Fields,
-  { maxItems, signal }: { maxItems: number; signal: AbortSignal },
-): Promise<Json[]> {
-  const items: Json[] = [];
+async function* listObjects({ operations, signal }: ObjectReader, parameters: Fields): AsyncGenerator<Json[]> {
   for (let token: unknown; ; ) {
     const input = { ...parameters, ...(token === undefined ? {} : { ContinuationToken: token }) };
     const { output } = await operations.call("s3", "ListObjectsV2", input, { signal });
-    for (const object of (output["Contents"] ?? []) as { [name: string]: unknown }[]) {
-      if (items.length === maxItems && maxItems > 0) return items;
-      if (items.length === maxObjectsListed) {
-        throw readerFailure(`Scones lists at most ${maxObjectsListed} objects: set MaxItems or a longer Prefix.`);
-      }
-      items.push({
-        Etag: object["ETag"] as string,
-        Key: object["Key"] as string,
-        LastModified: Math.floor((object["LastModified"] as Date).getTime() / 1_000),
-        Size: Number(object["Size"]),
-        StorageClass: (object["StorageClass"] as string | undefined) ?? "STANDARD",
-      });
-    }
+    const objects = (output["Contents"] ?? []) as { [name: string]: unknown }[];
+    yield objects.map((object) => ({
+      Etag: object["ETag"] as string,
+      Key: object["Key"] as string,
+      LastModified: Math.floor((object["LastModified"] as Date).getTime() / 1_000),
+      Size: Number(object["Size"]),
+      StorageClass: (object["StorageClass"] as string | undefined) ?? "STANDARD",
+    }));
     token = output["NextContinuationToken"];
-    if (token === undefined) return items;
+    if (token === undefined) return;
   }
-}
-
-function bytesOf(body: unknown): Buffer {
-  if (body === undefined) return Buffer.alloc(0);
-  return typeof body === "string" ? Buffer.from(body) : Buffer.from(body as Uint8Array);
 }

@@ -268,6 +268,86 @@ test("a ResultWriter's files hold what the children answered, and the state answ
   assert.deepEqual([failed.length, failed[0].Error, failed[0].Status], [1, "RangeError", "FAILED"]);
 });
 
+for (const ExecutionType of ["STANDARD", "EXPRESS"]) {
+  test(`a redrive runs only those ${ExecutionType} children again that did not succeed, in the same map run`, async () => {
+    const begun: number[] = [];
+    let isBroken = true;
+    const functions = {
+      one(event: Json) {
+        begun.push(event as number);
+        if (isBroken && (event as number) === 3) throw new RangeError("three");
+        return event;
+      },
+    };
+    const { call, run, clock } = setUp({ functions });
+    const items = [0, 1, 2, 3, 4, 5];
+    const failed = await run(distributed(invoke, { MaxConcurrency: 1 }, { ExecutionType }), items);
+    assert.deepEqual([failed.error, begun], ["States.ExceedToleratedFailureThreshold", [0, 1, 2, 3]]);
+    isBroken = false;
+    const { executionArn } = failed;
+    await call("RedriveExecution", { executionArn });
+    for (let turns = 0; turns < 20; turns++) await clock.advance(10);
+    const { status, output, cause } = await call("DescribeExecution", { executionArn });
+    assert.equal(status, "SUCCEEDED", cause);
+    assert.deepEqual([JSON.parse(output), begun], [items, [0, 1, 2, 3, 3, 4, 5]]);
+    const { mapRuns } = await call("ListMapRuns", { executionArn });
+    assert.equal(mapRuns.length, 1);
+    const mapRun = await call("DescribeMapRun", { mapRunArn: mapRuns[0].mapRunArn });
+    const { succeeded, failed: unsuccessful, pending, total } = mapRun.itemCounts;
+    assert.deepEqual(
+      [mapRun.status, mapRun.redriveCount, succeeded, unsuccessful, pending, total],
+      ["SUCCEEDED", 1, 6, 0, 0, 6],
+    );
+    const { events } = await call("GetExecutionHistory", { executionArn });
+    assert.deepEqual(
+      events.slice(-6).map(({ type }: { type: string }) => type),
+      [
+        "ExecutionRedriven",
+        "MapRunRedriven",
+        "MapRunSucceeded",
+        "MapStateSucceeded",
+        "MapStateExited",
+        "ExecutionSucceeded",
+      ],
+    );
+  });
+}
+
+test("a stopped map run goes on after a redrive", async () => {
+  const waiting: Fields = { StartAt: "w", States: { w: { Type: "Wait", Seconds: 60, End: true } } };
+  const { call, start, clock } = setUp();
+  const executionArn = await start(distributed(waiting, { MaxConcurrency: 2 }), [1, 2, 3]);
+  await clock.advance(0);
+  await call("StopExecution", { executionArn });
+  await clock.advance(0);
+  await call("RedriveExecution", { executionArn });
+  for (let turns = 0; turns < 5; turns++) await clock.advance(60_000);
+  const { status, output } = await call("DescribeExecution", { executionArn });
+  assert.deepEqual([status, output], ["SUCCEEDED", "[1,2,3]"]);
+});
+
+test("the results of a run that failed say which children did not begin", async () => {
+  const objects: Record<string, string> = {};
+  const functions = {
+    one(event: Json) {
+      if (event === 2) throw new RangeError("two");
+      return event;
+    },
+  };
+  const { run } = setUp({ objects, functions });
+  const ResultWriter = {
+    Resource: "arn:aws:states:::s3:putObject",
+    Parameters: { Bucket: "b", Prefix: "results" },
+  };
+  const { status } = await run(distributed(invoke, { ResultWriter, MaxConcurrency: 1 }), [1, 2, 3, 4]);
+  assert.equal(status, "FAILED");
+  const [key] = Object.keys(objects).filter((name) => name.endsWith("manifest.json"));
+  const { ResultFiles } = JSON.parse(objects[key as string] as string);
+  const inputsOf = (kind: string) =>
+    JSON.parse(objects[ResultFiles[kind][0].Key] as string).map(({ Input }: Fields) => Input);
+  assert.deepEqual([inputsOf("SUCCEEDED"), inputsOf("FAILED"), inputsOf("PENDING")], [["1"], ["2"], ["3", "4"]]);
+});
+
 const machineArn = "arn:aws:states:us-east-1:111111111111:stateMachine:machine";
 
 function distributed(processor: Fields, more: Fields = {}, config: Fields = {}): Fields {

@@ -72,7 +72,7 @@ function described(child: ExecutionRecord): Json {
 /** Writes the files of results, then the manifest that names them; answers the state's output. */
 export async function writeResults(
   operations: Operations,
-  { writer, mapRunArn, children, signal }: WriteRequest,
+  { writer, mapRunArn, children, pending, signal }: WriteRequest,
 ): Promise<Json> {
   const { bucket, outputType, transformation } = writer;
   const uuid = mapRunArn.slice(mapRunArn.lastIndexOf(":") + 1);
@@ -80,9 +80,9 @@ export async function writeResults(
   const put = (Key: string, text: string) =>
     operations.call("s3", "PutObject", { Bucket: bucket, Key, Body: Buffer.from(text) }, { signal });
   const files = { FAILED: [] as Json[], PENDING: [] as Json[], SUCCEEDED: [] as Json[] };
-  const open = { FAILED: [] as string[], SUCCEEDED: [] as string[] };
-  const lengths = { FAILED: 0, SUCCEEDED: 0 };
-  const write = async (kind: "FAILED" | "SUCCEEDED"): Promise<void> => {
+  const open = { FAILED: [] as string[], PENDING: [] as string[], SUCCEEDED: [] as string[] };
+  const lengths = { FAILED: 0, PENDING: 0, SUCCEEDED: 0 };
+  const write = async (kind: keyof typeof open): Promise<void> => {
     const texts = open[kind].splice(0);
     lengths[kind] = 0;
     if (texts.length === 0) return;
@@ -91,17 +91,20 @@ export async function writeResults(
     await put(Key, text);
     files[kind].push({ Key, Size: Buffer.byteLength(text) });
   };
+  const add = async (kind: keyof typeof open, result: Json): Promise<void> => {
+    const text = JSON.stringify(result);
+    open[kind].push(text);
+    lengths[kind] += text.length;
+    if (lengths[kind] >= maxFileLength) await write(kind);
+  };
   try {
     for (const child of children()) {
       const kind = child.status === "SUCCEEDED" ? "SUCCEEDED" : "FAILED";
-      for (const result of resultsOf(child, kind === "FAILED" ? "NONE" : transformation)) {
-        const text = JSON.stringify(result);
-        open[kind].push(text);
-        lengths[kind] += text.length;
-        if (lengths[kind] >= maxFileLength) await write(kind);
-      }
+      for (const result of resultsOf(child, kind === "FAILED" ? "NONE" : transformation)) await add(kind, result);
     }
+    for (const { input } of pending()) await add("PENDING", notStarted(input));
     await write("FAILED");
+    await write("PENDING");
     await write("SUCCEEDED");
     const Key = `${folder}/manifest.json`;
     await put(Key, JSON.stringify({ DestinationBucket: bucket, MapRunArn: mapRunArn, ResultFiles: files }));
@@ -112,11 +115,22 @@ export async function writeResults(
   }
 }
 
+/** A child that did not begin because the run failed. AWS documents the file, not its lines: these members are a guess. */
+function notStarted(input: Json): Json {
+  return { Input: JSON.stringify(input), InputDetails: { Included: true }, Status: "PENDING" };
+}
+
+export interface Child {
+  input: Json;
+}
+
 export interface WriteRequest {
   writer: Writer;
   mapRunArn: string;
   /** Those that have ended, in the order of their items. */
   children: () => Iterable<ExecutionRecord>;
+  /** Those that did not begin. */
+  pending: () => Iterable<Child>;
   signal: AbortSignal;
 }
 

@@ -8,6 +8,7 @@ import { refuseErrors } from "../definition-check.ts";
 import { parseInput } from "../json-text.ts";
 import { childInputs } from "../map-run/batches.ts";
 import { itemsIn } from "../map-run/item-reader.ts";
+import { allAtOnce } from "../map-run/piecewise.ts";
 import type { Parsed } from "../parsed.ts";
 import type { ServiceContext } from "../service-context.ts";
 import { TaskFailure, type TaskRunner } from "../task-pool.ts";
@@ -31,7 +32,7 @@ export function testStateHandlers(context: ServiceContext, runTask: TaskRunner) 
         retryCount: stateConfiguration.retrierRetryCount ?? 0,
         failedIterations: stateConfiguration.mapIterationFailureCount,
         readItems: (reader) => itemsOf(reader, stateConfiguration.mapItemReaderData),
-        batchItems: (items, batcher) => childInputs(items, batcher).map((child) => child.input),
+        batchItems: (items, batcher) => allAtOnce(items, childInputs(batcher)).map((child) => child.input),
         atMs: clock.now(),
         seed: clock.uuid(),
       };
