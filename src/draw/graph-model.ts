@@ -18,6 +18,8 @@ export interface GraphState {
   /** The branches of Parallel, the one processor of Map; empty otherwise. */
   children: GraphLevel[];
   isEnd: boolean;
+  /** Inside of a distributed Map: its executions have histories of their own. */
+  runsElsewhere: boolean;
 }
 
 export interface GraphEdge {
@@ -35,7 +37,7 @@ const deepest = 12;
 
 export function graphModel(definition: unknown): GraphLevel {
   const value = typeof definition === "string" ? parsed(definition) : definition;
-  return level(value, "root", 0);
+  return level(value, "root", { depth: 0, runsElsewhere: false });
 }
 
 function parsed(text: string): unknown {
@@ -46,14 +48,20 @@ function parsed(text: string): unknown {
   }
 }
 
-function level(value: unknown, id: string, depth: number): GraphLevel {
+interface Nesting {
+  depth: number;
+  runsElsewhere: boolean;
+}
+
+function level(value: unknown, id: string, nesting: Nesting): GraphLevel {
+  const { depth } = nesting;
   if (depth > deepest) throw new Fault("InvalidDefinition", `the definition nests deeper than ${deepest} levels`);
   const { StartAt, States } = isObject(value) ? value : {};
   if (typeof StartAt !== "string" || !isObject(States)) {
     throw new Fault("InvalidDefinition", `a workflow needs StartAt and States (at ${id})`);
   }
   const states = Object.entries(States).map(([name, state]) =>
-    graphState(name, isObject(state) ? state : {}, id, depth),
+    graphState(name, isObject(state) ? state : {}, { parent: id, ...nesting }),
   );
   const edges = Object.entries(States).flatMap(([name, state]) => edgesOf(name, isObject(state) ? state : {}));
   const known = new Set(states.map((state) => state.name));
@@ -61,7 +69,11 @@ function level(value: unknown, id: string, depth: number): GraphLevel {
   return { id, startAt: StartAt, states, edges: edges.filter((edge) => edge.to === undefined || known.has(edge.to)) };
 }
 
-function graphState(name: string, state: Definition, parent: string, depth: number): GraphState {
+function graphState(
+  name: string,
+  state: Definition,
+  { parent, depth, runsElsewhere }: Nesting & { parent: string },
+): GraphState {
   const type = typeof state["Type"] === "string" ? state["Type"] : "?";
   const processor = state["ItemProcessor"] ?? state["Iterator"];
   const branches =
@@ -74,8 +86,14 @@ function graphState(name: string, state: Definition, parent: string, depth: numb
     name,
     type,
     detail: detailOf(type, state),
-    children: branches.map((branch, i) => level(branch, `${parent}/${name}#${i}`, depth + 1)),
+    children: branches.map((branch, i) =>
+      level(branch, `${parent}/${name}#${i}`, {
+        depth: depth + 1,
+        runsElsewhere: runsElsewhere || isDistributed(state),
+      }),
+    ),
     isEnd: endsHere(type, state),
+    runsElsewhere,
   };
 }
 
@@ -111,12 +129,17 @@ function detailOf(type: string, state: Definition): string {
     case "Wait":
       return waitText(state);
     case "Map":
-      return `Map${isObject(state["ItemProcessor"]) && isObject(state["ItemProcessor"]["ProcessorConfig"]) && state["ItemProcessor"]["ProcessorConfig"]["Mode"] === "DISTRIBUTED" ? ", distributed" : ""}${typeof state["MaxConcurrency"] === "number" && state["MaxConcurrency"] > 0 ? `, at most ${state["MaxConcurrency"]} at once` : ""}`;
+      return `Map${isDistributed(state) ? ", distributed" : ""}${typeof state["MaxConcurrency"] === "number" && state["MaxConcurrency"] > 0 ? `, at most ${state["MaxConcurrency"]} at once` : ""}`;
     case "Fail":
       return typeof state["Error"] === "string" ? `Fail: ${state["Error"]}` : "Fail";
     default:
       return type;
   }
+}
+
+function isDistributed({ ItemProcessor: processor }: Definition): boolean {
+  const config = isObject(processor) ? processor["ProcessorConfig"] : undefined;
+  return isObject(config) && config["Mode"] === "DISTRIBUTED";
 }
 
 function taskText(state: Definition): string {

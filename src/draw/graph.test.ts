@@ -176,6 +176,55 @@ test("the iterations of a Map are counted, the worst one shows", () => {
   assert.deepEqual(executionOutcome(events).states.get("P"), { outcome: "running", times: 2, retries: 0 });
 });
 
+test("a failure inside of a Map shows on everything that it failed", () => {
+  const events = history(
+    ["ExecutionStarted", 0],
+    ["MapStateEntered", 0, "All"],
+    ["MapStateStarted", 2],
+    ["MapIterationStarted", 3],
+    ["ParallelStateEntered", 4, "Both"],
+    ["ParallelStateStarted", 5],
+    ["FailStateEntered", 6, "No"],
+    ["PassStateEntered", 6, "Yes"],
+    ["ParallelStateFailed", 7],
+    ["MapIterationFailed", 9],
+    ["MapStateFailed", 9],
+    ["ExecutionFailed", 11],
+  );
+  const outcomes = [...executionOutcome(events).states].map(([name, { outcome }]) => [name, outcome]);
+  assert.deepEqual(outcomes, [
+    ["All", "failed"],
+    ["Both", "failed"],
+    ["No", "failed"],
+    ["Yes", "aborted"],
+  ]);
+});
+
+test("only what nothing followed leads to the end", () => {
+  const events = history(
+    ["ExecutionStarted", 0],
+    ["TaskStateEntered", 0, "A"],
+    ["TaskFailed", 2],
+    ["TaskStateExited", 3, "A"],
+    ["FailStateEntered", 4, "Told"],
+    ["ExecutionFailed", 5],
+  );
+  assert.deepEqual([...executionOutcome(events).transitions].sort(), ["A -> Told", "Start -> A", "Told -> End"]);
+});
+
+test("states that run in executions of their own are not called unreached", async () => {
+  const ItemProcessor = {
+    ProcessorConfig: { Mode: "DISTRIBUTED" },
+    StartAt: "Each",
+    States: { Each: { Type: "Pass", End: true } },
+  };
+  const definition = { StartAt: "All", States: { All: { Type: "Map", ItemProcessor, End: true } } };
+  const events = history(["ExecutionStarted", 0], ["MapStateEntered", 0, "All"], ["MapStateExited", 2, "All"]);
+  const svg = await graphSvg(definition, { history: events });
+  assert.equal(outcomeIn(svg, "All"), "succeeded");
+  assert.match(svg, /<title>Each, Pass<\/title>/);
+});
+
 test("a graph becomes a PNG with the shipped fonts", async () => {
   const png = decodeImage(svgToPng(await graphSvg(linear, { title: "Scones" }), { scale: 1 }));
   // Letters of the title: dark pixels where an absent font would leave white.

@@ -99,7 +99,9 @@ function boxSvg(box: PlacedBox, execution: ExecutionOutcome | undefined): string
   const state = box.state as NonNullable<PlacedBox["state"]>;
   const visit = execution?.states.get(state.name);
   const outcome = visit?.outcome ?? "notReached";
-  const look = execution ? outcomeLooks[outcome] : plain;
+  // What an execution of its own did is not in this history.
+  const isTold = execution !== undefined && !state.runsElsewhere;
+  const look = isTold ? outcomeLooks[outcome] : plain;
   const isFrame = box.kind === "frame";
   const isRaised = execution !== undefined && outcome !== "notReached";
   const parts = [
@@ -134,8 +136,8 @@ function boxSvg(box: PlacedBox, execution: ExecutionOutcome | undefined): string
     parts.push(
       visitSvg(visit, { x: right - 12, y: box.y + (isFrame ? frameHeader : box.height), colour: look.border }),
     );
-  const description = `${state.name}, ${state.detail}${execution ? `: ${outcomeLooks[outcome].label}` : ""}`;
-  return `<g data-state="${escaped(state.name)}" data-type="${escaped(state.type)}"${execution ? ` data-outcome="${outcome}"` : ""}><title>${escaped(description)}</title>${parts.join("")}</g>`;
+  const description = `${state.name}, ${state.detail}${isTold ? `: ${outcomeLooks[outcome].label}` : ""}`;
+  return `<g data-state="${escaped(state.name)}" data-type="${escaped(state.type)}"${isTold ? ` data-outcome="${outcome}"` : ""}><title>${escaped(description)}</title>${parts.join("")}</g>`;
 }
 
 /** How often a loop or Map came by and what had to be retried, as a badge on the lower border. */
