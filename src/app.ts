@@ -9,6 +9,7 @@ import { systemClock } from "./kit/clock.ts";
 import type { Events } from "./ports/events.ts";
 import type { Functions } from "./ports/functions.ts";
 import type { Operations } from "./ports/operations.ts";
+import { httpDoors } from "./serve/http-doors.ts";
 import { applicationAutoscalingService } from "./services/application-autoscaling/application-autoscaling-service.ts";
 import { eventsService } from "./services/events/events-service.ts";
 import { iamService } from "./services/iam/iam-service.ts";
@@ -17,7 +18,7 @@ import { logsService } from "./services/logs/logs-service.ts";
 import { monitoringService } from "./services/monitoring/monitoring-service.ts";
 import { s3Service } from "./services/s3/s3-service.ts";
 import { sagemakerService } from "./services/sagemaker/sagemaker-service.ts";
-import { sagemakerRuntimeService } from "./services/sagemaker-runtime/sagemaker-runtime-service.ts";
+import { maxInvocationBytes, sagemakerRuntimeService } from "./services/sagemaker-runtime/sagemaker-runtime-service.ts";
 import { snsService } from "./services/sns/sns-service.ts";
 import { sqsService } from "./services/sqs/sqs-service.ts";
 import { statesService } from "./services/states/states-service.ts";
@@ -173,7 +174,7 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
       eventBus,
       sagemaker.service,
       autoscaling,
-      sagemakerRuntimeService({ models: sagemaker.models, metrics }),
+      sagemakerRuntimeService({ models: sagemaker.models }),
       states.service,
     ];
     later.operations = operationsOf(services, {
@@ -181,6 +182,13 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
       accountId,
       baseUrl: () => present(later.url),
       uuid: () => clock.uuid(),
+    });
+    const doors = httpDoors({
+      models: sagemaker.models,
+      hasEndpoint: (name) => sagemaker.hasEndpoint(name),
+      metricsText: () => sagemaker.metricsText(),
+      credentials: config.credentials,
+      maxBodyBytes: maxInvocationBytes,
     });
     const server = await createWireServer({
       services,
@@ -192,6 +200,7 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
       clock,
       authority,
       onRequest: (request, response) => {
+        if (doors(request, response)) return true;
         if (request.url !== sns.certificatePath) return false;
         response.writeHead(200, { "content-type": "application/x-pem-file" }).end(sns.certificatePem);
         return true;

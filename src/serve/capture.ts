@@ -32,6 +32,7 @@ export interface CaptureOptions {
   maxBytes?: number;
   /** Told about dropped records and failed writings. */
   onProblem?: (message: string) => void;
+  onDrop?: (records: number) => void;
 }
 
 /** As SageMaker closes its files. */
@@ -190,5 +191,6 @@ export class Capture {
   #drop(records: number, why: string): void {
     if (this.dropped === 0 || records > 1) this.#options.onProblem?.(`capture drops records: ${why}`);
     this.dropped += records;
+    this.#options.onDrop?.(records);
   }
 }

@@ -57,12 +57,16 @@ const guiltOf: Record<Suspicion, number> = { none: 0, some: 1, strong: 2 };
 const quarantinedFrom = 4;
 
 /** The answer of a worker, or what a container would have answered in its place; 0 stands for no answer at all. */
-export type FleetAnswer = WorkerAnswer;
+export interface FleetAnswer extends WorkerAnswer {
+  /** From leaving for the worker until the answer. */
+  modelMs?: number;
+}
 
 interface Job {
   picture: Uint8Array;
   /** Grows with every worker that ended while it had this request. */
   guilt: number;
+  sentAt?: number;
   settle: (answer: FleetAnswer | Error) => void;
   isSettled: boolean;
 }
@@ -261,7 +265,10 @@ export class Fleet {
       for (const slot of this.#slots) {
         if (slot.sent === slot.jobs.length) continue;
         if (slot.sent === 0) this.#pace.begin(slot);
-        slot.worker?.send(slot.jobs.slice(slot.sent).map((job) => job.picture));
+        const jobs = slot.jobs.slice(slot.sent);
+        const now = performance.now();
+        for (const job of jobs) job.sentAt = now;
+        slot.worker?.send(jobs.map((job) => job.picture));
         slot.sent = slot.jobs.length;
       }
     });
@@ -272,8 +279,9 @@ export class Fleet {
     const jobs = slot.jobs.splice(0, answers.length);
     slot.sent -= jobs.length;
     this.#pace.end(slot, jobs.length);
+    const now = performance.now();
     jobs.forEach((job, i) => {
-      job.settle(answers[i] as WorkerAnswer);
+      job.settle({ ...(answers[i] as WorkerAnswer), modelMs: now - (job.sentAt ?? now) });
     });
     if (slot.isLeaving && slot.jobs.length === 0) slot.onFree?.();
     this.#dispatch();

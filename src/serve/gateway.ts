@@ -2,10 +2,12 @@ import { availableParallelism } from "node:os";
 import type { Blobs } from "../ports/blobs.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Logs } from "../ports/logs.ts";
+import type { Metrics } from "../ports/metrics.ts";
 import type { InferenceRequest, InferenceResponse, Models } from "../ports/models.ts";
 import { CaptureSpool } from "./capture-spool.ts";
+import { EndpointMetrics } from "./endpoint-metrics.ts";
 import { defaultMaxQueue, defaultTimeoutMs } from "./fleet.ts";
-import { type EndpointDefinition, Generation, type VariantChange } from "./generation.ts";
+import { type EndpointDefinition, Generation, type GenerationOptions, type VariantChange } from "./generation.ts";
 import { endpointNotFound } from "./model-error.ts";
 
 /*
@@ -30,6 +32,8 @@ export interface GatewayOptions {
   stopGraceMs?: number;
   /** Captured lines that are in no object yet are kept here; without it a crash loses them. */
   captureFolder?: string;
+  /** Told how endpoints do. */
+  metrics?: Metrics;
 }
 
 /** As SageMaker waits for its containers. */
@@ -52,13 +56,14 @@ interface Endpoint {
 }
 
 export class Gateway implements Models {
-  readonly #options: Required<Omit<GatewayOptions, "captureFolder">> & { spool: CaptureSpool | undefined };
+  readonly #options: Required<Omit<GatewayOptions, "captureFolder" | "metrics">> &
+    Pick<GenerationOptions, "spool" | "metrics">;
   readonly #endpoints = new Map<string, Endpoint>();
   readonly #starting = new Set<Generation>();
   readonly #draining = new Set<Promise<void>>();
   #isClosed = false;
 
-  constructor({ captureFolder, ...options }: GatewayOptions) {
+  constructor({ captureFolder, metrics, ...options }: GatewayOptions) {
     this.#options = {
       maxWorkersPerVariant: availableParallelism(),
       maxQueue: defaultMaxQueue,
@@ -66,6 +71,7 @@ export class Gateway implements Models {
       stopGraceMs: defaultStopGraceMs,
       spool: captureFolder === undefined ? undefined : new CaptureSpool(captureFolder, options.clock.uuid()),
       ...options,
+      metrics: new EndpointMetrics(metrics),
     };
   }
 
@@ -131,6 +137,7 @@ export class Gateway implements Models {
     if (endpoint === undefined) return;
     const { current, candidate } = endpoint;
     await Promise.all([this.#drain(current), candidate && this.#drain(candidate.generation)]);
+    if (!this.#endpoints.has(endpointName)) this.#options.metrics.forget(endpointName);
   }
 
   async invoke(endpointName: string, request: InferenceRequest): Promise<InferenceResponse> {
@@ -139,6 +146,16 @@ export class Gateway implements Models {
     const { current, candidate } = endpoint;
     const isForCandidate = candidate !== undefined && this.#options.clock.random() < candidate.share;
     return (isForCandidate ? candidate.generation : current).infer(request);
+  }
+
+  hasEndpoint(name: string): boolean {
+    return this.#endpoints.has(name);
+  }
+
+  /** How all endpoints do, as Prometheus reads it. */
+  metricsText(): string {
+    const generations = [...this.#endpoints.values()].map(({ current }) => current);
+    return this.#options.metrics.text(generations.flatMap(({ gauges }) => gauges));
   }
 
   /** What each variant of an endpoint has taken so far and is busy with. */

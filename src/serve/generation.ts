@@ -4,6 +4,7 @@ import type { Logs } from "../ports/logs.ts";
 import type { InferenceRequest, InferenceResponse } from "../ports/models.ts";
 import { Capture, type CaptureSettings } from "./capture.ts";
 import type { CaptureSpool } from "./capture-spool.ts";
+import type { EndpointMetrics, Gauges, VariantMetrics } from "./endpoint-metrics.ts";
 import { type Variant, type VariantDefinition, type VariantOptions, variantOf } from "./variant.ts";
 
 /*
@@ -13,6 +14,8 @@ import { type Variant, type VariantDefinition, type VariantOptions, variantOf } 
 
 export interface EndpointDefinition {
   name: string;
+  /** Tells the fleets of an update apart in metrics. */
+  configName?: string;
   variants: readonly VariantDefinition[];
   /** Gets a copy of a share of the requests; its answers are captured and thrown away. */
   shadow?: VariantDefinition;
@@ -23,6 +26,7 @@ export interface GenerationOptions extends Omit<VariantOptions, "endpointName" |
   blobs: Blobs;
   logs: Logs;
   spool: CaptureSpool | undefined;
+  metrics: EndpointMetrics;
 }
 
 /** New shares and numbers of workers of one variant. */
@@ -36,6 +40,7 @@ interface Member {
   variant: Variant;
   weight: number;
   capture: Capture | undefined;
+  metrics: VariantMetrics;
   /** Taken so far. */
   invocations: number;
   /** Being answered or waiting. */
@@ -44,12 +49,14 @@ interface Member {
 
 export class Generation {
   readonly #endpointName: string;
+  readonly #configName: string | undefined;
   readonly #options: GenerationOptions;
   readonly #members: Member[];
   readonly #shadow: Member | undefined;
 
   constructor(definition: EndpointDefinition, options: GenerationOptions) {
     this.#endpointName = definition.name;
+    this.#configName = definition.configName;
     this.#options = options;
     this.#members = definition.variants.map((variant) => this.#member(variant, definition.capture));
     this.#shadow = definition.shadow && this.#member(definition.shadow, definition.capture);
@@ -77,10 +84,15 @@ export class Generation {
     this.#copyToShadow(request);
     member.invocations++;
     member.outstanding++;
+    const takenAt = performance.now();
     try {
-      const answer = await member.variant.infer(request);
+      const { modelMs, ...answer } = await member.variant.infer(request);
       member.capture?.record(exchangeOf(request, answer));
+      this.#measure(member, { status: 200, takenAt, modelMs });
       return { ...answer, variantName: member.variant.name };
+    } catch (error) {
+      if (error instanceof Fault) this.#measure(member, { status: error.status, takenAt });
+      throw error;
     } finally {
       member.outstanding--;
     }
@@ -99,6 +111,16 @@ export class Generation {
       ),
     );
     for (const { member, change } of planned) member.weight = change.weight ?? member.weight;
+  }
+
+  get gauges(): Gauges[] {
+    return this.#all().map(({ variant, outstanding }) => ({
+      endpointName: this.#endpointName,
+      variantName: variant.name,
+      queueLength: variant.queueLength?.() ?? 0,
+      workers: variant.workerIds().length,
+      outstanding,
+    }));
   }
 
   /** What each variant has taken so far and is busy with. */
@@ -128,24 +150,39 @@ export class Generation {
     );
   }
 
+  /** Where a variant does not know what of the time was the model's, all of it is. */
+  #measure(
+    { variant, metrics }: Member,
+    { status, takenAt, modelMs }: { status: number; takenAt: number; modelMs?: number | undefined },
+  ): void {
+    const totalMs = performance.now() - takenAt;
+    const ofModelMs = Math.min(totalMs, modelMs ?? totalMs);
+    const instances = variant.workerIds().length;
+    metrics.answered({ status, modelMs: ofModelMs, overheadMs: totalMs - ofModelMs, instances });
+  }
+
   #all(): Member[] {
     return this.#shadow === undefined ? this.#members : [...this.#members, this.#shadow];
   }
 
   #member(definition: VariantDefinition, settings: CaptureSettings | undefined): Member {
-    const { clock, blobs, logs } = this.#options;
+    const { clock, blobs, logs, spool } = this.#options;
     const endpointName = this.#endpointName;
+    const variantName = definition.name;
+    const metrics = this.#options.metrics.variant({ endpointName, variantName, configName: this.#configName });
     const stream = `${definition.name}/i-${clock.uuid().replaceAll("-", "").slice(0, 17)}`;
     const onLine = (message: string) =>
       logs.append(`/aws/sagemaker/Endpoints/${endpointName}`, stream, [{ timestampMs: clock.now(), message }]);
+    const onDrop = (records: number) => metrics.droppedCaptures(records);
     return {
       variant: variantOf(definition, { ...this.#options, endpointName, onLine }),
+      metrics,
       weight: definition.weight,
       invocations: 0,
       outstanding: 0,
       capture:
         settings &&
-        new Capture({ blobs, clock, endpointName, variantName: definition.name, settings, onProblem: onLine }),
+        new Capture({ blobs, clock, endpointName, variantName, settings, spool, onProblem: onLine, onDrop }),
     };
   }
 

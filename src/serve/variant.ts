@@ -13,10 +13,14 @@ export interface Variant {
   infer(request: InferenceRequest): Promise<VariantAnswer>;
   scale(workers: number): Promise<void>;
   workerIds(): number[];
+  /** Absent where nobody knows. */
+  queueLength?(): number;
   close(): Promise<void>;
 }
 
 interface VariantAnswer {
+  /** What of the time was the model's; absent where it cannot be told from waiting. */
+  modelMs?: number | undefined;
   body: Uint8Array;
   contentType: string;
   customAttributes?: string;
@@ -99,7 +103,7 @@ function packageVariant(
         throw modelError(415, `content type ${contentType} is not supported; send ${pictureTypes.join(", ")}`, options);
       }
       const answer = await fleet.infer(body, request);
-      if (answer.status === 200) return printed(answer, accept);
+      if (answer.status === 200) return { ...printed(answer, accept), modelMs: answer.modelMs };
       onLine(`an inference failed (${answer.status}): ${answer.text}`);
       // As the built-in container puts it; the reason is in the log.
       const message = answer.status === 400 ? "unable to evaluate payload provided" : answer.text;
@@ -107,6 +111,7 @@ function packageVariant(
     },
     scale: (workers) => fleet.scale(bounded(workers)),
     workerIds: () => fleet.workerIds,
+    queueLength: () => fleet.queueLength,
     close: () => fleet.close(),
   };
 }

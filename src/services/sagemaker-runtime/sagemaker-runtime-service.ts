@@ -1,6 +1,5 @@
 import type { InvokeEndpointInput, InvokeEndpointOutput } from "@aws-sdk/client-sagemaker-runtime";
 import { Fault } from "../../kit/fault.ts";
-import type { Metrics } from "../../ports/metrics.ts";
 import type { Models } from "../../ports/models.ts";
 import type { Call, Service } from "../../wire/service.ts";
 
@@ -10,13 +9,7 @@ export const maxInvocationBytes = 6_291_456;
 /** What the built-in container takes a body for when its sender says nothing about it. */
 const defaultContentType = "application/x-image";
 
-export interface SagemakerRuntimeOptions {
-  models: Models;
-  /** Told how endpoints do. */
-  metrics?: Metrics;
-}
-
-export function sagemakerRuntimeService({ models }: SagemakerRuntimeOptions): Service {
+export function sagemakerRuntimeService({ models }: { models: Models }): Service {
   return {
     name: "sagemaker-runtime",
     handlers: { InvokeEndpoint: (input: InvokeEndpointInput, call: Call) => invokeEndpoint(models, input, call) },

@@ -255,6 +255,7 @@ export class EndpointFleet implements EndpointLoads {
     });
     return {
       name,
+      configName: snapshot.configName,
       variants: snapshot.variants.map(define),
       ...(shadow === undefined ? {} : { shadow: define(shadow) }),
       ...(settings === undefined ? {} : { capture: settings }),

@@ -62,6 +62,10 @@ export interface Sagemaker {
   /** The endpoints, for whoever invokes them. */
   models: Models;
   loads: EndpointLoads;
+  /** Whether an endpoint of that name takes requests. */
+  hasEndpoint(name: string): boolean;
+  /** How the endpoints do, as Prometheus reads it. */
+  metricsText(): string;
   /** Goes on with what was under way when the server ended. Call once, when blobs and events can be used. */
   resume(): void;
   /** Answers what it has taken, writes the captures, ends all processes. */
@@ -84,6 +88,7 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
       maxQueue: options.maxQueue,
       maxWorkersPerVariant: options.maxWorkersPerVariant,
       inferenceTimeoutMs: options.inferenceTimeoutMs,
+      metrics: options.metrics,
       stopGraceMs: options.stopGraceMs,
     }),
     clock,
@@ -131,6 +136,8 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
       },
     },
     models: gateway,
+    hasEndpoint: (name) => gateway.hasEndpoint(name),
+    metricsText: () => gateway.metricsText(),
     loads: fleet,
     resume: () => {
       gateway.recoverCaptures().catch((error: unknown) => report("captures of the last run", error));
