@@ -199,6 +199,7 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
       accountId,
       clock,
       authority,
+      limits: { farewellMs: bounds.farewellMs },
       onRequest: (request, response) => {
         if (doors(request, response)) return true;
         if (request.url !== sns.certificatePath) return false;

@@ -26,6 +26,8 @@ export const bounds = {
   endpointQueueLength: 1024,
   /** Metrics kept at once: each costs some 4 KB a minute at the most, and whoever makes names out of ids is told. */
   metrics: 10_000,
+  /** Clients are asked to go elsewhere before the listener closes: as long as a keep-alive client at work takes to ask again. */
+  farewellMs: 1_500,
   /** Environments of all functions together: each is a process of some 20 to 60 MB. */
   functionEnvironments: 64,
   /** Uploads the command line keeps in flight: enough to hide the latency of small objects, far below any server's limit. */

@@ -4,7 +4,7 @@ import type { Metrics } from "../ports/metrics.ts";
 import { EndpointMetrics } from "./endpoint-metrics.ts";
 
 const place = { endpointName: "birds", variantName: "all" };
-const good = { status: 200, modelMs: 4, overheadMs: 1, instances: 2 };
+const good = { status: 200, modelMs: 4, overheadMs: 1, instances: 2, queueLength: 0 };
 
 test("Prometheus reads counts by status, histograms in seconds and what is true now", () => {
   const metrics = new EndpointMetrics(undefined);
@@ -57,5 +57,5 @@ test("CloudWatch is told under AWS's names, per variant and per config, in micro
     "AWS/SageMaker ModelLatency birds/all 4000 Microseconds",
     "AWS/SageMaker OverheadLatency birds/all 1000 Microseconds",
   ]);
-  assert.equal(told.filter((line) => line.includes("birds/all/new")).length, 7);
+  assert.equal(told.filter((line) => line.includes("birds/all/new")).length, 8);
 });

@@ -15,6 +15,8 @@ export interface Outcome {
   /** Everything else: waiting, choosing, recording. */
   overheadMs: number;
   instances: number;
+  /** How many others wait now. */
+  queueLength: number;
 }
 
 /** What is true now, asked for when somebody looks. */
@@ -119,7 +121,7 @@ export class VariantMetrics {
     ];
   }
 
-  answered({ status, modelMs, overheadMs, instances }: Outcome): void {
+  answered({ status, modelMs, overheadMs, instances, queueLength }: Outcome): void {
     const { byStatus, model, overhead } = this.#counts;
     byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
     const reachedModel = status === 200 || status === modelErrorStatus;
@@ -136,17 +138,13 @@ export class VariantMetrics {
       metrics.record(of.modelErrors, status === modelErrorStatus ? 1 : 0);
       if (reachedModel) metrics.record(of.modelLatency, modelMs * 1000);
       metrics.record(of.overheadLatency, overheadMs * 1000);
+      metrics.record(of.queueLength, queueLength);
     }
   }
 
   droppedCaptures(records: number): void {
     this.#counts.droppedCaptures += records;
     for (const of of this.#cloudWatch) this.#metrics?.record(of.droppedCaptures, records);
-  }
-
-  /** Now and then: how many requests wait. Of our own namespace, because AWS has no such metric. */
-  queueLength(length: number): void {
-    for (const of of this.#cloudWatch) this.#metrics?.record(of.queueLength, length);
   }
 }
 
@@ -167,6 +165,7 @@ function cloudWatchMetrics(dimensions: Readonly<Record<string, string>>) {
     modelErrors: metric("InvocationModelErrors", "None"),
     modelLatency: metric("ModelLatency", "Microseconds"),
     overheadLatency: metric("OverheadLatency", "Microseconds"),
+    // Of our own namespace, because AWS has no such metrics.
     queueLength: metric("QueueLength", "Count", "Scones/Endpoints"),
     droppedCaptures: metric("DroppedCaptures", "Count", "Scones/Endpoints"),
   };

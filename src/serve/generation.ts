@@ -158,7 +158,8 @@ export class Generation {
     const totalMs = performance.now() - takenAt;
     const ofModelMs = Math.min(totalMs, modelMs ?? totalMs);
     const instances = variant.workerIds().length;
-    metrics.answered({ status, modelMs: ofModelMs, overheadMs: totalMs - ofModelMs, instances });
+    const queueLength = variant.queueLength?.() ?? 0;
+    metrics.answered({ status, modelMs: ofModelMs, overheadMs: totalMs - ofModelMs, instances, queueLength });
   }
 
   #all(): Member[] {

@@ -11,6 +11,7 @@ import { Fault } from "../kit/fault.ts";
 import { inflate, readBody } from "./body.ts";
 import { authorityPath, type CertificateAuthority } from "./certificate-authority.ts";
 import { findOperation, isNamedInBody, nameFromBody, serve, UnknownOperation } from "./dispatch.ts";
+import { farewell } from "./farewell.ts";
 import { checkCaller, isLoopback } from "./hosts.ts";
 import { bindingsOf } from "./http-bindings.ts";
 import { loadModel, type Operation } from "./model.ts";
@@ -68,6 +69,10 @@ export interface WireLimits {
   connections: number;
   /** Read and thrown away of a refused body, so that its sender hears the refusal before its socket breaks. */
   drainBytes: number;
+  /** How long clients are asked to go elsewhere before the listener closes; 0 where nobody restarts under load. */
+  farewellMs: number;
+  /** For what is under way after that: a slow model's answer; long polls would take longer than anybody wants to wait. */
+  graceMs: number;
 }
 
 export const defaultLimits: WireLimits = {
@@ -76,6 +81,8 @@ export const defaultLimits: WireLimits = {
   requestTimeoutMs: 30 * 60_000,
   connections: 10_000,
   drainBytes: 64 * 2 ** 20,
+  farewellMs: 0,
+  graceMs: 5_000,
 };
 
 export const defaultHost = "127.0.0.1";
@@ -109,14 +116,14 @@ export async function createWireServer(options: WireOptions): Promise<WireServer
   const server = createServer(
     { requestTimeout: limits.requestTimeoutMs, keepAliveTimeout: 65_000 },
     (request, response) => {
-      handle(request, response).catch((error: unknown) => {
+      leaving.accompany(response, handle(request, response)).catch((error: unknown) => {
         report({ kind: "bug", requestId: "-", operation: `${request.method} ${request.url}`, error });
         response.destroy();
       });
     },
   );
   server.maxConnections = limits.connections;
-  const closeTunnels = acceptTunnels(server, options.authority);
+  const leaving = farewell(server, { ...limits, closeOthers: acceptTunnels(server, options.authority) });
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const requestId = clock.uuid();
@@ -129,7 +136,7 @@ export async function createWireServer(options: WireOptions): Promise<WireServer
     let answer: Answer;
     try {
       checkCaller(head, [host, ...hosts]);
-      if (head.path === healthPath) return answerHealth(response);
+      if (head.path === healthPath) return answerHealth(response, leaving.isSaid());
       if (request.url === authorityPath && request.method === "GET" && options.authority !== undefined) {
         response.writeHead(200, { "content-type": "application/x-pem-file" });
         response.end(options.authority.certificate);
@@ -241,12 +248,7 @@ export async function createWireServer(options: WireOptions): Promise<WireServer
     url,
     port: bound.port,
     server,
-    close: () =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-        closeTunnels();
-      }),
+    close: () => leaving.say(),
   };
 }
 
@@ -265,9 +267,9 @@ function signalOf(response: ServerResponse): AbortSignal {
   return gone.signal;
 }
 
-function answerHealth(response: ServerResponse): void {
-  response.writeHead(200, { "content-type": "application/json" });
-  response.end('{"status":"ok"}');
+function answerHealth(response: ServerResponse, isLeaving: boolean): void {
+  response.writeHead(isLeaving ? 503 : 200, { "content-type": "application/json" });
+  response.end(isLeaving ? '{"status":"stopping"}' : '{"status":"ok"}');
 }
 
 function internalFault(dialect: Dialect): Fault {
@@ -291,6 +293,7 @@ async function send(
 ): Promise<void> {
   headers["x-amzn-requestid"] = requestId;
   headers["x-amz-request-id"] = requestId;
+  if (status === 503) headers["retry-after"] ??= "1";
   if (!request.complete) await drain(request, drainBytes);
   if (!request.complete) headers["connection"] = "close";
   const hasBody = request.method !== "HEAD" && status !== 204 && status !== 304;
