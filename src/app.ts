@@ -18,6 +18,7 @@ import { logsService } from "./services/logs/logs-service.ts";
 import { monitoringService } from "./services/monitoring/monitoring-service.ts";
 import { s3Service } from "./services/s3/s3-service.ts";
 import { sagemakerService } from "./services/sagemaker/sagemaker-service.ts";
+import { aliasedModels } from "./services/sagemaker-runtime/endpoint-alias.ts";
 import { maxInvocationBytes, sagemakerRuntimeService } from "./services/sagemaker-runtime/sagemaker-runtime-service.ts";
 import { snsService } from "./services/sns/sns-service.ts";
 import { sqsService } from "./services/sqs/sqs-service.ts";
@@ -159,6 +160,10 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
 
     const s3 = owned.add(s3Service({ blobs, resources, clock, functions, operations, events, report }));
 
+    const { endpointAlias: alias } = config;
+    const models =
+      alias === undefined ? sagemaker.models : aliasedModels({ models: sagemaker.models, operations, alias, report });
+
     const services: Service[] = [
       s3,
       stsService({
@@ -174,7 +179,7 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
       eventBus,
       sagemaker.service,
       autoscaling,
-      sagemakerRuntimeService({ models: sagemaker.models }),
+      sagemakerRuntimeService({ models }),
       states.service,
     ];
     later.operations = operationsOf(services, {

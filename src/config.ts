@@ -9,6 +9,8 @@ export interface ServerConfig {
   dataDirectory: string;
   region: string;
   accountId: string;
+  /** The endpoint that answers for every one that does not exist; absent: none does. */
+  endpointAlias?: string;
   /** With keys every request must be signed with one of them; without, only this machine is served. */
   credentials: { accessKeyId: string; secretAccessKey: string }[];
 }
@@ -48,6 +50,7 @@ export function serverConfig(given: Partial<ServerConfig> = {}): ServerConfig {
     dataDirectory: given.dataDirectory ?? environment["SCONES_DATA_DIR"] ?? join(homedir(), ".scones"),
     region: given.region ?? environment["SCONES_REGION"] ?? defaultRegion,
     accountId: given.accountId ?? environment["SCONES_ACCOUNT_ID"] ?? defaultAccountId,
+    endpointAlias: given.endpointAlias ?? (environment["SCONES_ENDPOINT_ALIAS"] || undefined),
     credentials: given.credentials ?? (keyId && secret ? [{ accessKeyId: keyId, secretAccessKey: secret }] : []),
   };
 }

@@ -16,6 +16,7 @@ import {
   SageMakerClient,
   waitUntilEndpointInService,
 } from "@aws-sdk/client-sagemaker";
+import { InvokeEndpointCommand, SageMakerRuntimeClient } from "@aws-sdk/client-sagemaker-runtime";
 import {
   CreateStateMachineCommand,
   DescribeExecutionCommand,
@@ -40,7 +41,7 @@ describe("the workflow in the shapes of its users", { skip: !existsSync(python) 
   let sfn: SFNClient;
 
   before(async () => {
-    server = await startServer();
+    server = await startServer(undefined, { SCONES_ENDPOINT_ALIAS: endpoint });
     lambda = new LambdaClient(server.aws);
     sfn = new SFNClient(server.aws);
     await deployModel();
@@ -337,6 +338,20 @@ describe("the workflow in the shapes of its users", { skip: !existsSync(python) 
       ["test/sure.png", "test/unsure.png"].map((key) => execute(made.stateMachineArn, inputs(key))),
     );
     assertPassesAndFails({ sure: sure as Ending, unsure: unsure as Ending }, "TypeError");
+  });
+
+  test("a function that names an endpoint deleted long ago is answered by the alias, and can see that", async () => {
+    const sources = [
+      first("body"),
+      second("body", { endpoint: "image-classification-2021-11-01-10-00-00-000" }),
+      third("body"),
+    ];
+    assertPassesAndFails(await runShape("stale-endpoint", sources, { fields }), "TypeError");
+    const runtime = new SageMakerRuntimeClient(server.aws);
+    const answer = await runtime.send(
+      new InvokeEndpointCommand({ EndpointName: "deleted", Body: plain([255, 0, 0]), ContentType: "image/png" }),
+    );
+    assert.equal(answer.CustomAttributes, `scones-answered-by-endpoint=${endpoint}`);
   });
 
   test("a package that is missing says so in AWS's words", async () => {

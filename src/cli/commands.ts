@@ -10,6 +10,11 @@ const serverOptions: Record<string, Option> = {
     description: "address to listen on; others than this machine need keys",
     default: "127.0.0.1",
   },
+  "endpoint-alias": {
+    type: "string",
+    value: "NAME",
+    description: "model endpoint that answers for every one that does not exist",
+  },
   "data-dir": { type: "string", value: "FOLDER", description: "where everything is kept", default: "~/.scones" },
 };
 

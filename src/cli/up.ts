@@ -18,10 +18,12 @@ export async function run(invocation: Invocation): Promise<number> {
 export function serverOptions(invocation: Pick<Invocation, "options">): Parameters<typeof serverConfig>[0] {
   const host = textOption(invocation, "host");
   const dataDirectory = textOption(invocation, "data-dir");
+  const endpointAlias = textOption(invocation, "endpoint-alias");
   const isPortGiven = textOption(invocation, "port") !== undefined;
   return {
     ...(host === undefined ? {} : { host }),
     ...(dataDirectory === undefined ? {} : { dataDirectory }),
+    ...(endpointAlias === undefined ? {} : { endpointAlias }),
     ...(isPortGiven ? { port: wholeNumberOption(invocation, "port", { default: 0, min: 0, max: 65_535 }) } : {}),
   };
 }
