@@ -25,7 +25,21 @@ export const summaryColumns =
   "key, id, machine, status, sequence, definition_hash, error, cause, started_ms, stopped_ms, redrive_count, redriven_ms, details";
 const columns = `${summaryColumns}, input, output`;
 
+/** More events than an execution may have, and room for them in the keys of its history. */
+const eventsPerExecution = 32_768;
+
+/** Where the history of an execution has the row that begins with this event. */
+export function historyKey(execution: number, firstEventId: number): number {
+  return Number(execution) * eventsPerExecution + firstEventId;
+}
+
+/** The first and the last key that the history of an execution may have. */
+export function historyKeys(execution: number): [number, number] {
+  return [historyKey(execution, 0), historyKey(execution, eventsPerExecution - 1)];
+}
+
 export interface ExecutionRows {
+  has(id: string): boolean;
   find(id: string): Row | undefined;
   /** As the tables hold it; `withBody` so that a change can be applied to it. */
   take(id: string, options: { withBody: boolean }): Unsettled | undefined;
@@ -39,7 +53,8 @@ export function executionRows(database: Database): ExecutionRows {
   const prepare = (sql: string) => database.prepare(sql);
   const select = prepare(`SELECT ${columns} FROM execution WHERE id = ?`);
   const selectBody = prepare("SELECT body FROM execution WHERE id = ?");
-  const selectLastEvent = prepare("SELECT last_id FROM history WHERE execution = ? ORDER BY first_id DESC LIMIT 1");
+  const selectLastEvent = prepare("SELECT last_id FROM history WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1");
+  const selectKey = prepare("SELECT key FROM execution WHERE id = ?");
   const insert = prepare(
     `INSERT INTO execution (id, machine, status, sequence, definition_hash, body, is_active, input, output, error, cause,
        started_ms, stopped_ms, redrive_count, redriven_ms, details) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -48,7 +63,7 @@ export function executionRows(database: Database): ExecutionRows {
     `UPDATE execution SET status = ?, sequence = ?, body = ?, is_active = ?, output = ?, error = ?, cause = ?, stopped_ms = ?,
        redrive_count = ?, redriven_ms = ? WHERE key = ?`,
   );
-  const insertHistory = prepare("INSERT INTO history (execution, first_id, last_id, events) VALUES (?, ?, ?, ?)");
+  const insertHistory = prepare("INSERT INTO history (key, last_id, events) VALUES (?, ?, ?)");
   const insertTimer = prepare("INSERT OR REPLACE INTO timer (due_ms, execution, effect) VALUES (?, ?, ?)");
   const deleteTimer = prepare("DELETE FROM timer WHERE execution = ? AND effect = ?");
   const deleteTimers = prepare("DELETE FROM timer WHERE execution = ?");
@@ -56,7 +71,8 @@ export function executionRows(database: Database): ExecutionRows {
   const closeToken = prepare("UPDATE token SET is_closed = 1 WHERE execution = ? AND effect = ?");
   const closeTokens = prepare("UPDATE token SET is_closed = 1 WHERE execution = ?");
   const insertMessage = prepare("INSERT OR IGNORE INTO outbox (id, message) VALUES (?, ?)");
-  const deletions = ["history", "timer", "token"].map((table) => prepare(`DELETE FROM ${table} WHERE execution = ?`));
+  const deleteHistory = prepare("DELETE FROM history WHERE key BETWEEN ? AND ?");
+  const deletions = ["timer", "token"].map((table) => prepare(`DELETE FROM ${table} WHERE execution = ?`));
   const deleteExecution = prepare("DELETE FROM execution WHERE key = ?");
 
   const settleExecution = (execution: Unsettled): number => {
@@ -81,11 +97,12 @@ export function executionRows(database: Database): ExecutionRows {
   };
 
   return {
+    has: (id) => selectKey.get(id) !== undefined,
     find: (id) => select.get<Row>(id),
     take(id, { withBody }) {
       const row = select.get<Row>(id);
       if (row === undefined) return undefined;
-      const { last_id: lastEventId = 0 } = selectLastEvent.get<{ last_id: number }>(row.key) ?? {};
+      const { last_id: lastEventId = 0 } = selectLastEvent.get<{ last_id: number }>(...historyKeys(row.key)) ?? {};
       return unsettled({
         record: readRecord(row),
         detailsText: row.details,
@@ -99,28 +116,30 @@ export function executionRows(database: Database): ExecutionRows {
     settle(execution) {
       const isNew = execution.key === undefined;
       const key = settleExecution(execution);
-      for (const { firstId, lastId, text } of joined(execution.events)) insertHistory.run(key, firstId, lastId, text);
+      for (const { firstId, lastId, text } of joined(execution.events))
+        insertHistory.run(historyKey(key, firstId), lastId, text);
       if (!isNew) {
         if (execution.isAllClosed) {
           deleteTimers.run(key);
           closeTokens.run(key);
         }
-        for (const effectId of execution.closed) {
+        for (const effectId of execution.closed ?? []) {
           deleteTimer.run(key, effectId);
           closeToken.run(key, effectId);
         }
       }
-      for (const [effectId, dueMs] of execution.timers) {
+      for (const [effectId, dueMs] of execution.timers ?? []) {
         if (!isNew) deleteTimer.run(key, effectId);
         insertTimer.run(dueMs, key, effectId);
       }
-      for (const [token, { effectId, isClosed }] of execution.tokens) {
+      for (const [token, { effectId, isClosed }] of execution.tokens ?? []) {
         insertToken.run(token, key, effectId, isClosed ? 1 : 0);
       }
-      for (const [id, message] of execution.messages) insertMessage.run(id, message);
+      for (const [id, message] of execution.messages ?? []) insertMessage.run(id, message);
       return key;
     },
     delete(key) {
+      deleteHistory.run(...historyKeys(key));
       for (const deletion of deletions) deletion.run(key);
       deleteExecution.run(key);
     },

@@ -93,6 +93,17 @@ const steps = [
   INSERT INTO step_log VALUES (1);
   `,
   `
+  -- Most executions succeed, and the index by machine finds those.
+  DROP INDEX execution_by_status;
+  CREATE INDEX execution_by_status ON execution (machine, status, key) WHERE status <> 'SUCCEEDED';
+
+  -- Keyed by one number, a row of up to a page needs no page of its own: execution * 32768 + id of its first event.
+  ALTER TABLE history RENAME TO old_history;
+  CREATE TABLE history (key INTEGER PRIMARY KEY, last_id INTEGER NOT NULL, events TEXT NOT NULL);
+  INSERT INTO history SELECT execution * 32768 + first_id, last_id, events FROM old_history;
+  DROP TABLE old_history;
+  `,
+  `
   CREATE TABLE metric (
     key INTEGER PRIMARY KEY AUTOINCREMENT,
     namespace TEXT NOT NULL,

@@ -1,7 +1,7 @@
 import type { Json } from "../kit/json.ts";
 import type { Database } from "../kit/sqlite.ts";
 import type { DueTimer, ExecutionRecord, Executions, HistoryRange, StartOutcome, StoredEvent } from "../ports/store.ts";
-import { executionRows, type Row, readRecord, summaryColumns } from "./execution-rows.ts";
+import { executionRows, historyKey, historyKeys, type Row, readRecord, summaryColumns } from "./execution-rows.ts";
 import { readStepLog, stepLog } from "./step-log.ts";
 import {
   appendLine,
@@ -26,7 +26,7 @@ import { unsettledExecutions } from "./unsettled-executions.ts";
  */
 
 /** Executions settled in one go: some milliseconds, so that others are served in between. */
-const settledAtOnce = 200;
+const settledAtOnce = 256;
 /** After the tables could not be written, it is tried again so late. The log goes on until it is full. */
 const settleRetryMs = 1_000;
 
@@ -53,17 +53,20 @@ export function sqliteExecutions({ database, logFile, onError }: SqliteExecution
     `SELECT ${summaryColumns} FROM execution WHERE machine = ? AND key < ? ORDER BY key DESC LIMIT ?`,
   );
   const listByStatus = prepare(
-    `SELECT ${summaryColumns} FROM execution WHERE machine = ? AND status = ? AND key < ? ORDER BY key DESC LIMIT ?`,
+    `SELECT ${summaryColumns} FROM execution WHERE machine = ? AND status = ? AND status <> 'SUCCEEDED' AND key < ?
+     ORDER BY key DESC LIMIT ?`,
+  );
+  // Most succeed: the index by machine finds them.
+  const listSucceeded = prepare(
+    `SELECT ${summaryColumns} FROM execution WHERE machine = ? AND status = 'SUCCEEDED' AND key < ? ORDER BY key DESC LIMIT ?`,
   );
   const selectRunning = prepare("SELECT id FROM execution WHERE status = 'RUNNING' AND key > ? ORDER BY key LIMIT ?");
   const selectActive = prepare("SELECT id FROM execution WHERE is_active = 1 AND key > ? ORDER BY key LIMIT ?");
   // One row holds at least one event, so `limit` rows always suffice.
   const historyUp = prepare(
-    "SELECT events FROM history WHERE execution = ? AND last_id >= ? ORDER BY first_id LIMIT ?",
+    "SELECT events FROM history WHERE key BETWEEN ? AND ? AND last_id >= ? ORDER BY key LIMIT ?",
   );
-  const historyDown = prepare(
-    "SELECT events FROM history WHERE execution = ? AND first_id <= ? ORDER BY first_id DESC LIMIT ?",
-  );
+  const historyDown = prepare("SELECT events FROM history WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT ?");
   const selectDue = prepare(
     `SELECT e.id, t.effect, t.due_ms FROM timer t JOIN execution e ON e.key = t.execution
      WHERE t.due_ms <= ? ORDER BY t.due_ms, t.execution LIMIT ?`,
@@ -179,7 +182,7 @@ export function sqliteExecutions({ database, logFile, onError }: SqliteExecution
     async start(execution): Promise<StartOutcome> {
       const { id, input, definition } = execution;
       while (onTheWay.has(id)) await onTheWay.get(id)?.catch(() => {}); // Whatever becomes of it.
-      const taken = describe(id);
+      const taken = unsettled.get(id) === undefined && !rows.has(id) ? undefined : describe(id);
       if (taken !== undefined) {
         const isSame = taken.status === "RUNNING" && taken.input === input;
         return { outcome: isSame ? "same" : "conflict", record: taken };
@@ -222,8 +225,8 @@ export function sqliteExecutions({ database, logFile, onError }: SqliteExecution
       unsettled.settle(({ record }) => record.machine === machine);
       const below = after === undefined ? Number.MAX_SAFE_INTEGER : Number(after);
       const found =
-        status === undefined
-          ? listAll.all<Row>(machine, below, limit + 1)
+        status === undefined || status === "SUCCEEDED"
+          ? (status === undefined ? listAll : listSucceeded).all<Row>(machine, below, limit + 1)
           : listByStatus.all<Row>(machine, status, below, limit + 1);
       const page = found.slice(0, limit);
       return {
@@ -246,7 +249,11 @@ export function sqliteExecutions({ database, logFile, onError }: SqliteExecution
       if (key === undefined) return [];
       const start = from ?? (reverse ? Number.MAX_SAFE_INTEGER : 0);
       const events: Event[] = [];
-      for (const row of (reverse ? historyDown : historyUp).iterate<{ events: string }>(key, start, limit)) {
+      const [first, last] = historyKeys(key);
+      const rowsOf = reverse
+        ? historyDown.iterate<{ events: string }>(first, Math.min(last, historyKey(key, start)), limit)
+        : historyUp.iterate<{ events: string }>(first, last, start, limit);
+      for (const row of rowsOf) {
         const some = JSON.parse(row.events) as Event[];
         if (reverse) some.reverse();
         events.push(...some.filter((event) => (reverse ? event.id <= start : event.id >= start)));
@@ -267,12 +274,12 @@ export function sqliteExecutions({ database, logFile, onError }: SqliteExecution
     },
     token(token) {
       const known = unsettled.byToken(token);
-      const held = known?.tokens.get(token);
+      const held = known?.tokens?.get(token);
       if (known !== undefined && held !== undefined) return { id: known.record.id, ...held };
       const row = selectToken.get<{ id: string; effect: string; is_closed: number }>(token);
       if (row === undefined) return undefined;
       const execution = unsettled.get(row.id);
-      const isClosed = Number(row.is_closed) === 1 || execution?.isAllClosed || execution?.closed.has(row.effect);
+      const isClosed = Number(row.is_closed) === 1 || execution?.isAllClosed || execution?.closed?.has(row.effect);
       return { id: row.id, effectId: row.effect, isClosed: isClosed === true };
     },
     outbox: (limit) =>
@@ -302,5 +309,5 @@ export function sqliteExecutions({ database, logFile, onError }: SqliteExecution
 const maxDefinitionsKnown = 10_000;
 
 function touchesTimers({ timers, closed, isAllClosed }: Unsettled): boolean {
-  return timers.size > 0 || closed.size > 0 || isAllClosed;
+  return timers !== undefined || closed !== undefined || isAllClosed;
 }

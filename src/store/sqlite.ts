@@ -25,8 +25,8 @@ export function sqliteStore({ file, clock, onError = () => {} }: SqliteStoreOpti
   mkdirSync(dirname(file), { recursive: true });
   const database = openDatabase(file, { isExclusive: true });
   try {
-    // Fewer checkpoints, each of them larger: 4000 pages of 4 KiB keep the log below 16 MiB.
-    database.exec("PRAGMA wal_autocheckpoint=4000");
+    // Fewer checkpoints, each of them larger: 16000 pages of 4 KiB keep the log below 64 MiB.
+    database.exec("PRAGMA wal_autocheckpoint=16000");
     createSchema(database, file);
     const commits = groupCommit(database);
     const logs = sqliteLogs({ database, clock, commits });

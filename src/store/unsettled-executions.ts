@@ -36,15 +36,15 @@ export function unsettledExecutions(database: Database, rows: ExecutionRows): Un
     let change = 0;
     const keys = database.transaction(() => {
       for (const id of delivered) change -= Number(deleteMessage.run(id).changes);
-      for (const execution of some) change += execution.messages.size;
+      for (const execution of some) change += execution.messages?.size ?? 0;
       also();
       return some.map((execution) => rows.settle(execution));
     });
     messagesInTables += change;
     delivered.clear();
     for (const [index, execution] of some.entries()) {
-      for (const token of execution.tokens.keys()) tokens.delete(token);
-      for (const id of execution.messages.keys()) messages.delete(id);
+      for (const token of execution.tokens?.keys() ?? []) tokens.delete(token);
+      for (const id of execution.messages?.keys() ?? []) messages.delete(id);
       markSettled(execution, keys[index] as number);
       executions.delete(execution.record.id);
     }
@@ -69,8 +69,8 @@ export function unsettledExecutions(database: Database, rows: ExecutionRows): Un
         execution.round = round;
         executions.set(id, execution);
       }
-      for (const token of execution.tokens.keys()) tokens.set(token, execution);
-      for (const message of execution.messages.keys()) messages.set(message, execution);
+      for (const token of execution.tokens?.keys() ?? []) tokens.set(token, execution);
+      for (const message of execution.messages?.keys() ?? []) messages.set(message, execution);
     },
     has(round) {
       const oldest = executions.values().next();
@@ -100,7 +100,7 @@ export function unsettledExecutions(database: Database, rows: ExecutionRows): Un
       }
       for (const [id, execution] of messages) {
         if (found.length >= 2 * limit) break;
-        found.push({ id, message: execution.messages.get(id) as string });
+        found.push({ id, message: execution.messages?.get(id) as string });
       }
       return found.sort((one, other) => one.id - other.id).slice(0, limit);
     },
@@ -108,7 +108,7 @@ export function unsettledExecutions(database: Database, rows: ExecutionRows): Un
       for (const id of ids) {
         const execution = messages.get(id);
         if (execution === undefined) delivered.add(id);
-        execution?.messages.delete(id);
+        execution?.messages?.delete(id);
         messages.delete(id);
       }
     },

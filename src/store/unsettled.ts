@@ -19,12 +19,12 @@ export interface Unsettled {
   /** Of all events, those in the tables included. */
   lastEventId: number;
   /** Effects whose timers go and whose tokens close, in the tables. */
-  closed: Set<string>;
+  closed: Set<string> | undefined;
   /** All of them do. */
   isAllClosed: boolean;
-  timers: Map<string, number>;
-  tokens: Map<string, { effectId: string; isClosed: boolean }>;
-  messages: Map<number, string>;
+  timers: Map<string, number> | undefined;
+  tokens: Map<string, { effectId: string; isClosed: boolean }> | undefined;
+  messages: Map<number, string> | undefined;
   /** The first round of the log that says something about it that the tables do not. */
   round: number;
 }
@@ -89,11 +89,11 @@ export function unsettled(known: Known): Unsettled {
   return {
     ...known,
     events: [],
-    closed: new Set(),
+    closed: undefined,
     isAllClosed: false,
-    timers: new Map(),
-    tokens: new Map(),
-    messages: new Map(),
+    timers: undefined,
+    tokens: undefined,
+    messages: undefined,
     round: 0,
   };
 }
@@ -178,29 +178,40 @@ export function take(
   }
   // Closing comes first: a timer that fired may be set anew under the same id.
   for (const effectId of closed) close(execution, effectId);
-  for (const { effectId, dueMs } of timers) execution.timers.set(effectId, Math.ceil(dueMs));
-  for (const { effectId, token } of tokens) execution.tokens.set(token, { effectId, isClosed: false });
+  for (const { effectId, dueMs } of timers) {
+    execution.timers ??= new Map();
+    execution.timers.set(effectId, Math.ceil(dueMs));
+  }
+  for (const { effectId, token } of tokens) {
+    execution.tokens ??= new Map();
+    execution.tokens.set(token, { effectId, isClosed: false });
+  }
   if (status !== "RUNNING") {
     execution.isAllClosed = true;
-    execution.timers.clear();
-    for (const token of execution.tokens.values()) token.isClosed = true;
+    execution.timers = undefined;
+    for (const token of execution.tokens?.values() ?? []) token.isClosed = true;
   }
-  for (const [id, message] of outbox) execution.messages.set(id, message);
+  for (const [id, message] of outbox) {
+    execution.messages ??= new Map();
+    execution.messages.set(id, message);
+  }
 }
 
 function close(execution: Unsettled, effectId: string): void {
-  execution.timers.delete(effectId);
-  for (const token of execution.tokens.values()) if (token.effectId === effectId) token.isClosed = true;
-  if (execution.key !== undefined) execution.closed.add(effectId);
+  execution.timers?.delete(effectId);
+  for (const token of execution.tokens?.values() ?? []) if (token.effectId === effectId) token.isClosed = true;
+  if (execution.key === undefined) return;
+  execution.closed ??= new Set();
+  execution.closed.add(effectId);
 }
 
 /** The tables hold all of it now, under this key. */
 export function markSettled(execution: Unsettled, key: number): void {
   execution.key = key;
   execution.events = [];
-  execution.closed.clear();
+  execution.closed = undefined;
   execution.isAllClosed = false;
-  execution.timers.clear();
-  execution.tokens.clear();
-  execution.messages.clear();
+  execution.timers = undefined;
+  execution.tokens = undefined;
+  execution.messages = undefined;
 }

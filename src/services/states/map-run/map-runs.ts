@@ -140,12 +140,13 @@ export function mapRuns(options: MapRunsOptions): MapRuns {
     const read = () => resources.get<MapRunRecord>(mapRunKind, key)?.value as MapRunRecord;
     let outcome: MapRunOutcome;
     try {
-      if (read().children === undefined) {
+      const isNew = read().children === undefined;
+      if (isNew) {
         checkWriter(state);
         await writePages(resources, key, eachPiece(items(run, { request, state }), childInputs(state.itemBatcher)));
       }
       if (!run.isStopped) {
-        run.children = runChildren({ ...options, signal }, { family, record: read() });
+        run.children = runChildren({ ...options, signal }, { family, record: read(), isNew });
         await run.children.whenEnded;
       }
       outcome = await outcomeOf(run, { state, family });

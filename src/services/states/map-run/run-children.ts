@@ -53,7 +53,11 @@ interface OpenPage {
 
 type Ended = Pick<ExecutionRecord, "status" | "redriveCount"> & { items: number };
 
-export function runChildren(options: ChildrenOptions, run: { family: Family; record: MapRunRecord }): RunningChildren {
+/** `isNew`: no child can have been started before. */
+export function runChildren(
+  options: ChildrenOptions,
+  run: { family: Family; record: MapRunRecord; isNew: boolean },
+): RunningChildren {
   const { store, clock, signal, onError } = options;
   const { executions, resources } = store;
   const { family } = run;
@@ -154,7 +158,7 @@ export function runChildren(options: ChildrenOptions, run: { family: Family; rec
   async function runChild(id: string, { input, redrives }: PageChild): Promise<ExecutionRecord> {
     for (let attempt = 1; ; attempt++) {
       try {
-        const known = executions.describe(id);
+        const known = run.isNew && attempt === 1 ? undefined : executions.describe(id);
         const mustGoOn = known?.status !== "SUCCEEDED" && known?.redriveCount === redrives && redrives !== undefined;
         if (known !== undefined && known.status !== "RUNNING" && (!mustGoOn || isExpress)) return known;
         const { standard, express } = options.engines();
