@@ -163,7 +163,8 @@ async function serving(
   });
   const environment = { PATH: process.env["PATH"] ?? "", GREETING: "good day" };
   const model = { type: "container", command, folder, environment } as const;
-  await gateway.deploy({ name: "mine", variants: [{ name: "A", weight: 1, workers: 1, model, ...changes }] });
+  const variant = { name: "A", weight: 1, workers: 1, model, ...changes };
+  await gateway.deploy({ name: "mine", configName: "mine", variants: [variant] });
   return { gateway, logs };
 }
 

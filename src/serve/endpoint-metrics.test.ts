@@ -47,12 +47,12 @@ test("CloudWatch is told under AWS's names, per variant and per config, in micro
     alarmStates: () => new Map(),
     onAlarmChange: () => () => undefined,
   };
-  new EndpointMetrics(port).variant({ ...place, configName: "new" }).answered({ ...good, status: 424 });
+  new EndpointMetrics(port).variant({ ...place, configName: "new" }).answered({ ...good, status: 424, modelStatus: 500 });
   assert.deepEqual(told.slice(0, 7), [
     "AWS/SageMaker Invocations birds/all 1 None",
     "AWS/SageMaker InvocationsPerInstance birds/all 0.5 None",
     "AWS/SageMaker Invocation4XXErrors birds/all 0 None",
-    "AWS/SageMaker Invocation5XXErrors birds/all 0 None",
+    "AWS/SageMaker Invocation5XXErrors birds/all 1 None",
     "AWS/SageMaker InvocationModelErrors birds/all 1 None",
     "AWS/SageMaker ModelLatency birds/all 4000 Microseconds",
     "AWS/SageMaker OverheadLatency birds/all 1000 Microseconds",

@@ -10,6 +10,8 @@ import { Histogram } from "./histogram.ts";
 export interface Outcome {
   /** 200, or the status of the fault. */
   status: number;
+  /** What the model answered when it failed; 0 for no answer at all. */
+  modelStatus?: number | undefined;
   /** From being handed to the model until its answer. */
   modelMs: number;
   /** Everything else: waiting, choosing, recording. */
@@ -121,7 +123,7 @@ export class VariantMetrics {
     ];
   }
 
-  answered({ status, modelMs, overheadMs, instances, queueLength }: Outcome): void {
+  answered({ status, modelStatus, modelMs, overheadMs, instances, queueLength }: Outcome): void {
     const { byStatus, model, overhead } = this.#counts;
     byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
     const reachedModel = status === 200 || status === modelErrorStatus;
@@ -129,12 +131,14 @@ export class VariantMetrics {
     overhead.add(overheadMs / 1000);
     const metrics = this.#metrics;
     if (metrics === undefined) return;
+    const answered = modelStatus ?? status;
     for (const of of this.#cloudWatch) {
       metrics.record(of.invocations, 1);
       metrics.record(of.perInstance, 1 / Math.max(1, instances));
       // A zero for every other request, so that an average is a rate, as on AWS.
-      metrics.record(of.errors4xx, status >= 400 && status < 500 && status !== modelErrorStatus ? 1 : 0);
-      metrics.record(of.errors5xx, status >= 500 ? 1 : 0);
+      // What the model answered counts as its own kind of error too.
+      metrics.record(of.errors4xx, answered >= 400 && answered < 500 ? 1 : 0);
+      metrics.record(of.errors5xx, answered >= 500 || answered === 0 ? 1 : 0);
       metrics.record(of.modelErrors, status === modelErrorStatus ? 1 : 0);
       if (reachedModel) metrics.record(of.modelLatency, modelMs * 1000);
       metrics.record(of.overheadLatency, overheadMs * 1000);

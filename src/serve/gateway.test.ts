@@ -280,7 +280,7 @@ async function serving(model: string, changes: Changes = {}, options: Partial<Ga
 }
 
 function definition(model: string, { workers = 1, ...changes }: Changes = {}): EndpointDefinition {
-  return { name: "colours", variants: [{ ...variant(model), workers }], ...changes };
+  return { name: "colours", configName: "colours", variants: [{ ...variant(model), workers }], ...changes };
 }
 
 function variant(model: string, name = "AllTraffic", weight = 1) {

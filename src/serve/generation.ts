@@ -4,7 +4,7 @@ import type { Logs } from "../ports/logs.ts";
 import type { InferenceRequest, InferenceResponse } from "../ports/models.ts";
 import { Capture, type CaptureSettings } from "./capture.ts";
 import type { CaptureSpool } from "./capture-spool.ts";
-import type { EndpointMetrics, Gauges, VariantMetrics } from "./endpoint-metrics.ts";
+import type { EndpointMetrics, Gauges, Outcome, VariantMetrics } from "./endpoint-metrics.ts";
 import { type Variant, type VariantDefinition, type VariantOptions, variantOf } from "./variant.ts";
 
 /*
@@ -84,17 +84,26 @@ export class Generation {
     this.#copyToShadow(request);
     member.invocations++;
     member.outstanding++;
+    try {
+      return { ...(await this.#ask(member, request)), variantName: member.variant.name };
+    } finally {
+      member.outstanding--;
+    }
+  }
+
+  async #ask(member: Member, request: InferenceRequest) {
     const takenAt = performance.now();
     try {
       const { modelMs, ...answer } = await member.variant.infer(request);
       member.capture?.record(exchangeOf(request, answer));
       this.#measure(member, { status: 200, takenAt, modelMs });
-      return { ...answer, variantName: member.variant.name };
+      return answer;
     } catch (error) {
-      if (error instanceof Fault) this.#measure(member, { status: error.status, takenAt });
+      if (error instanceof Fault) {
+        const modelStatus = error.members["OriginalStatusCode"] as number | undefined;
+        this.#measure(member, { status: error.status, takenAt, modelStatus });
+      }
       throw error;
-    } finally {
-      member.outstanding--;
     }
   }
 
@@ -153,13 +162,13 @@ export class Generation {
   /** Where a variant does not know what of the time was the model's, all of it is. */
   #measure(
     { variant, metrics }: Member,
-    { status, takenAt, modelMs }: { status: number; takenAt: number; modelMs?: number | undefined },
+    { takenAt, modelMs, ...outcome }: Pick<Outcome, "status" | "modelStatus"> & { takenAt: number; modelMs?: number },
   ): void {
     const totalMs = performance.now() - takenAt;
     const ofModelMs = Math.min(totalMs, modelMs ?? totalMs);
     const instances = variant.workerIds().length;
     const queueLength = variant.queueLength?.() ?? 0;
-    metrics.answered({ status, modelMs: ofModelMs, overheadMs: totalMs - ofModelMs, instances, queueLength });
+    metrics.answered({ ...outcome, modelMs: ofModelMs, overheadMs: totalMs - ofModelMs, instances, queueLength });
   }
 
   #all(): Member[] {
@@ -215,10 +224,8 @@ export class Generation {
     if (shadow === undefined) return;
     if (this.#options.clock.random() * this.#totalWeight() >= shadow.weight) return;
     const copy = { ...request, signal: undefined };
-    shadow.variant.infer(copy).then(
-      (answer) => shadow.capture?.record(exchangeOf(copy, answer)),
-      () => undefined, // C1's spirit: what a shadow cannot answer is the shadow's loss alone
-    );
+    // What a shadow cannot answer is the shadow's loss alone; its metrics and its log tell.
+    this.#ask(shadow, copy).catch(() => undefined);
   }
 }
 

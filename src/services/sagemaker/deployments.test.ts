@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, test } from "node:test";
 import { testClock } from "../../ports/test-clock.ts";
-import { settled } from "../../serve/testing/world.ts";
+import { settled, until } from "../../serve/testing/world.ts";
 import { testWorld } from "./testing/service.ts";
 
 // Two models that already run, told apart by what they answer, so that the tests need no processes.
@@ -55,12 +55,12 @@ test("a canary takes its share, is watched, and then takes the rest", async () =
 
 test("an alarm during baking gives all requests back to the old fleet and says why", async () => {
   const { world, clock, sagemaker, describe, update, answers } = await serving({ instances: 2 });
-  world.alarmStates.set("errors", "OK");
+  world.metrics.setAlarm("errors", "OK");
   const canary = policy("CANARY", { CanarySize: { Type: "CAPACITY_PERCENT", Value: 50 } });
   await update({ BlueGreenUpdatePolicy: canary, ...alarm });
   await clock.advance(5_000);
   const baking = await describe();
-  world.alarmStates.set("errors", "ALARM");
+  world.metrics.setAlarm("errors", "ALARM");
   await clock.advance(1_000);
   const done = await rested(describe);
   const afterwards = await answers(50);
@@ -78,13 +78,13 @@ test("an alarm during baking gives all requests back to the old fleet and says w
 
 test("linear steps grow the new fleet's share, and an alarm at the last of them still turns back", async () => {
   const { world, clock, sagemaker, describe, update, answers } = await serving({ instances: 2 });
-  world.alarmStates.set("errors", "OK");
+  world.metrics.setAlarm("errors", "OK");
   const linear = policy("LINEAR", { LinearStepSize: { Type: "CAPACITY_PERCENT", Value: 50 } });
   await update({ BlueGreenUpdatePolicy: linear, ...alarm });
   const half = await answers(100);
   await clock.advance(60_000);
   const whole = await answers(30);
-  world.alarmStates.set("errors", "ALARM");
+  world.metrics.setAlarm("errors", "ALARM");
   await clock.advance(2_000);
   const done = await rested(describe);
   const back = await answers(30);
@@ -214,6 +214,25 @@ test("a shadow variant gets a copy of every request, and its failures are its ow
   assert.equal(broken.asked(), 20);
   assert.equal(described.ShadowProductionVariants[0].VariantName, "Shadow");
   world.forget();
+});
+
+test("a model's own 5xx is counted where alarms of deployments look for it", async () => {
+  const broken = await modelServer("broken", 500);
+  const { world, sagemaker, answers } = await serving({ instances: 1, shadow: broken.origin });
+  await answers(3);
+  await until(() => errorsOf("Shadow").length === 3);
+  await sagemaker.close();
+  broken.close();
+  assert.deepEqual(errorsOf("Shadow"), [1, 1, 1]);
+  assert.deepEqual(errorsOf("AllTraffic"), [0, 0, 0]);
+  world.forget();
+
+  function errorsOf(variantName: string) {
+    return world.metrics.recorded
+      .filter(({ metric: { name, dimensions } }) => name === "Invocation5XXErrors" && dimensions["EndpointConfigName"])
+      .filter(({ metric }) => metric.dimensions["VariantName"] === variantName)
+      .map(({ value }) => value);
+  }
 });
 
 interface Setting {

@@ -3,10 +3,10 @@ import { dirname, join } from "node:path";
 import type { Blobs } from "../../ports/blobs.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { EndpointLoads, VariantLoad } from "../../ports/endpoint-loads.ts";
+import type { Metrics } from "../../ports/metrics.ts";
 import type { Resources } from "../../ports/resources.ts";
 import type { Candidate, Gateway } from "../../serve/gateway.ts";
 import type { EndpointDefinition, VariantChange } from "../../serve/generation.ts";
-import type { Alarms } from "./alarms.ts";
 import { deploymentPlan } from "./deployment-plan.ts";
 import { isUnpacked, unpackSource, variantModelOf } from "./model-source.ts";
 import { kindOf } from "./resource-names.ts";
@@ -34,7 +34,7 @@ export interface EndpointFleetOptions {
   blobs: Blobs;
   clock: Clock;
   gateway: Gateway;
-  alarms: Alarms;
+  metrics?: Metrics;
   /** Unpacked models live here. */
   directory: string;
   /** What every program of the user's finds in its environment. */
@@ -165,7 +165,7 @@ export class EndpointFleet implements EndpointLoads {
       before: Snapshot | undefined;
     },
   ): Rollout {
-    const { clock, gateway, alarms } = this.#options;
+    const { clock, gateway, metrics } = this.#options;
     return {
       clock,
       candidate,
@@ -176,7 +176,7 @@ export class EndpointFleet implements EndpointLoads {
         candidate: (share) => candidate.adjust(shareOf(pending.variants, share)),
         current: (share) => gateway.adjust(name, shareOf(before?.variants ?? [], share)),
       },
-      alarms,
+      alarmStates: (names) => metrics?.alarmStates(names) ?? new Map(),
       onStage: (stage) => this.#stage(name, stage),
       signal: this.#closing.signal,
     };

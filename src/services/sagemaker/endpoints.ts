@@ -13,9 +13,9 @@ import type {
   UpdateEndpointWeightsAndCapacitiesOutput,
 } from "@aws-sdk/client-sagemaker";
 import type { Clock } from "../../ports/clock.ts";
+import type { Metrics } from "../../ports/metrics.ts";
 import type { Resources } from "../../ports/resources.ts";
 import type { Call, Handler } from "../../wire/service.ts";
-import type { Alarms } from "./alarms.ts";
 import { checkDeploymentConfig } from "./deployment-plan.ts";
 import { describeEndpoint } from "./describe-endpoint.ts";
 import type { EndpointFleet } from "./endpoint-fleet.ts";
@@ -37,7 +37,7 @@ export interface EndpointHandlerOptions {
   resources: Resources;
   clock: Clock;
   fleet: EndpointFleet;
-  alarms: Alarms;
+  metrics?: Metrics;
   onChange: (endpoint: StoredEndpoint) => void;
 }
 
@@ -96,15 +96,10 @@ function listEndpoints({ resources }: EndpointHandlerOptions, input: ListEndpoin
   };
 }
 
-async function updateEndpoint(
-  options: EndpointHandlerOptions,
-  input: UpdateEndpointInput,
-  call: Call,
-): Promise<UpdateEndpointOutput> {
-  const { resources, clock, fleet, alarms, onChange } = options;
+function updateEndpoint(options: EndpointHandlerOptions, input: UpdateEndpointInput, call: Call): UpdateEndpointOutput {
+  const { resources, clock, fleet, metrics, onChange } = options;
   const name = input.EndpointName as string;
-  await checkAlarms(alarms, input.DeploymentConfig);
-  // From here on nothing is awaited: the endpoint that is found settled is still so when it is written.
+  checkAlarms(metrics, input.DeploymentConfig);
   const endpoint = findSettled(resources, name, call);
   const nowMs = clock.now();
   const snapshot = snapshotOf(resources, input.EndpointConfigName as string, { call, nowMs, uuid: clock.uuid() });
@@ -185,11 +180,10 @@ function findSettled(resources: Resources, name: string, call: Call): StoredEndp
 }
 
 /** An alarm that does not exist protects nobody; AWS's text was never recorded. */
-async function checkAlarms(alarms: Alarms, config: DeploymentConfig | undefined): Promise<void> {
+function checkAlarms(metrics: Metrics | undefined, config: DeploymentConfig | undefined): void {
   const names = (config?.AutoRollbackConfiguration?.Alarms ?? []).flatMap(({ AlarmName }) => AlarmName ?? []);
-  if (names.length === 0) return;
-  const states = await alarms.states(names);
-  const missing = names.filter((name) => !states.has(name));
+  const states = metrics?.alarmStates(names);
+  const missing = names.filter((name) => states?.has(name) !== true);
   if (missing.length > 0) throw invalid(`Could not find alarm(s) ${missing.join(", ")}.`);
 }
 

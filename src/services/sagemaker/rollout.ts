@@ -1,7 +1,7 @@
 import type { VariantStatus } from "@aws-sdk/client-sagemaker";
 import type { Clock } from "../../ports/clock.ts";
+import type { Metrics } from "../../ports/metrics.ts";
 import type { Candidate } from "../../serve/gateway.ts";
-import type { Alarms } from "./alarms.ts";
 import type { DeploymentPlan } from "./deployment-plan.ts";
 
 /*
@@ -19,7 +19,7 @@ export interface Rollout {
   instanceCount: number;
   /** Gives the new and the old fleet these parts of their instances; for a rolling update. */
   resize: { candidate: (share: number) => Promise<void>; current: (share: number) => Promise<void> };
-  alarms: Alarms;
+  alarmStates: Metrics["alarmStates"];
   onStage: (stage: Stage) => void;
   /** Aborted when the server ends. */
   signal: AbortSignal;
@@ -78,7 +78,7 @@ async function bake(rollout: Rollout, { share, waitMs, waitName, capacity }: Bak
     rollout.onStage({ status: "Baking", message, share });
   }
   for (const endMs = clock.now() + waitMs; ; ) {
-    const states = plan.alarms.length === 0 ? new Map<string, string>() : await rollout.alarms.states(plan.alarms);
+    const states = rollout.alarmStates(plan.alarms);
     const alarming = plan.alarms.filter((name) => states.get(name) === "ALARM");
     if (alarming.length > 0) throw new Error(`One or more alarms are in ALARM state: ${alarming.join(", ")}.`);
     const nowMs = clock.now();

@@ -11,7 +11,6 @@ import type { Operations } from "../../ports/operations.ts";
 import type { Resources } from "../../ports/resources.ts";
 import { Gateway } from "../../serve/gateway.ts";
 import type { Service } from "../../wire/service.ts";
-import { alarmsOf } from "./alarms.ts";
 import { endpointConfigHandlers } from "./endpoint-configs.ts";
 import { EndpointFleet } from "./endpoint-fleet.ts";
 import { endpointHandlers } from "./endpoints.ts";
@@ -27,7 +26,7 @@ export interface SagemakerOptions {
   blobs: Blobs;
   logs: Logs;
   events: Events;
-  /** Alarms, topics and buckets are asked for through it. */
+  /** Topics and buckets are asked for through it. */
   operations: Operations;
   /** Told how endpoints do. */
   metrics?: Metrics;
@@ -78,10 +77,9 @@ const builtInAlgorithms: Algorithms = {
 };
 
 export function sagemakerService(options: SagemakerOptions): Sagemaker {
-  const { resources, blobs, logs, clock, report } = options;
+  const { resources, blobs, logs, metrics, clock, report } = options;
   const programEnvironment = options.programEnvironment ?? (() => ({}));
   const algorithms = options.algorithms ?? builtInAlgorithms;
-  const alarms = alarmsOf(options.operations);
   const changes = stateChanges(options.events, clock, report);
   const gateway = new Gateway({
     ...definedOf({
@@ -107,7 +105,7 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
     programEnvironment,
     onChange: changes.endpoint,
     onStage: changes.deployment,
-    alarms,
+    ...(metrics && { metrics }),
     report,
   });
   const runner = new TrainingRunner({
@@ -131,7 +129,7 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
         ...trainingJobHandlers({ resources, clock, algorithms, runner }),
         ...modelHandlers({ resources, blobs, now }),
         ...endpointConfigHandlers({ resources, now }),
-        ...endpointHandlers({ resources, clock, fleet, alarms, onChange: changes.endpoint }),
+        ...endpointHandlers({ resources, clock, fleet, ...(metrics && { metrics }), onChange: changes.endpoint }),
         ...tagHandlers(resources),
       },
     },

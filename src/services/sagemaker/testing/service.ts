@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ServiceEvent } from "../../../ports/events.ts";
 import { memoryLogs } from "../../../ports/memory-logs.ts";
+import { memoryMetrics } from "../../../ports/memory-metrics.ts";
 import { memoryResources } from "../../../ports/memory-resources.ts";
 import type { Operations } from "../../../ports/operations.ts";
 import { packFolder } from "../../../serve/pack-folder.ts";
@@ -29,7 +30,7 @@ export function testWorld(options: Partial<SagemakerOptions> = {}) {
   };
   const events: ServiceEvent[] = [];
   const problems: string[] = [];
-  const alarmStates = new Map<string, string>();
+  const metrics = memoryMetrics();
   const calls: { operation: string; input: object }[] = [];
   const start = () => {
     const sagemaker = sagemakerService({
@@ -38,7 +39,8 @@ export function testWorld(options: Partial<SagemakerOptions> = {}) {
       directory,
       region: call.region,
       accountId: call.accountId,
-      operations: operationsWith(alarmStates, calls),
+      operations: operationsNoting(calls),
+      metrics,
       events: { announce: async (event) => void events.push(event) },
       report: (message, error) => problems.push(`${message}: ${(error as Error).message}`),
       programEnvironment: () => ({ PATH: "/usr/local/bin:/usr/bin:/bin" }),
@@ -59,7 +61,7 @@ export function testWorld(options: Partial<SagemakerOptions> = {}) {
     directory,
     events,
     problems,
-    alarmStates,
+    metrics,
     calls,
     start,
     forget: () => rmSync(directory, { recursive: true }),
@@ -74,17 +76,13 @@ export async function storeModel(world: ReturnType<typeof testWorld>, name: stri
   return `s3://bucket/${name}.tar.gz`;
 }
 
-/** The other services as far as this one asks them; what it asked is in `calls`. */
-function operationsWith(
-  alarmStates: ReadonlyMap<string, string>,
-  calls: { operation: string; input: object }[],
-): Operations {
+/** The other services, which take everything; what they were asked is in `calls`. */
+function operationsNoting(calls: { operation: string; input: object }[]): Operations {
   return {
     has: () => true,
     call: async (service, operation, input) => {
       calls.push({ operation: `${service}:${operation}`, input });
-      const MetricAlarms = [...alarmStates].map(([AlarmName, StateValue]) => ({ AlarmName, StateValue }));
-      return { output: { MetricAlarms }, requestId: "r" };
+      return { output: {}, requestId: "r" };
     },
   };
 }
