@@ -4,7 +4,7 @@ import { Draft, HistoryFull, maxHistoryEvents } from "./draft.ts";
 import { drive, enterAndDrive } from "./drive.ts";
 import { frameIdOf } from "./effect-ids.ts";
 import { type Running, run } from "./evaluation.ts";
-import { StateFailure } from "./failure.ts";
+import { runtimeFailure, StateFailure } from "./failure.ts";
 import type { Frame, KernelExecution } from "./kernel-state.ts";
 import type { Machine } from "./machine.ts";
 import { redrive } from "./redrive.ts";
@@ -103,7 +103,7 @@ export function armExecutionTimer(draft: Draft): void {
 
 type TaskInput = Extract<
   KernelInput,
-  { type: "taskStarted" | "taskSubmitted" | "taskSucceeded" | "taskFailed" | "heartbeat" }
+  { type: "taskStarted" | "taskSubmitted" | "taskSucceeded" | "taskFailed" | "taskRefused" | "heartbeat" }
 >;
 
 function tellTask(draft: Draft, frame: Frame, input: TaskInput): Running<void> | undefined {
@@ -138,6 +138,11 @@ function tellTask(draft: Draft, frame: Frame, input: TaskInput): Running<void> |
       return failing(draft, frame, () =>
         failTask(draft, frame, new StateFailure("work", { error: input.error, reason: input.cause })),
       );
+    case "taskRefused":
+      return failing(draft, frame, () => {
+        cancelWork(draft, frame);
+        return runtimeFailure(input.cause);
+      });
     default:
       return input satisfies never;
   }

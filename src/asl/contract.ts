@@ -26,6 +26,8 @@ export type KernelInput = {
   | { type: "taskSucceeded"; effectId: string; output: Json; startedAtMs?: number }
   /** SendTaskFailure may leave out both, so `error` may be undefined. */
   | { type: "taskFailed"; effectId: string; error: string | undefined; cause: string | undefined; startedAtMs?: number }
+  /** What the task names is not there: nothing was begun, and nothing handles it. */
+  | { type: "taskRefused"; effectId: string; cause: string }
   | { type: "heartbeat"; effectId: string }
   | { type: "timerFired"; effectId: string }
   /** A distributed Map's run made progress or ended. */

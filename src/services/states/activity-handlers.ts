@@ -17,7 +17,7 @@ import type { Json } from "../../kit/json.ts";
 import type { Call } from "../../wire/service.ts";
 import type { ActivityQueues } from "./activities.ts";
 import { checkName, parseActivityArn } from "./arns.ts";
-import { isTooDeep, tooDeepText } from "./json-text.ts";
+import { checkDataSize, isTooDeep, tooDeepText } from "./json-text.ts";
 import type { EngineInput } from "./kernel.ts";
 import { page } from "./paging.ts";
 import type { Parsed } from "./parsed.ts";
@@ -86,7 +86,7 @@ export function activityHandlers(context: ServiceContext, queues: ActivityQueues
 
     async ListActivities(input: Parsed<ListActivitiesInput>): Promise<ListActivitiesOutput> {
       const all = resources.list<ActivityRecord>(activityKind).map(({ value }) => value);
-      const { items, nextToken } = page(all, input, ({ name }) => name);
+      const { items, nextToken } = page(all, input, { list: "activities", idOf: ({ name }) => name });
       return {
         activities: items.map(({ arn, name, createdMs }) => ({
           activityArn: arn,
@@ -129,6 +129,7 @@ export function activityHandlers(context: ServiceContext, queues: ActivityQueues
 }
 
 function parseOutput(text: string): Json {
+  checkDataSize(text, "output");
   if (isTooDeep(text)) throw new Fault("InvalidOutput", `Invalid Output: '${tooDeepText}'`);
   try {
     return JSON.parse(text) as Json;

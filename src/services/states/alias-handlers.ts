@@ -12,7 +12,7 @@ import type {
 } from "@aws-sdk/client-sfn";
 import { Fault } from "../../kit/fault.ts";
 import { parseMachineArn } from "./arns.ts";
-import { type AliasRecord, aliasKind, findAlias, findMachine, findVersion } from "./machine-records.ts";
+import { type AliasRecord, aliasKind, findAlias, findLivingMachine, findVersion } from "./machine-records.ts";
 import { page } from "./paging.ts";
 import type { Parsed } from "./parsed.ts";
 import type { ServiceContext } from "./service-context.ts";
@@ -51,6 +51,12 @@ export function aliasHandlers({ store: { resources }, clock }: ServiceContext) {
         `Routing configuration must contain distinct state machine version ARNs. Received: [${arns.join(", ")}]`,
       );
     }
+    if (new Set(arns.map((arn) => parseMachineArn(arn).name)).size !== 1) {
+      // That it is refused is documented; the words are a guess.
+      throw invalid(
+        `Routing configuration must contain versions of the same state machine. Received: [${arns.join(", ")}]`,
+      );
+    }
     const weights = routing.map(({ weight }) => weight);
     if (weights.reduce((sum, weight) => sum + weight, 0) !== 100) {
       throw invalid(`Sum of routing configuration weights must equal 100. Received: [${weights.join(", ")}]`);
@@ -75,7 +81,7 @@ export function aliasHandlers({ store: { resources }, clock }: ServiceContext) {
       }
       const routing = checkRouting(routingConfiguration);
       const target = parseMachineArn((routing[0] as AliasRecord["routing"][number]).stateMachineVersionArn);
-      const machine = findMachine(resources, target.base);
+      const machine = findLivingMachine(resources, target.base);
       const nowMs = clock.now();
       const alias: AliasRecord = {
         arn: `${machine.arn}:${name}`,
@@ -102,6 +108,7 @@ export function aliasHandlers({ store: { resources }, clock }: ServiceContext) {
 
     async UpdateStateMachineAlias(input: Parsed<UpdateStateMachineAliasInput>): Promise<UpdateStateMachineAliasOutput> {
       const alias = find(input.stateMachineAliasArn);
+      findLivingMachine(resources, alias.arn);
       const routing =
         input.routingConfiguration === undefined ? alias.routing : checkRouting(input.routingConfiguration);
       const updatedMs = clock.now();
@@ -132,7 +139,7 @@ export function aliasHandlers({ store: { resources }, clock }: ServiceContext) {
 
     async ListStateMachineAliases(input: Parsed<ListStateMachineAliasesInput>): Promise<ListStateMachineAliasesOutput> {
       const { name, base, qualifier } = parseMachineArn(input.stateMachineArn);
-      findMachine(resources, base);
+      findLivingMachine(resources, base);
       const all = resources
         .list<AliasRecord>(aliasKind, { prefix: `${name}:` })
         .map(({ value }) => value)
@@ -140,7 +147,7 @@ export function aliasHandlers({ store: { resources }, clock }: ServiceContext) {
           if (qualifier === undefined) return true;
           return routing.some((route) => parseMachineArn(route.stateMachineVersionArn).qualifier === qualifier);
         });
-      const { items, nextToken } = page(all, input, (alias) => alias.name);
+      const { items, nextToken } = page(all, input, { list: `aliases ${base}`, idOf: (alias) => alias.name });
       return {
         stateMachineAliases: items.map(({ arn, createdMs }) => ({
           stateMachineAliasArn: arn,

@@ -71,6 +71,6 @@ function resourceParts(arn: string): string[] {
   return arn.split(":").slice(5);
 }
 
-function invalidArn(arn: string): Fault {
+export function invalidArn(arn: string): Fault {
   return new Fault("InvalidArn", `Invalid Arn: 'Invalid ARN prefix: ${arn}'`);
 }

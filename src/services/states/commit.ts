@@ -15,10 +15,11 @@ export function draftCommit() {
   return {
     /** What an input itself closes: a fired timer is no more, a finished task's token cannot be used again. */
     settle(input: EngineInput): void {
-      if (input.type !== "timerFired" && input.type !== "taskSucceeded" && input.type !== "taskFailed") return;
-      closed.add(input.effectId);
-      timers.delete(input.effectId);
-      tokens.delete(input.effectId);
+      if (!["timerFired", "taskSucceeded", "taskFailed", "taskRefused"].includes(input.type)) return;
+      const { effectId } = input as Extract<EngineInput, { effectId: string }>;
+      closed.add(effectId);
+      timers.delete(effectId);
+      tokens.delete(effectId);
       hasChanged ||= input.type === "timerFired";
     },
     add(step: { events: HistoryEvent[]; effects: Effect[] }): void {

@@ -12,12 +12,13 @@ import type {
   StopExecutionInput,
   StopExecutionOutput,
 } from "@aws-sdk/client-sfn";
+import { maxHistoryEvents } from "../../asl/draft.ts";
 import { Fault } from "../../kit/fault.ts";
 import type { ExecutionPage, ExecutionRecord } from "../../ports/store.ts";
 import type { Call } from "../../wire/service.ts";
 import { parseMachineArn } from "./arns.ts";
-import { detailsOf, findExecution } from "./execution-records.ts";
-import { findAlias, findMachine, findTarget } from "./machine-records.ts";
+import { detailsOf, type ExecutionDetails, findExecution } from "./execution-records.ts";
+import { findAlias, findMachine, findTarget, type MachineRecord, machineKind } from "./machine-records.ts";
 import { findMapRun, mapRunKey } from "./map-run/records.ts";
 import { pageSize, readToken, writeToken } from "./paging.ts";
 import type { Parsed } from "./parsed.ts";
@@ -30,16 +31,32 @@ export function executionHandlers(context: ServiceContext) {
   const { store, clock, engine, expressEngine } = context;
   const { executions, resources } = store;
 
+  const redriveStatusOf = (record: ExecutionRecord, details: ExecutionDetails) => {
+    const redriveStatusReason = whyNotRedrivable(record, details);
+    if (redriveStatusReason === undefined) return { redriveStatus: "REDRIVABLE" as const };
+    return { redriveStatus: "NOT_REDRIVABLE" as const, redriveStatusReason };
+  };
+  const whyNotRedrivable = (record: ExecutionRecord, { machineName }: ExecutionDetails): string | undefined => {
+    const { id, status, stoppedMs = 0 } = record;
+    if (status === "RUNNING" || status === "SUCCEEDED") return `Execution is ${status} and cannot be redriven`;
+    const machine = resources.get<MachineRecord>(machineKind, machineName.split("/")[0] ?? "")?.value;
+    if (machine === undefined || machine.isDeleting === true) return "State machine is in DELETING status";
+    if (clock.now() - stoppedMs > redrivableForMs) return "Execution redrivable period exceeded";
+    const isFull = executions.history(id, { from: maxHistoryEvents, limit: 1 }).length > 0;
+    return isFull ? "Execution history event limit exceeded" : undefined;
+  };
+
   /** The executions of a distributed Map. */
   function listChildren(input: Parsed<ListExecutionsInput>, mapRunArn: string): ListExecutionsOutput {
     if (findMapRun(resources, mapRunArn).executionType === "EXPRESS") throw notSupported();
+    const list = `executions ${mapRunArn} ${input.statusFilter}`;
     const page = executions.list({
       machine: mapRunKey(mapRunArn),
       status: input.statusFilter as ExecutionRecord["status"] | undefined,
       limit: pageSize(input.maxResults),
-      after: input.nextToken === undefined ? undefined : readToken(input.nextToken),
+      after: input.nextToken === undefined ? undefined : readToken(input.nextToken, list),
     });
-    const nextToken = page.next === undefined ? undefined : writeToken(page.next);
+    const nextToken = page.next === undefined ? undefined : writeToken(page.next, list);
     return { executions: page.executions.map(listItem), nextToken };
   }
 
@@ -107,7 +124,7 @@ export function executionHandlers(context: ServiceContext) {
         cause: record.cause,
         redriveCount: record.redriveCount,
         redriveDate: dateOf(record.redrivenMs),
-        ...redriveStatusOf(record, clock.now()),
+        ...redriveStatusOf(record, details),
       };
     },
 
@@ -131,7 +148,8 @@ export function executionHandlers(context: ServiceContext) {
       };
       const limit = pageSize(maxResults);
       const found: ExecutionPage["executions"] = [];
-      let after = input.nextToken === undefined ? undefined : readToken(input.nextToken);
+      const list = `executions ${stateMachineArn} ${statusFilter} ${redriveFilter}`;
+      let after = input.nextToken === undefined ? undefined : readToken(input.nextToken, list);
       do {
         const page = executions.list({
           machine: machine.name,
@@ -144,13 +162,13 @@ export function executionHandlers(context: ServiceContext) {
       } while (after !== undefined && found.length < limit);
       return {
         executions: found.map(listItem),
-        nextToken: after === undefined ? undefined : writeToken(after),
+        nextToken: after === undefined ? undefined : writeToken(after, list),
       };
     },
 
     async RedriveExecution(input: Parsed<RedriveExecutionInput>): Promise<RedriveExecutionOutput> {
       const { record, details } = findExecution(store, input.executionArn);
-      const { redriveStatus, redriveStatusReason } = redriveStatusOf(record, clock.now());
+      const { redriveStatus, redriveStatusReason } = redriveStatusOf(record, details);
       const refusal = () =>
         new Fault(
           "ExecutionNotRedrivable",
@@ -179,23 +197,6 @@ function listItem(execution: ExecutionPage["executions"][number]) {
     redriveCount: execution.redriveCount,
     redriveDate: dateOf(execution.redrivenMs),
   };
-}
-
-function redriveStatusOf(record: ExecutionRecord, nowMs: number) {
-  const { status, stoppedMs = nowMs } = record;
-  if (status === "RUNNING" || status === "SUCCEEDED") {
-    return {
-      redriveStatus: "NOT_REDRIVABLE" as const,
-      redriveStatusReason: `Execution is ${status} and cannot be redriven`,
-    };
-  }
-  if (nowMs - stoppedMs > redrivableForMs) {
-    return {
-      redriveStatus: "NOT_REDRIVABLE" as const,
-      redriveStatusReason: "Execution's redrivable period of 14 days has passed",
-    };
-  }
-  return { redriveStatus: "REDRIVABLE" as const };
 }
 
 function syncStatus(status: ExecutionRecord["status"]): "SUCCEEDED" | "FAILED" | "TIMED_OUT" {

@@ -13,7 +13,8 @@ export function historyHandlers({ store }: ServiceContext) {
       const { executionArn, reverseOrder = false, includeExecutionData = true, maxResults, nextToken } = input;
       const { record } = findExecution(store, executionArn);
       const limit = pageSize(maxResults);
-      const from = nextToken === undefined ? undefined : Number(readToken(nextToken));
+      const list = `history ${record.id} ${reverseOrder}`;
+      const from = nextToken === undefined ? undefined : Number(readToken(nextToken, list));
       const found = store.executions.history<JournalEvent>(record.id, {
         from,
         limit: limit + 1,
@@ -22,7 +23,7 @@ export function historyHandlers({ store }: ServiceContext) {
       const following = found[limit];
       return {
         events: found.slice(0, limit).map((event) => answered(event, includeExecutionData)),
-        nextToken: following === undefined ? undefined : writeToken(String(following.id)),
+        nextToken: following === undefined ? undefined : writeToken(String(following.id), list),
       };
     },
   };

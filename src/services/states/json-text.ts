@@ -27,8 +27,20 @@ function endOfString(text: string, start: number): number {
   return text.length;
 }
 
+/** AWS's limit of an execution's input and a task's output. The wire counts characters; what they take in UTF-8 counts as well. */
+const maxDataBytes = 262_144;
+
+export function checkDataSize(text: string, member: string): void {
+  if (text.length * 3 <= maxDataBytes || Buffer.byteLength(text) <= maxDataBytes) return;
+  throw new Fault(
+    "ValidationException",
+    `1 validation error detected: Value at '${member}' failed to satisfy constraint: Member must have length less than or equal to ${maxDataBytes}`,
+  );
+}
+
 /** An execution's input; what is not JSON is refused in the words of the Java parser that AWS uses. */
 export function parseInput(text: string): Json {
+  checkDataSize(text, "input");
   if (isTooDeep(text)) throw refused(tooDeepText);
   try {
     return JSON.parse(text) as Json;

@@ -21,16 +21,12 @@ import { checkDefinition, diagnose } from "./definition-check.ts";
 import { groupOf } from "./execution-log.ts";
 import { findExecution } from "./execution-records.ts";
 import {
-  aliasKind,
-  findMachine,
+  findLivingMachine,
   findTarget,
   hashOf,
   type MachineRecord,
   machineDoesNotExist,
   machineKind,
-  versionId,
-  versionKind,
-  versionsOf,
 } from "./machine-records.ts";
 import { page } from "./paging.ts";
 import type { Parsed } from "./parsed.ts";
@@ -70,7 +66,7 @@ export function machineHandlers(context: ServiceContext) {
       };
       return resources.transaction(() => {
         if (!resources.create(machineKind, name, machine)) {
-          const taken = findMachine(resources, machine.arn);
+          const taken = findLivingMachine(resources, machine.arn);
           if (!isSameMachine(taken, machine)) {
             throw new Fault("StateMachineAlreadyExists", `State Machine Already Exists: '${taken.arn}'`);
           }
@@ -93,7 +89,7 @@ export function machineHandlers(context: ServiceContext) {
     async UpdateStateMachine(input: Parsed<UpdateStateMachineInput>): Promise<UpdateStateMachineOutput> {
       const { stateMachineArn, publish = false, versionDescription } = input;
       if (parseMachineArn(stateMachineArn).qualifier !== undefined) throw machineDoesNotExist(stateMachineArn);
-      const before = findMachine(resources, stateMachineArn);
+      const before = findLivingMachine(resources, stateMachineArn);
       const { definition, roleArn, loggingConfiguration, tracingConfiguration, encryptionConfiguration } = input;
       const given = [definition, roleArn, loggingConfiguration, tracingConfiguration, encryptionConfiguration];
       if (given.every((value) => value === undefined)) {
@@ -140,7 +136,7 @@ export function machineHandlers(context: ServiceContext) {
         stateMachineArn: version === undefined ? machine.arn : `${machine.arn}:${version.number}`,
         name: machine.name,
         type: machine.type,
-        status: "ACTIVE",
+        status: machine.isDeleting ? "DELETING" : "ACTIVE",
         creationDate: new Date(version?.createdMs ?? machine.createdMs),
         description: version?.description,
         ...settingsOf(revision),
@@ -168,18 +164,19 @@ export function machineHandlers(context: ServiceContext) {
     },
 
     async DeleteStateMachine(input: Parsed<DeleteStateMachineInput>): Promise<object> {
-      const { name } = parseMachineArn(input.stateMachineArn);
-      resources.transaction(() => {
-        resources.delete(machineKind, name);
-        for (const { number } of versionsOf(resources, name)) resources.delete(versionKind, versionId(name, number));
-        for (const { id } of resources.list(aliasKind, { prefix: `${name}:` })) resources.delete(aliasKind, id);
-      });
+      const { name, qualifier } = parseMachineArn(input.stateMachineArn);
+      if (qualifier !== undefined || name.includes("/")) {
+        // Documented for the ARN of a Map's executions; whatever AWS does with a version's, no whole machine may go for it.
+        const text = `The ARN of a state machine without version, alias or map label is needed: ${input.stateMachineArn}`;
+        throw new Fault("ValidationException", text);
+      }
+      context.machineDeletion.delete(name);
       return {};
     },
 
     async ListStateMachines(input: Parsed<ListStateMachinesInput>): Promise<ListStateMachinesOutput> {
       const all = resources.list<MachineRecord>(machineKind).map(({ value }) => value);
-      const { items, nextToken } = page(all, input, ({ name }) => name);
+      const { items, nextToken } = page(all, input, { list: "machines", idOf: ({ name }) => name });
       return {
         stateMachines: items.map(({ arn, name, type, createdMs }) => ({
           stateMachineArn: arn,

@@ -27,6 +27,8 @@ export interface MachineRecord extends Revision {
   createdMs: number;
   /** Numbers are never used again. */
   lastVersion: number;
+  /** It only waits for its executions to end. */
+  isDeleting?: boolean;
   tags: { [key: string]: string };
 }
 
@@ -51,6 +53,18 @@ export function findMachine(resources: Resources, arn: string): MachineRecord {
   const machine = resources.get<MachineRecord>(machineKind, parseMachineArn(arn).name)?.value;
   if (machine === undefined) throw machineDoesNotExist(arn);
   return machine;
+}
+
+/** A machine that may be changed or started. */
+export function findLivingMachine(resources: Resources, arn: string): MachineRecord {
+  const machine = findMachine(resources, arn);
+  refuseDeleting(machine);
+  return machine;
+}
+
+export function refuseDeleting({ arn, isDeleting }: MachineRecord): void {
+  // The words are a guess by analogy.
+  if (isDeleting) throw new Fault("StateMachineDeleting", `State Machine Deleting: '${arn}'`);
 }
 
 /** Of versions the id is such that they sort by number. */

@@ -24,7 +24,7 @@ export function mapRunHandlers({ store, mapRuns }: ServiceContext) {
         .map(({ value }) => value)
         .filter(({ executionId }) => executionId === record.id)
         .sort((one, other) => other.startedMs - one.startedMs);
-      const { items, nextToken } = page(all, input, ({ arn }) => arn);
+      const { items, nextToken } = page(all, input, { list: `map runs ${record.id}`, idOf: ({ arn }) => arn });
       return {
         mapRuns: items.map(({ arn, startedMs, stoppedMs }) => ({
           executionArn: details.arn,

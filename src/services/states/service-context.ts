@@ -5,6 +5,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Store } from "../../ports/store.ts";
 import type { Engine } from "./engine.ts";
 import type { Kernel } from "./kernel.ts";
+import type { MachineDeletion } from "./machine-deletion.ts";
 import type { MapRuns } from "./map-run/map-runs.ts";
 
 /** The language: the kernel that runs definitions, and what judges them. */
@@ -35,6 +36,9 @@ export interface ServiceContext {
   expressEngine: Engine;
   /** Of distributed Map states. */
   mapRuns: MapRuns;
+  machineDeletion: MachineDeletion;
   /** `undefined` when this server can run it; else what AWS says of a resource that does not exist. */
   refusalOf(resource: string): string | undefined;
+  /** Whether an activity of this name has been created and not deleted. */
+  hasActivity(name: string): boolean;
 }

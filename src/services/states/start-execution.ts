@@ -4,7 +4,7 @@ import { arnPrefix, checkName, executionArn, executionId, regionOf } from "./arn
 import type { StartRequest } from "./engine.ts";
 import type { ExecutionDetails } from "./execution-records.ts";
 import { parseInput } from "./json-text.ts";
-import { findTarget, hashOf, type Target } from "./machine-records.ts";
+import { findTarget, hashOf, refuseDeleting, type Target } from "./machine-records.ts";
 import type { ServiceContext } from "./service-context.ts";
 
 /** Starts an execution as StartExecution does; tasks that start executions come this way too. */
@@ -31,6 +31,7 @@ export function startRequest(
   { machine, revision, versionArn, aliasArn }: Target,
   { name = clock.uuid(), input: inputText = "{}" }: { name?: string; input?: string },
 ): StartRequest {
+  refuseDeleting(machine);
   checkName(name);
   const input: Json = parseInput(inputText);
   const startedMs = clock.now();

@@ -363,6 +363,56 @@ test("history is read in pages, in both directions, with or without data", async
   assert.equal(bare.events[0].executionStartedEventDetails.input, undefined);
 });
 
+test("a page token of another list is refused", async () => {
+  const { call, run } = setUp({ functions: { one: () => 1 } });
+  const { executionArn, stateMachineArn } = await run(chain("one"));
+  await call("StartExecution", { stateMachineArn });
+  const { nextToken } = await call("ListExecutions", { stateMachineArn, maxResults: 1 });
+  const others = [
+    call("GetExecutionHistory", { executionArn, nextToken }),
+    call("ListStateMachines", { nextToken }),
+    call("ListExecutions", { stateMachineArn, nextToken, statusFilter: "FAILED" }),
+  ];
+  await Promise.all(others.map((other) => assert.rejects(other, { code: "InvalidToken" })));
+});
+
+test("data is measured in bytes, not in characters", async () => {
+  const { call, run } = setUp({ functions: { one: () => 1 } });
+  const { stateMachineArn } = await run(chain("one"));
+  const input = JSON.stringify("é".repeat(140_000));
+  await assert.rejects(call("StartExecution", { stateMachineArn, input }), { code: "ValidationException" });
+});
+
+test("a task of an activity that is gone fails the execution, whatever catches are there", async () => {
+  const { call, run } = setUp();
+  const { activityArn } = await call("CreateActivity", { name: "gone" });
+  await call("DeleteActivity", { activityArn });
+  const Catch = [{ ErrorEquals: ["States.ALL"], Next: "Only" }];
+  const { status, error, cause } = await run(single({ Resource: activityArn, TimeoutSeconds: 60, Catch }));
+  assert.deepEqual(
+    { status, error, cause },
+    {
+      status: "FAILED",
+      error: "States.Runtime",
+      cause:
+        "An error occurred while executing the state 'Only' (entered at the event id #2). The activity ARN does not exist.",
+    },
+  );
+});
+
+test("an alias leads to the versions of one state machine", async () => {
+  const { call } = setUp();
+  const definition = JSON.stringify(single({ Resource: invoke, Parameters: { FunctionName: "one" } }));
+  const publish = async (name: string) => {
+    const created = await call("CreateStateMachine", { name, definition, roleArn: role, publish: true });
+    return { stateMachineVersionArn: created.stateMachineVersionArn, weight: 50 };
+  };
+  const versions = [await publish("a"), await publish("b")];
+  await assert.rejects(call("CreateStateMachineAlias", { name: "live", routingConfiguration: versions }), {
+    code: "ValidationException",
+  });
+});
+
 test("what was handed over before a restart is waited for, not handed over again", async () => {
   let token = "";
   let sent = 0;

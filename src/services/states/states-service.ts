@@ -8,7 +8,7 @@ import type { Operations } from "../../ports/operations.ts";
 import type { Store } from "../../ports/store.ts";
 import type { Service } from "../../wire/service.ts";
 import { activityQueues } from "./activities.ts";
-import { activityHandlers } from "./activity-handlers.ts";
+import { activityHandlers, activityKind } from "./activity-handlers.ts";
 import { aliasHandlers } from "./alias-handlers.ts";
 import { engine, type Logged } from "./engine.ts";
 import { executionHandlers } from "./execution-handlers.ts";
@@ -16,6 +16,7 @@ import { executionLog, type LogMessage, logMessages } from "./execution-log.ts";
 import { historyHandlers } from "./history-handler.ts";
 import { refusalOf, taskRunner } from "./integrations/run-task.ts";
 import { statesLanguage } from "./language.ts";
+import { machineDeletion } from "./machine-deletion.ts";
 import { machineHandlers } from "./machine-handlers.ts";
 import { mapRuns } from "./map-run/map-runs.ts";
 import { mapRunHandlers } from "./map-run-handlers.ts";
@@ -79,6 +80,7 @@ export function statesService(options: StatesServiceOptions): StatesService {
     engines: () => ({ standard: context.engine, express: context.expressEngine }),
     onError,
   });
+  const deletion = machineDeletion({ store, engine: () => context.engine, onError });
   const context: ServiceContext = {
     store,
     clock,
@@ -100,7 +102,9 @@ export function statesService(options: StatesServiceOptions): StatesService {
       onMessages: expressTold.wake,
     }),
     mapRuns: runs,
+    machineDeletion: deletion,
     refusalOf: (resource) => refusalOf(operations, resource),
+    hasActivity: (name) => store.resources.get(activityKind, name) !== undefined,
   };
   return {
     service: {
@@ -122,10 +126,12 @@ export function statesService(options: StatesServiceOptions): StatesService {
         told.wake(); // What was not told before the process ended.
         const count = await context.engine.recover();
         await runs.recover();
+        deletion.recover();
         return count;
       },
       async close() {
         runs.close();
+        await deletion.close();
         await Promise.all([context.engine.close(), context.expressEngine.close()]);
         await Promise.all([told.close(), expressTold.close()]);
       },

@@ -6,6 +6,7 @@ import type {
 } from "@aws-sdk/client-sfn";
 import { Fault } from "../../kit/fault.ts";
 import { activityKind } from "./activity-handlers.ts";
+import { invalidArn } from "./arns.ts";
 import { machineKind } from "./machine-records.ts";
 import type { Parsed } from "./parsed.ts";
 import type { ServiceContext } from "./service-context.ts";
@@ -18,6 +19,7 @@ interface Tagged {
 export function tagHandlers({ store: { resources } }: ServiceContext) {
   const placeOf = (arn: string): [kind: string, id: string] => {
     const [, , service, , , resource, name, qualifier] = arn.split(":");
+    if (!arn.startsWith("arn:")) throw invalidArn(arn);
     const kind = resource === "activity" ? activityKind : machineKind;
     const isOurs = service === "states" && (resource === "activity" || resource === "stateMachine");
     if (!isOurs || name === undefined || qualifier !== undefined || resources.get(kind, name) === undefined) {

@@ -16,6 +16,9 @@ export class TaskFailure extends Error {
   }
 }
 
+/** What the task names is not there: as AWS has it, the execution fails with States.Runtime, which nothing handles. */
+export class TaskRefusal extends Error {}
+
 /** Answered by a task whose result comes by another way: a token, an activity's worker. */
 export const comesLater = Symbol("comes later");
 
@@ -128,6 +131,7 @@ export function taskPool(options: {
       const output = await runTask(task, context);
       return output === comesLater ? undefined : { type: "taskSucceeded", effectId, output, startedAtMs };
     } catch (error) {
+      if (error instanceof TaskRefusal) return { type: "taskRefused", effectId, cause: error.message };
       if (error instanceof TaskFailure) {
         return { type: "taskFailed", effectId, error: error.error, cause: error.reason, startedAtMs };
       }

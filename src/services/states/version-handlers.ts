@@ -6,10 +6,11 @@ import type {
   PublishStateMachineVersionOutput,
 } from "@aws-sdk/client-sfn";
 import { Fault } from "../../kit/fault.ts";
-import { parseMachineArn } from "./arns.ts";
+import { invalidArn, parseMachineArn } from "./arns.ts";
 import {
   type AliasRecord,
   aliasKind,
+  findLivingMachine,
   findMachine,
   machineKind,
   type VersionRecord,
@@ -39,7 +40,10 @@ export function versionHandlers(context: ServiceContext) {
     ): Promise<ListStateMachineVersionsOutput> {
       const machine = findMachine(resources, input.stateMachineArn);
       const all = versionsOf(resources, machine.name).reverse();
-      const { items, nextToken } = page(all, input, ({ number }) => String(number));
+      const { items, nextToken } = page(all, input, {
+        list: `versions ${machine.name}`,
+        idOf: ({ number }) => String(number),
+      });
       return {
         stateMachineVersions: items.map(({ number, createdMs }) => ({
           stateMachineVersionArn: `${machine.arn}:${number}`,
@@ -51,6 +55,7 @@ export function versionHandlers(context: ServiceContext) {
 
     async DeleteStateMachineVersion(input: Parsed<DeleteStateMachineVersionInput>): Promise<object> {
       const { name, qualifier = "" } = parseMachineArn(input.stateMachineVersionArn);
+      if (!/^\d+$/.test(qualifier)) throw invalidArn(input.stateMachineVersionArn);
       const aliases = resources
         .list<AliasRecord>(aliasKind, { prefix: `${name}:` })
         .filter(({ value }) =>
@@ -63,7 +68,7 @@ export function versionHandlers(context: ServiceContext) {
           `Version to be deleted must not be referenced by an alias. Current list of aliases referencing this version: [${aliases.join(", ")}]`,
         );
       }
-      if (/^\d+$/.test(qualifier)) resources.delete(versionKind, versionId(name, Number(qualifier)));
+      resources.delete(versionKind, versionId(name, Number(qualifier)));
       return {};
     },
   };
@@ -75,7 +80,7 @@ export function publishVersion(
   machineArn: string,
   options: { revisionId?: string; description?: string },
 ): { arn: string; createdMs: number } {
-  const machine = findMachine(resources, machineArn);
+  const machine = findLivingMachine(resources, machineArn);
   const current = machine.revisionId;
   if (options.revisionId !== undefined && options.revisionId !== (current ?? "INITIAL")) {
     throw new Fault(

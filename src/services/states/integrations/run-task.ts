@@ -5,7 +5,7 @@ import type { Operations } from "../../../ports/operations.ts";
 import type { ActivityQueues } from "../activities.ts";
 import type { TaskEffect } from "../kernel.ts";
 import type { ServiceContext } from "../service-context.ts";
-import { comesLater, type TaskContext, TaskFailure, type TaskRunner } from "../task-pool.ts";
+import { comesLater, type TaskContext, TaskFailure, TaskRefusal, type TaskRunner } from "../task-pool.ts";
 import { optimizedFailure, sdkFailure, toJson } from "./answers.ts";
 import { httpDate, httpMetadata } from "./http-metadata.ts";
 import { callFunction, invokeLambda } from "./lambda.ts";
@@ -78,6 +78,7 @@ async function perform(
     case "function":
       return callFunction({ functions, clock }, { name: resource.arn, input: task.parameters, signal });
     case "activity":
+      if (!options.context().hasActivity(resource.name)) throw new TaskRefusal("The activity ARN does not exist.");
       options.queues.offer(resource.name, {
         executionId: context.record.id,
         effectId: task.id,
@@ -180,8 +181,8 @@ function modelOf(service: string): string {
   return sdkServices[service]?.model ?? service;
 }
 
-function unknownResource(resource: string): TaskFailure {
-  return new TaskFailure("States.Runtime", `The resource ${resource} is not available in Scones.`);
+function unknownResource(resource: string): TaskRefusal {
+  return new TaskRefusal(`The resource ${resource} is not available in Scones.`);
 }
 
 function pause(clock: Clock, signal: AbortSignal): Promise<void> {

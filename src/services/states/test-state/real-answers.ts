@@ -2,7 +2,7 @@ import type { Answer, AskedFor, StateUnderTest } from "../../../asl/test-state.t
 import type { Json } from "../../../kit/json.ts";
 import type { Clock } from "../../../ports/clock.ts";
 import type { ExecutionRecord } from "../../../ports/store.ts";
-import { TaskFailure, type TaskRunner } from "../task-pool.ts";
+import { TaskFailure, TaskRefusal, type TaskRunner } from "../task-pool.ts";
 
 /** As AWS documents it: what takes longer fails with States.Timeout. */
 const maxTestMs = 5 * 60_000;
@@ -26,6 +26,7 @@ export function realAnswers(options: {
       });
       return { output: output as Json };
     } catch (error) {
+      if (error instanceof TaskRefusal) return { error: "States.Runtime", cause: error.message };
       if (error instanceof TaskFailure) return { error: error.error, cause: error.reason };
       throw error;
     }
