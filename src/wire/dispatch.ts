@@ -4,13 +4,13 @@ import { loadModel, type Model, type Operation } from "./model.ts";
 import { parseForm } from "./query-codec.ts";
 import { bucketOfHost, type Dialect, type Recognised, versions } from "./recognise.ts";
 import type { RequestHead } from "./request-head.ts";
-import { decodePath, findRoute, type Route, routesOf } from "./rest-routes.ts";
+import { decodePath, findRoute, type Route, type Routes, routesOf } from "./rest-routes.ts";
 import type { Handler, Service } from "./service.ts";
 
 export interface ServedService {
   model: Model;
   handlers: Record<string, Handler>;
-  routes: readonly Route[];
+  routes: Routes;
 }
 
 /** An operation found, and what the path held. */
@@ -81,8 +81,9 @@ function findRest(service: ServedService, head: RequestHead, dialect: Dialect): 
   const { name } = service.model;
   const isS3 = name === "s3";
   const { bucket, path } = isS3 ? splitBucket(head) : { bucket: undefined, path: head.path };
-  const among = isS3 ? (route: Route) => isOnBucket(route) === (bucket !== undefined) : undefined;
-  const match = findRoute(service.routes, { ...head, path }, among);
+  const among = isS3 ? (bucket === undefined ? isOnAccount : isOnBucket) : undefined;
+  const { method, rawQuery, query, headers } = head;
+  const match = findRoute(service.routes, { method, path, rawQuery, query, headers }, among);
   if (match === undefined) throw new UnknownOperation(`${name}.${head.method} ${head.path}`, dialect);
   const { operation, operationName } = match.route;
   const handler = ownHandler(service, operationName);
@@ -101,6 +102,10 @@ function splitBucket(head: RequestHead): { bucket: string | undefined; path: str
   if (fromHost !== undefined) return { bucket: fromHost, path: head.path };
   const [, first = "", rest = "/"] = /^\/([^/]*)(\/.*)?$/s.exec(head.path) ?? [];
   return first === "" ? { bucket: undefined, path: "/" } : { bucket: decodePath(first), path: rest };
+}
+
+function isOnAccount(route: Route): boolean {
+  return !isOnBucket(route);
 }
 
 function isOnBucket({ operation }: Route): boolean {

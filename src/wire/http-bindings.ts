@@ -10,7 +10,13 @@ export interface HeadBindings {
   payload: Member | undefined;
   /** Those that make up the body when there is no payload member. */
   body: readonly Member[];
-  head: readonly Member[];
+  head: readonly HeadMember[];
+}
+
+/** A member outside the body, with its place looked up once. */
+export interface HeadMember extends Member {
+  /** In lower case. */
+  header: string | undefined;
 }
 
 const known = new WeakMap<Structure, HeadBindings>();
@@ -18,9 +24,10 @@ const known = new WeakMap<Structure, HeadBindings>();
 export function bindingsOf(shape: Structure): HeadBindings {
   let bindings = known.get(shape);
   if (bindings === undefined) {
-    const head = shape.members.filter(({ traits }) => isInHead(traits));
+    const inHead = shape.members.filter(({ traits }) => isInHead(traits));
+    const head = inHead.map((member) => ({ ...member, header: member.traits.httpHeader?.toLowerCase() }));
     const payload = shape.members.find(({ traits }) => traits.httpPayload !== undefined);
-    const body = payload === undefined ? shape.members.filter((member) => !head.includes(member)) : [];
+    const body = payload === undefined ? shape.members.filter((member) => !inHead.includes(member)) : [];
     bindings = { payload, body, head };
     known.set(shape, bindings);
   }
@@ -44,33 +51,30 @@ export interface RequestHead {
   labels: RouteMatch["labels"];
 }
 
-export function decodeHead(
-  members: readonly Member[],
-  { headers, query, labels }: RequestHead,
-): Record<string, unknown> {
+export function decodeHead(members: readonly HeadMember[], request: RequestHead): Record<string, unknown> {
   const decoded: Record<string, unknown> = {};
-  for (const { name, shape, traits } of members) {
-    const value = readMember();
-    if (value !== undefined) decoded[name] = value;
-
-    function readMember(): unknown {
-      if (traits.httpLabel) return labels[name] === undefined ? undefined : decodeText(shape, labels[name], name);
-      if (traits.httpHeader !== undefined) {
-        const text = headers[traits.httpHeader.toLowerCase()];
-        return text === undefined ? undefined : decodeHeader(shape, Array.isArray(text) ? text.join(",") : text, name);
-      }
-      if (traits.httpQuery !== undefined) {
-        if (!query.has(traits.httpQuery)) return undefined;
-        const texts = query.getAll(traits.httpQuery);
-        if (shape.kind === "list") return texts.map((text) => decodeText(shape.element.shape, text, name));
-        return decodeText(shape, texts[0] as string, name);
-      }
-      if (traits.httpPrefixHeaders !== undefined) return decodePrefixed(headers, traits.httpPrefixHeaders);
-      if (traits.httpQueryParams !== undefined) return Object.fromEntries(query);
-      return undefined;
-    }
+  for (const member of members) {
+    const value = readMember(member, request);
+    if (value !== undefined) decoded[member.name] = value;
   }
   return decoded;
+}
+
+function readMember({ name, shape, traits, header }: HeadMember, { headers, query, labels }: RequestHead): unknown {
+  if (header !== undefined) {
+    const text = headers[header];
+    return text === undefined ? undefined : decodeHeader(shape, Array.isArray(text) ? text.join(",") : text, name);
+  }
+  if (traits.httpLabel) return labels[name] === undefined ? undefined : decodeText(shape, labels[name], name);
+  if (traits.httpQuery !== undefined) {
+    if (!query.has(traits.httpQuery)) return undefined;
+    const texts = query.getAll(traits.httpQuery);
+    if (shape.kind === "list") return texts.map((text) => decodeText(shape.element.shape, text, name));
+    return decodeText(shape, texts[0] as string, name);
+  }
+  if (traits.httpPrefixHeaders !== undefined) return decodePrefixed(headers, traits.httpPrefixHeaders);
+  if (traits.httpQueryParams !== undefined) return Object.fromEntries(query);
+  return undefined;
 }
 
 function decodeHeader(shape: Shape, text: string, name: string): unknown {
@@ -92,16 +96,16 @@ export interface ResponseHead {
   status: number | undefined;
 }
 
-export function encodeHead(members: readonly Member[], output: Record<string, unknown>): ResponseHead {
+export function encodeHead(members: readonly HeadMember[], output: Record<string, unknown>): ResponseHead {
   const headers: Record<string, string> = {};
   let status: number | undefined;
-  for (const { name, shape, traits } of members) {
+  for (const { name, shape, traits, header } of members) {
     const value = output[name];
     if (value === undefined || value === null) continue;
     if (traits.httpResponseCode) status = value as number;
-    else if (traits.httpHeader !== undefined) {
+    else if (header !== undefined) {
       const text = encodeText(shape, value);
-      if (text !== "") headers[traits.httpHeader.toLowerCase()] = text;
+      if (text !== "") headers[header] = text;
     } else if (traits.httpPrefixHeaders !== undefined) {
       for (const [key, text] of Object.entries(value as Record<string, string>)) {
         const header = (traits.httpPrefixHeaders + key).toLowerCase();

@@ -50,7 +50,7 @@ export function recognise(head: RequestHead): Recognised {
     const [, prefix = "", operation] = rpc;
     return { service: targets[prefix], calledService: prefix, dialect: "cbor", operation };
   }
-  const called = scopeService(head) ?? hostService(head.host);
+  const called = head.scope?.service ?? hostService(head.host);
   if (called !== undefined) return ofService(called, head);
   if (head.path.startsWith("/2015-03-31/functions")) return ofService("lambda", head);
   if (head.path.startsWith("/endpoints/")) return ofService("sagemaker", head);
@@ -97,31 +97,6 @@ const aliases: Readonly<Record<string, string>> = {
   queue: "sqs",
   "s3-control": "s3control",
 };
-
-export interface Scope {
-  accessKeyId: string;
-  date: string;
-  region: string;
-  service: string;
-}
-
-/** The credential scope of a signed or presigned request. */
-export function scopeOf(head: RequestHead): Scope | undefined {
-  const authorization = headerOf(head, "authorization");
-  const credential =
-    authorization === undefined
-      ? head.query.get("X-Amz-Credential")
-      : /^AWS4-[A-Z0-9-]+ .*?Credential=([^,\s]+)/.exec(authorization)?.[1];
-  // An access key may hold slashes in principle, so the scope is read from its end.
-  const match = /^(.+)\/(\d{8})\/([^/]+)\/([^/]+)\/aws4_request$/.exec(credential ?? "");
-  if (match === null) return undefined;
-  const [, accessKeyId = "", date = "", region = "", service = ""] = match;
-  return { accessKeyId, date, region, service };
-}
-
-function scopeService(head: RequestHead): string | undefined {
-  return scopeOf(head)?.service;
-}
 
 /** `sts.us-east-1.amazonaws.com`, `runtime.sagemaker.eu-west-1.amazonaws.com`, `bucket.s3.amazonaws.com`. */
 function hostService(host: string): string | undefined {

@@ -1,35 +1,71 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 
-/** What the first lines of a request say, taken apart once. */
+/** What the first lines of a request say, taken apart once, and only as far as somebody asks. */
 export interface RequestHead {
-  method: string;
+  readonly method: string;
   /** Percent-encoded as sent, without the query. */
-  path: string;
+  readonly path: string;
   /** As sent, without the question mark: signatures are made of it. */
-  rawQuery: string;
-  query: URLSearchParams;
-  headers: IncomingHttpHeaders;
+  readonly rawQuery: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
   /** Lower case, without the port. */
-  host: string;
+  readonly host: string;
   /** Whether it came through our own TLS, in transparent mode. */
-  isSecure: boolean;
+  readonly isSecure: boolean;
+  /** The credential scope of a signed or presigned request. */
+  readonly scope: Scope | undefined;
 }
 
+export interface Scope {
+  accessKeyId: string;
+  date: string;
+  region: string;
+  service: string;
+}
+
+const noQuery = new URLSearchParams();
+
 export function headOf(request: IncomingMessage, isSecure: boolean): RequestHead {
-  const target = request.url ?? "/";
-  // A client that takes us for an ordinary proxy sends the whole address.
-  const relative = target.startsWith("/") ? target : target.replace(/^[a-z]+:\/\/[^/]*/i, "");
-  const at = relative.indexOf("?");
-  const rawQuery = at === -1 ? "" : relative.slice(at + 1);
-  return {
-    method: request.method ?? "GET",
-    path: (at === -1 ? relative : relative.slice(0, at)) || "/",
-    rawQuery,
-    query: new URLSearchParams(rawQuery),
-    headers: request.headers,
-    host: hostName(request.headers.host ?? ""),
-    isSecure,
-  };
+  return new LazyHead(request, isSecure);
+}
+
+class LazyHead implements RequestHead {
+  readonly method: string;
+  readonly path: string;
+  readonly rawQuery: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly host: string;
+  readonly isSecure: boolean;
+  #query: URLSearchParams | undefined;
+  #scope: Scope | undefined;
+  #isScopeRead = false;
+
+  constructor(request: IncomingMessage, isSecure: boolean) {
+    const target = request.url ?? "/";
+    // A client that takes us for an ordinary proxy sends the whole address.
+    const relative = target.startsWith("/") ? target : target.replace(/^[a-z]+:\/\/[^/]*/i, "");
+    const at = relative.indexOf("?");
+    this.method = request.method ?? "GET";
+    this.path = (at === -1 ? relative : relative.slice(0, at)) || "/";
+    this.rawQuery = at === -1 ? "" : relative.slice(at + 1);
+    this.headers = request.headers;
+    this.host = hostName(this.headers.host ?? "");
+    this.isSecure = isSecure;
+  }
+
+  get query(): URLSearchParams {
+    this.#query ??= this.rawQuery === "" ? noQuery : new URLSearchParams(this.rawQuery);
+    return this.#query;
+  }
+
+  get scope(): Scope | undefined {
+    if (!this.#isScopeRead) {
+      this.#scope = readScope(this);
+      this.#isScopeRead = true;
+    }
+    return this.#scope;
+  }
 }
 
 /** `[::1]:4566` and `localhost:4566` without their port. */
@@ -40,4 +76,37 @@ export function hostName(hostHeader: string): string {
 export function headerOf(head: RequestHead, name: string): string | undefined {
   const value = head.headers[name];
   return Array.isArray(value) ? value[0] : value;
+}
+
+/** What a client signs with changes once a day: the few last credentials are remembered with what they say. */
+const knownScopes = new Map<string, Scope | undefined>();
+const mostKnownScopes = 256;
+
+function readScope(head: RequestHead): Scope | undefined {
+  const authorization = headerOf(head, "authorization");
+  const credential = authorization === undefined ? head.query.get("X-Amz-Credential") : credentialOf(authorization);
+  if (!credential) return undefined;
+  if (knownScopes.has(credential)) return knownScopes.get(credential);
+  // An access key may hold slashes in principle, so the scope is read from its end.
+  const match = /^(.+)\/(\d{8})\/([^/]+)\/([^/]+)\/aws4_request$/.exec(credential);
+  const [, accessKeyId = "", date = "", region = "", service = ""] = match ?? [];
+  const scope = match === null ? undefined : { accessKeyId, date, region, service };
+  if (knownScopes.size >= mostKnownScopes) knownScopes.clear();
+  knownScopes.set(credential, scope);
+  return scope;
+}
+
+function credentialOf(authorization: string): string | undefined {
+  if (!/^AWS4-[A-Z0-9-]+ /.test(authorization)) return undefined;
+  return fieldOf(authorization, "Credential");
+}
+
+/** `Name=value` of an Authorization header; empty when it is not there. */
+export function fieldOf(authorization: string, name: string): string {
+  const at = authorization.indexOf(`${name}=`);
+  if (at === -1) return "";
+  const start = at + name.length + 1;
+  let end = start;
+  while (end < authorization.length && !", \t".includes(authorization.charAt(end))) end++;
+  return authorization.slice(start, end);
 }

@@ -27,12 +27,24 @@ const tellingHeaders: Record<string, readonly string[]> = {
   UploadPartCopy: ["x-amz-copy-source"],
 };
 
-export function routesOf(model: Model): Route[] {
+/** The routes of a service, those that fit best first. */
+export interface Routes {
+  all: readonly Route[];
+  /** By method, those that ask for no query: the only ones for a request without any. */
+  plain: ReadonlyMap<string, readonly Route[]>;
+}
+
+export function routesOf(model: Model): Routes {
   const present = [...model.operations.values()].flatMap((operation) => {
     return operation.http === undefined ? [] : [routeOf(operation.name, operation.http, operation)];
   });
   const absent = [...model.absent].map(([name, http]) => routeOf(name, http, undefined));
-  return [...present, ...absent].sort((one, other) => other.weight - one.weight);
+  const all = [...present, ...absent].sort((one, other) => other.weight - one.weight);
+  const withoutQuery = all.filter((route) => route.query.length === 0);
+  const methods = new Set(withoutQuery.map((route) => route.method));
+  const ofMethod = (method: string) => withoutQuery.filter((route) => route.method === method);
+  const plain = new Map([...methods].map((method) => [method, ofMethod(method)]));
+  return { all, plain };
 }
 
 function routeOf(
@@ -67,18 +79,20 @@ export interface RestRequest {
   method: string;
   /** Still percent-encoded, without the query. */
   path: string;
+  rawQuery: string;
   query: URLSearchParams;
   headers: Record<string, string | string[] | undefined>;
 }
 
 /** The `among` of S3 tells operations on a bucket from those on the account, which have the same patterns. */
 export function findRoute(
-  routes: readonly Route[],
+  routes: Routes,
   request: RestRequest,
   among: (route: Route) => boolean = () => true,
 ): RouteMatch | undefined {
   const parts = request.path.split("/");
-  for (const route of routes) {
+  const candidates = request.rawQuery === "" ? (routes.plain.get(request.method) ?? []) : routes.all;
+  for (const route of candidates) {
     if (route.method !== request.method || !among(route)) continue;
     if (!route.query.every(([name, value]) => matchesQuery(request.query, name, value))) continue;
     if (!route.headers.every((name) => request.headers[name] !== undefined)) continue;

@@ -17,7 +17,7 @@ import { bindingsOf } from "./http-bindings.ts";
 import { loadModel, type Operation } from "./model.ts";
 import { isAwsChunked, isBodiless, objectBody } from "./object-body.ts";
 import { parseInput } from "./parse-input.ts";
-import { type Dialect, type Recognised, recognise, scopeOf } from "./recognise.ts";
+import { type Dialect, type Recognised, recognise } from "./recognise.ts";
 import { headerOf, headOf, type RequestHead } from "./request-head.ts";
 import type { Call, Service } from "./service.ts";
 import { type Credential, createVerifier, type Signed, sha256 } from "./signatures.ts";
@@ -173,7 +173,7 @@ export async function createWireServer(options: WireOptions): Promise<WireServer
     }
 
     function callOf(): Call {
-      const region = scopeOf(head)?.region ?? defaultedRegion;
+      const region = head.scope?.region ?? defaultedRegion;
       const baseUrl = head.isSecure || head.host === "" ? url : `http://${request.headers.host}`;
       // A signal costs more than most calls, and most handlers look at none: it is made when asked for.
       let signal: AbortSignal | undefined;
@@ -297,7 +297,7 @@ async function send(
   if (!request.complete) await drain(request, drainBytes);
   if (!request.complete) headers["connection"] = "close";
   const hasBody = request.method !== "HEAD" && status !== 204 && status !== 304;
-  if (Buffer.isBuffer(body)) return sendWhole(body);
+  if (typeof body === "string" || Buffer.isBuffer(body)) return sendWhole(body);
   const declaredBytes = Number(headers["content-length"] ?? Number.NaN);
   if (hasBody && declaredBytes <= maxJoinedBytes) {
     // Reading so little at once costs a third of a pipeline. Nothing was sent yet, but what breaks off is told as below.
@@ -315,11 +315,12 @@ async function send(
   // A body that breaks off after its head was sent can only be told by breaking the connection, which pipeline does.
   await pipeline(body, response).catch(() => {});
 
-  function sendWhole(bytes: Buffer): void {
-    if (hasBody) headers["content-length"] ??= String(bytes.length);
+  function sendWhole(bytes: string | Buffer): void {
+    if (hasBody) headers["content-length"] ??= String(Buffer.byteLength(bytes));
     response.writeHead(status, headers);
-    // Text of this encoding leaves with its head in one write; bytes would need two, which costs more than this copy.
+    // Text leaves with its head in one write; bytes would need two, which costs more than this copy.
     if (!hasBody) response.end();
+    else if (typeof bytes === "string") response.end(bytes, "utf8");
     else if (bytes.length <= maxJoinedBytes) response.end(bytes.toString("latin1"), "latin1");
     else response.end(bytes);
   }

@@ -1,10 +1,10 @@
 // Who sent a request: Signature Version 4 in a header or in the address, and the Version 2 addresses that boto3 still makes.
 //
 // G1. With keys configured nothing reaches a service unsigned. G2. Secrets are compared in constant time.
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, hash, timingSafeEqual } from "node:crypto";
 import { Fault } from "../kit/fault.ts";
-import { bucketOfHost, type Dialect, type Scope, scopeOf } from "./recognise.ts";
-import { headerOf, type RequestHead } from "./request-head.ts";
+import { bucketOfHost, type Dialect } from "./recognise.ts";
+import { fieldOf, headerOf, type RequestHead, type Scope } from "./request-head.ts";
 import { temporaryExpiryMs, temporarySecret } from "./temporary-keys.ts";
 
 export interface Credential {
@@ -65,7 +65,7 @@ export function createVerifier(credentials: readonly Credential[], now: () => nu
         verifyVersion2(head, dialect, secretOf, now());
         return undefined;
       }
-      const scope = scopeOf(head);
+      const { scope } = head;
       if (scope === undefined) throw unsigned(dialect, authorization);
       const isPresigned = authorization === undefined;
       const timestamp = isPresigned
@@ -74,7 +74,7 @@ export function createVerifier(credentials: readonly Credential[], now: () => nu
       checkTime(head, dialect, timestamp, { isPresigned, nowMs: now(), scope });
       const [signedHeaders, signature] = isPresigned
         ? [head.query.get("X-Amz-SignedHeaders") ?? "", head.query.get("X-Amz-Signature") ?? ""]
-        : [field(authorization, "SignedHeaders"), field(authorization, "Signature")];
+        : [fieldOf(authorization, "SignedHeaders"), fieldOf(authorization, "Signature")];
       if (!signedHeaders.split(";").includes("host")) throw mismatch(dialect);
       const payloadHash =
         headerOf(head, "x-amz-content-sha256") ??
@@ -90,17 +90,15 @@ export function createVerifier(credentials: readonly Credential[], now: () => nu
 }
 
 function canonicalRequest(head: RequestHead, signedHeaders: string, payloadHash: string, isS3: boolean): string {
-  const headers = signedHeaders
-    .split(";")
-    .map((name) => {
-      const value = head.headers[name];
-      const text = Array.isArray(value) ? value.join(",") : (value ?? "");
-      return `${name}:${text.trim().replace(/ +/g, " ")}\n`;
-    })
-    .join("");
+  let headers = "";
+  for (const name of signedHeaders.split(";")) {
+    const value = head.headers[name];
+    const text = Array.isArray(value) ? value.join(",") : (value ?? "");
+    headers += `${name}:${text.includes("  ") ? text.trim().replace(/ +/g, " ") : text.trim()}\n`;
+  }
   // S3 signs the path as it is sent; everybody else encodes it once more.
-  const path = isS3 ? head.path : head.path.split("/").map(encode).join("/");
-  return [head.method, path, canonicalQuery(head.rawQuery), headers, signedHeaders, payloadHash].join("\n");
+  const path = isS3 || head.path === "/" ? head.path : head.path.split("/").map(encode).join("/");
+  return `${head.method}\n${path}\n${canonicalQuery(head.rawQuery)}\n${headers}\n${signedHeaders}\n${payloadHash}`;
 }
 
 function canonicalQuery(rawQuery: string): string {
@@ -218,16 +216,12 @@ export function hmac(key: string | Buffer, text: string): Buffer {
 }
 
 export function sha256(data: string | Uint8Array): string {
-  return createHash("sha256").update(data).digest("hex");
+  return hash("sha256", data, "hex");
 }
 
 export function isEqual(one: string, other: string): boolean {
   const [ours, theirs] = [Buffer.from(one), Buffer.from(other)];
   return ours.length === theirs.length && timingSafeEqual(ours, theirs);
-}
-
-function field(authorization: string, name: string): string {
-  return new RegExp(`${name}=([^,\\s]+)`).exec(authorization)?.[1] ?? "";
 }
 
 function isoBasic(date: string | undefined): string {

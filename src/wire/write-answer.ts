@@ -13,7 +13,8 @@ export interface Answer {
   status: number;
   /** Lower case. */
   headers: Record<string, string>;
-  body: Buffer | Readable;
+  /** Text is sent as UTF-8; its headers are ASCII. */
+  body: string | Buffer | Readable;
 }
 
 export interface AnswerOptions {
@@ -48,7 +49,7 @@ function writeRest(
 ): Answer {
   const { payload, body, head } = bindingsOf(operation.output);
   const { headers, status } = encodeHead(head, output);
-  const answer = { status: status ?? operation.http?.[2] ?? 200, headers, body: empty as Buffer | Readable };
+  const answer = { status: status ?? operation.http?.[2] ?? 200, headers, body: empty as Answer["body"] };
   // S3 answers a range of an object with 206, which the model cannot say.
   if (model.name === "s3" && answer.status === 200 && headers["content-range"] !== undefined) answer.status = 206;
   const isXml = dialect === "restXml";
@@ -195,7 +196,7 @@ function cborFault(code: string, message: string): Buffer {
 }
 
 function json(status: number, value: unknown, type: string): Answer {
-  return { status, headers: { "content-type": type }, body: Buffer.from(JSON.stringify(value)) };
+  return { status, headers: { "content-type": type }, body: JSON.stringify(value) };
 }
 
 function cbor(status: number, body: Buffer): Answer {
@@ -203,7 +204,7 @@ function cbor(status: number, body: Buffer): Answer {
 }
 
 function xml(status: number, text: string): Answer {
-  return { status, headers: { "content-type": "text/xml" }, body: Buffer.from(text) };
+  return { status, headers: { "content-type": "text/xml" }, body: text };
 }
 
 function jsonType({ requestType }: AnswerOptions): string {

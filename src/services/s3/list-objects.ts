@@ -79,7 +79,7 @@ export function entry(blob: BlobInfo, key: string): object {
   const algorithms = checksumAlgorithms.filter((algorithm) => blob.headers[checksumHeader(algorithm)] !== undefined);
   return {
     Key: key,
-    LastModified: new Date(blob.lastModifiedMs),
+    LastModified: wholeSeconds(blob.lastModifiedMs),
     ETag: blob.etag,
     Size: blob.sizeBytes,
     StorageClass: blob.headers["x-amz-storage-class"] ?? "STANDARD",
@@ -88,6 +88,11 @@ export function entry(blob: BlobInfo, key: string): object {
       ChecksumType: blob.headers["x-amz-checksum-type"] ?? "FULL_OBJECT",
     }),
   };
+}
+
+/** As S3: a listing says the same time as the header of the object, which has no milliseconds. */
+export function wholeSeconds(timeMs: number): Date {
+  return new Date(Math.floor(timeMs / 1000) * 1000);
 }
 
 /** As `EncodingType` asks: names that XML may not be able to carry. */

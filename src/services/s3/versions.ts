@@ -4,7 +4,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Call, Handler } from "../../wire/service.ts";
 import { type Bucket, type Buckets, ownerId, pageSize } from "./buckets.ts";
 import { invalidArgument, malformedXml, notImplemented } from "./faults.ts";
-import { encoder, entry, keyIn } from "./list-objects.ts";
+import { encoder, entry, keyIn, wholeSeconds } from "./list-objects.ts";
 
 /** What objects have that were put while their bucket kept no versions. */
 const nullVersion = "null";
@@ -67,7 +67,7 @@ export function versionHandlers({ blobs, buckets }: { blobs: Blobs; buckets: Buc
         Key: encode(keyIn(input, version.key)),
         VersionId: version.version,
         IsLatest: version.isLatest,
-        LastModified: new Date(version.lastModifiedMs),
+        LastModified: wholeSeconds(version.lastModifiedMs),
         Owner: { ID: ownerId(call.accountId) },
       });
       return {
