@@ -2,18 +2,20 @@ import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { copyFile, type FileHandle, link, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { Readable } from "node:stream";
 import type { BlobBody } from "../ports/blobs.ts";
 
 /*
- * Data files: written once, never changed, named by a random id that only the index knows.
+ * Data files: written once, never changed, named by a random id that only the index knows. What is small is handed back as
+ * bytes instead, to be kept in the index itself: two syncs of the disk cost more than a few kilobytes there.
  *
  * B1. A file stands in `data/` only when all of it, and its name, are on the disk: it is written in `aside/`, synced,
  *     renamed, and the folder is synced. Before that nobody can see it, after that the index may name it.
  */
 export interface DiskFiles {
-  /** Reads the body to its end into a new data file. */
-  write(body: BlobBody, passing?: (piece: Uint8Array) => void): Promise<WrittenFile>;
+  /** Reads the body to its end into a new data file, or into memory when it has at most `inlineBytes`. */
+  write(body: BlobBody, options?: WriteFileOptions): Promise<WrittenFile>;
+  /** A name for bytes that are kept in the index. */
+  newInline(): string;
   /** A new data file with the same bytes; `undefined` when there is no such file. */
   duplicate(file: string): Promise<string | undefined>;
   open(file: string): Promise<FileHandle | undefined>;
@@ -23,8 +25,15 @@ export interface DiskFiles {
   sweep(knownInShard: (shard: string) => Set<string>): Promise<number>;
 }
 
+export interface WriteFileOptions {
+  passing?: ((piece: Uint8Array) => void) | undefined;
+  inlineBytes?: number;
+}
+
 export interface WrittenFile {
   file: string;
+  /** Present when there is no file: the whole body. */
+  bytes?: Buffer;
   sizeBytes: number;
   /** Hex. */
   md5: string;
@@ -62,14 +71,20 @@ export async function openDiskFiles({ directory, newId, reached }: DiskFilesOpti
   }
 
   return {
-    async write(body, passing) {
+    async write(body, { passing, inlineBytes = 0 } = {}) {
+      const begun = await readBeginning(body, inlineBytes);
+      if (begun.isWhole) {
+        passing?.(begun.bytes);
+        const md5 = createHash("md5").update(begun.bytes).digest("hex");
+        return { file: inlineMark + newFile(), bytes: begun.bytes, sizeBytes: begun.bytes.length, md5 };
+      }
       const file = newFile();
       const temporary = join(aside, file);
       try {
         const handle = await open(temporary, "wx", 0o600);
         let written: { sizeBytes: number; md5: string };
         try {
-          written = await writeBody(handle, body, passing);
+          written = await writeBody(handle, begun.pieces, passing);
           reached("aside-written");
           await handle.sync();
           reached("aside-synced");
@@ -83,6 +98,8 @@ export async function openDiskFiles({ directory, newId, reached }: DiskFilesOpti
         throw error;
       }
     },
+
+    newInline: () => inlineMark + newFile(),
 
     async duplicate(source) {
       const file = newFile();
@@ -146,21 +163,51 @@ export async function openDiskFiles({ directory, newId, reached }: DiskFilesOpti
   };
 }
 
-/** Yields the bytes whatever form they came in. */
-function bytesOf(body: BlobBody): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
-  if (typeof body === "string") return [Buffer.from(body)];
-  if (body instanceof Uint8Array) return [body];
-  return body instanceof Readable ? (body as AsyncIterable<Uint8Array>) : body;
+/** Begins the names of what is kept in the index: no shard has it. */
+export const inlineMark = "~";
+
+type Beginning =
+  | { isWhole: true; bytes: Buffer }
+  | { isWhole: false; pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array> };
+
+/** The whole body when it is at most so long, else all of its pieces, those that were read included. */
+async function readBeginning(body: BlobBody, mostBytes: number): Promise<Beginning> {
+  if (typeof body === "string" || body instanceof Uint8Array) {
+    const bytes = typeof body === "string" ? Buffer.from(body) : body;
+    if (bytes.byteLength > mostBytes) return { isWhole: false, pieces: [bytes] };
+    return { isWhole: true, bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
+  }
+  if (mostBytes === 0) return { isWhole: false, pieces: body };
+  const rest = (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+  const read: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for (let next = await rest.next(); !next.done; next = await rest.next()) {
+    const bytes = typeof next.value === "string" ? Buffer.from(next.value) : next.value;
+    read.push(bytes);
+    sizeBytes += bytes.byteLength;
+    if (sizeBytes > mostBytes) return { isWhole: false, pieces: joinedPieces(read, rest) };
+  }
+  return { isWhole: true, bytes: Buffer.concat(read) };
+}
+
+async function* joinedPieces(read: Uint8Array[], rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* read;
+    for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
+  } finally {
+    // Whoever stops early must not leave the source open.
+    await rest.return?.();
+  }
 }
 
 async function writeBody(
   handle: FileHandle,
-  body: BlobBody,
+  pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   passing?: (piece: Uint8Array) => void,
 ): Promise<{ sizeBytes: number; md5: string }> {
   const md5 = createHash("md5");
   let sizeBytes = 0;
-  for await (const piece of bytesOf(body)) {
+  for await (const piece of pieces) {
     const bytes = typeof piece === "string" ? Buffer.from(piece) : piece;
     md5.update(bytes);
     passing?.(bytes);

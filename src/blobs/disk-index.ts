@@ -44,6 +44,10 @@ export interface DiskIndex {
   putPart(uploadId: string, part: IndexedPart): void;
   part(uploadId: string, partNumber: number): IndexedPart | undefined;
   parts(uploadId: string): IndexedPart[];
+  /** Bytes of small objects, by the name that stands in place of a file. */
+  content(file: string): Buffer | undefined;
+  putContent(file: string, bytes: Buffer): void;
+  removeContent(file: string): void;
   note(text: string): void;
   notes(limit: number): { id: number; text: string }[];
   settle(ids: readonly number[]): void;
@@ -92,6 +96,7 @@ CREATE TABLE IF NOT EXISTS parts (
   size INTEGER NOT NULL, md5 TEXT NOT NULL, modified INTEGER NOT NULL, headers TEXT NOT NULL, PRIMARY KEY (upload, number)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS parts_by_file ON parts (file);
+CREATE TABLE IF NOT EXISTS contents (file TEXT PRIMARY KEY, bytes BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY AUTOINCREMENT, text TEXT NOT NULL);`;
 
 /** Directories that were made before objects had versions. */
@@ -120,6 +125,9 @@ export function diskIndex(database: Database): DiskIndex {
   );
   const part = database.prepare("SELECT * FROM parts WHERE upload = ? AND number = ?");
   const parts = database.prepare("SELECT * FROM parts WHERE upload = ? ORDER BY number");
+  const content = database.prepare("SELECT bytes FROM contents WHERE file = ?");
+  const putContent = database.prepare("INSERT INTO contents (file, bytes) VALUES (?,?)");
+  const removeContent = database.prepare("DELETE FROM contents WHERE file = ?");
   const note = database.prepare("INSERT INTO notes (text) VALUES (?)");
   const notes = database.prepare("SELECT id, text FROM notes ORDER BY id LIMIT ?");
   const settle = database.prepare("DELETE FROM notes WHERE id = ?");
@@ -157,6 +165,12 @@ export function diskIndex(database: Database): DiskIndex {
       return row && partOf(row);
     },
     parts: (uploadId) => parts.all<PartRow>(uploadId).map(partOf),
+    content(file) {
+      const bytes = content.get<{ bytes: Uint8Array }>(file)?.bytes;
+      return bytes && Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    },
+    putContent: (file, bytes) => void putContent.run(file, bytes),
+    removeContent: (file) => void removeContent.run(file),
     note: (text) => void note.run(text),
     notes: (limit) => notes.all<{ id: number; text: string }>(limit),
     settle(ids) {

@@ -10,30 +10,35 @@ const wholeReadBytes = 256 * 1024;
 export async function openedBlob(info: BlobInfo, handle: FileHandle, { range }: GetOptions): Promise<Blob> {
   try {
     const selected = range && selectRange(range, info.sizeBytes);
-    const first = selected?.first ?? 0;
-    const last = selected?.last ?? info.sizeBytes - 1;
+    const { first, last } = selected ?? { first: 0, last: info.sizeBytes - 1 };
     const length = last - first + 1;
-    const ranged = selected && { range: selected };
-    if (length > wholeReadBytes) {
-      const body = handle.createReadStream({ start: first, end: last, highWaterMark: wholeReadBytes });
-      return { ...info, body, ...ranged };
-    }
-    const bytes = await readExactly(handle, first, length);
-    let body: Readable | undefined;
-    return {
-      ...info,
-      ...ranged,
-      bytes,
-      // Made when it is asked for: a stream costs more than the reading of so little.
-      get body() {
-        body ??= readableOf(bytes);
-        return body;
-      },
-    };
+    if (length <= wholeReadBytes) return wholeBlob(info, await readExactly(handle, first, length), selected);
+    const body = handle.createReadStream({ start: first, end: last, highWaterMark: wholeReadBytes });
+    return { ...info, body, ...(selected && { range: selected }) };
   } catch (error) {
     await handle.close();
     throw error;
   }
+}
+
+/** Bytes that were kept in the index as a blob. */
+export function inlineBlob(info: BlobInfo, content: Buffer, { range }: GetOptions): Blob {
+  const selected = range && selectRange(range, info.sizeBytes);
+  return wholeBlob(info, selected ? content.subarray(selected.first, selected.last + 1) : content, selected);
+}
+
+function wholeBlob(info: BlobInfo, bytes: Buffer, range: Blob["range"]): Blob {
+  let body: Readable | undefined;
+  return {
+    ...info,
+    ...(range && { range }),
+    bytes,
+    // Made when it is asked for: a stream costs more than the reading of so little.
+    get body() {
+      body ??= readableOf(bytes);
+      return body;
+    },
+  };
 }
 
 /** `Readable.from` would take bytes through an iterator and its promises. */

@@ -62,7 +62,7 @@ export function diskUploads(options: DiskUploadsOptions): Uploads {
         throw new Fault("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive");
       }
       uploadOf(key, uploadId);
-      const { file, sizeBytes, md5 } = await files.write(body, part.passing);
+      const { file, sizeBytes, md5 } = await files.write(body, { passing: part.passing });
       const { written, replaced } = await orRemove(file, async () => {
         const headers = { ...part.headers, ...part.trailers?.() };
         const written: IndexedPart = { partNumber, file, sizeBytes, md5, lastModifiedMs: clock.now(), headers };
@@ -80,7 +80,7 @@ export function diskUploads(options: DiskUploadsOptions): Uploads {
     async completeUpload(key, uploadId, named, put = {}) {
       const upload = uploadOf(key, uploadId);
       const parts = chosenParts(index.parts(uploadId), named, options.smallestPartBytes);
-      const { file, sizeBytes } = await files.write(joined(files, parts), put.passing);
+      const { file, sizeBytes } = await files.write(joined(files, parts), { passing: put.passing });
       const { info, obsolete } = await orRemove(file, async () => {
         const digest = createHash("md5");
         for (const part of parts) digest.update(part.md5, "hex");

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { after, type TestContext, test } from "node:test";
 import { blobsConformance } from "../ports/blobs-conformance.ts";
 import { diskBlobs } from "./disk.ts";
@@ -35,6 +36,27 @@ test("what was put is there after closing and opening again", async (context) =>
   await second.close();
 });
 
+test("small objects are kept in the index: read, copied, made large and removed as any other", async (context) => {
+  const directory = temporaryFolder(context);
+  const blobs = await diskBlobs({ directory, clock });
+  await blobs.put("b/small", "small");
+  await blobs.copy("b/small", "b/copy");
+  await blobs.put("b/small", "large".repeat(10_000));
+  assert.equal(dataFiles(directory).length, 1);
+  assert.equal(await contentOf(blobs, "b/copy"), "small");
+  const stream = Readable.from([Buffer.alloc(16 * 1024, "a"), Buffer.from("b")]);
+  await blobs.put("b/copy", stream);
+  assert.equal((await contentOf(blobs, "b/copy"))?.length, 16 * 1024 + 1);
+  await blobs.put("b/copy", "small again");
+  await blobs.close();
+  const again = await diskBlobs({ directory, clock });
+  assert.equal(await contentOf(again, "b/copy"), "small again");
+  await again.delete("b/copy");
+  await again.delete("b/small");
+  assert.deepEqual(dataFiles(directory), []);
+  await again.close();
+});
+
 test("a directory has one owner, and the second is told so", async (context) => {
   const directory = temporaryFolder(context);
   const owner = await diskBlobs({ directory, clock });
@@ -45,11 +67,14 @@ test("a directory has one owner, and the second is told so", async (context) => 
 test("nothing but the living objects is left on the disk", async (context) => {
   const directory = temporaryFolder(context);
   const blobs = await diskBlobs({ directory, clock, smallestPartBytes: 1 });
-  await blobs.put("b/replaced", "1");
-  await blobs.put("b/replaced", "2");
-  await blobs.put("b/deleted", "1");
+  const large = (text: string) => text.repeat(100_000);
+  await blobs.put("b/replaced", large("1"));
+  await blobs.put("b/replaced", large("2"));
+  await blobs.put("b/deleted", large("1"));
   await blobs.delete("b/deleted");
-  await assert.rejects(blobs.put("b/replaced", "3", { ifNoneMatch: "*" }));
+  await blobs.put("b/made small", large("1"));
+  await blobs.put("b/made small", "1");
+  await assert.rejects(blobs.put("b/replaced", large("3"), { ifNoneMatch: "*" }));
   const uploadId = await blobs.createUpload("b/u");
   const parts = [await blobs.putPart("b/u", uploadId, 1, "1"), await blobs.putPart("b/u", uploadId, 2, "2")];
   await blobs.completeUpload("b/u", uploadId, parts);

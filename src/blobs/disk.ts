@@ -4,9 +4,9 @@ import { Fault } from "../kit/fault.ts";
 import { openDatabase } from "../kit/sqlite.ts";
 import type { BlobInfo, Blobs, PutOptions } from "../ports/blobs.ts";
 import type { Clock } from "../ports/clock.ts";
-import { type DiskPoint, openDiskFiles } from "./disk-files.ts";
+import { type DiskPoint, inlineMark, openDiskFiles, type WrittenFile } from "./disk-files.ts";
 import { diskIndex, type IndexedBlob } from "./disk-index.ts";
-import { openedBlob } from "./disk-read.ts";
+import { inlineBlob, openedBlob } from "./disk-read.ts";
 import { diskUploads, smallestPartBytes } from "./disk-uploads.ts";
 import { groupCommit } from "./group-commit.ts";
 import { listPage } from "./listing.ts";
@@ -16,7 +16,8 @@ import { versionPage } from "./version-listing.ts";
 /*
  * Objects as files in one directory, and an SQLite index that says which file is which key.
  *
- *   <directory>/index.sqlite   the truth: key -> file, size, entity tag, headers; older versions; unfinished uploads; notes
+ *   <directory>/index.sqlite   the truth: key -> file, size, entity tag, headers; older versions; unfinished uploads; notes;
+ *                              and the bytes of small objects, which have no file
  *   <directory>/data/ab/ab..   whole, synced, never changed
  *   <directory>/aside/..       being written
  *
@@ -38,6 +39,12 @@ export interface DiskBlobsOptions {
 /** A reader that loses this many races against writers of the same key is not unlucky: something is broken. */
 const mostReadAttempts = 10;
 
+/**
+ * Objects up to this size are kept in the index: a picture of the usual data sets has 3 kB, and one commit that many of them
+ * share is several times faster than a file of its own for each. Larger ones would make the write-ahead log the bottleneck.
+ */
+const inlineBytes = 16 * 1024;
+
 /** The version of whatever is put without one. */
 const noVersion = "null";
 
@@ -54,22 +61,41 @@ export async function diskBlobs(options: DiskBlobsOptions): Promise<Blobs> {
     const commits = groupCommit(database);
     let isClosed = false;
 
+    const contentOf = ({ file }: IndexedBlob): Buffer | undefined =>
+      file.startsWith(inlineMark) ? index.content(file) : undefined;
+
     const findBlob = (key: string, version: string | undefined): IndexedBlob | undefined =>
       version === undefined ? index.get(key) : versions.find(key, version);
 
     /** Inside a commit: makes it the object of its key; answers the files that are then nobody's. */
     function replace(blob: IndexedBlob, put: PutOptions): string[] {
       checkConditions(blob.key, index.get(blob.key), put);
-      const obsolete = versions.replace(blob);
+      const obsolete = withoutInline(versions.replace(blob));
       if (put.note) index.note(put.note(infoOf(blob)));
       return obsolete;
     }
 
-    /** Makes a file the object of its key; the file is gone when that is refused. */
-    async function publish(file: string, put: PutOptions, blobWith: () => Omit<IndexedBlob, "place" | "version">) {
+    /** Inside a commit: what is kept in the index goes with it; the rest are files, which go after it. */
+    function withoutInline(obsolete: string[]): string[] {
+      for (const name of obsolete) if (name.startsWith(inlineMark)) index.removeContent(name);
+      return obsolete.filter((name) => name !== "" && !name.startsWith(inlineMark));
+    }
+
+    type NewBlob = Pick<IndexedBlob, "key" | "sizeBytes" | "etag" | "lastModifiedMs" | "headers">;
+
+    /** Makes what was written the object of its key; a file is gone when that is refused. */
+    async function publish(
+      { file, bytes }: Pick<WrittenFile, "file" | "bytes">,
+      put: PutOptions,
+      blobWith: () => NewBlob,
+    ) {
       const { blob, obsolete } = await orRemove(file, async () => {
-        const blob: IndexedBlob = { ...blobWith(), version: put.version ?? noVersion, place: 0 };
-        return commits.run(() => ({ blob, obsolete: replace(blob, put) }));
+        const blob: IndexedBlob = { ...blobWith(), file, version: put.version ?? noVersion, place: 0 };
+        return commits.run(() => {
+          const obsolete = replace(blob, put);
+          if (bytes) index.putContent(file, bytes);
+          return { blob, obsolete };
+        });
       });
       reached("committed");
       for (const name of obsolete) await files.remove(name);
@@ -80,7 +106,7 @@ export async function diskBlobs(options: DiskBlobsOptions): Promise<Blobs> {
       try {
         return await work();
       } catch (error) {
-        await files.remove(file);
+        if (!file.startsWith(inlineMark)) await files.remove(file);
         throw error;
       }
     }
@@ -100,10 +126,11 @@ export async function diskBlobs(options: DiskBlobsOptions): Promise<Blobs> {
 
       async put(key, body, put = {}) {
         checkKey(key);
-        const { file, sizeBytes, md5 } = await files.write(body, put.passing);
-        return publish(file, put, () => {
+        const written = await files.write(body, { passing: put.passing, inlineBytes });
+        return publish(written, put, () => {
           const headers = { ...put.headers, ...put.trailers?.() };
-          return { key, file, sizeBytes, etag: `"${md5}"`, lastModifiedMs: clock.now(), headers };
+          const { sizeBytes, md5 } = written;
+          return { key, sizeBytes, etag: `"${md5}"`, lastModifiedMs: clock.now(), headers };
         });
       },
 
@@ -112,6 +139,8 @@ export async function diskBlobs(options: DiskBlobsOptions): Promise<Blobs> {
         for (let attempt = 0; attempt < mostReadAttempts; attempt++) {
           const blob = findBlob(key, get.version);
           if (blob === undefined || blob.isMarker) return undefined;
+          const content = contentOf(blob);
+          if (content !== undefined) return inlineBlob(infoOf(blob), content, get);
           const handle = await files.open(blob.file);
           if (handle !== undefined) return openedBlob(infoOf(blob), handle, get);
         }
@@ -130,11 +159,11 @@ export async function diskBlobs(options: DiskBlobsOptions): Promise<Blobs> {
           if (remove.marker === undefined && blob === undefined) return { removed: undefined, obsolete: [] };
           const removed = remove.marker === undefined ? (blob as IndexedBlob) : markerOf(key, remove.marker);
           if (remove.marker === undefined) versions.remove(removed);
-          const obsolete = remove.marker === undefined ? [removed.file] : versions.mark(removed);
+          const obsolete = withoutInline(remove.marker === undefined ? [removed.file] : versions.mark(removed));
           if (remove.note) index.note(remove.note(infoOf(removed)));
           return { removed, obsolete };
         });
-        for (const name of obsolete) if (name !== "") await files.remove(name);
+        for (const name of obsolete) await files.remove(name);
         return removed && infoOf(removed);
       },
 
@@ -143,10 +172,14 @@ export async function diskBlobs(options: DiskBlobsOptions): Promise<Blobs> {
         for (let attempt = 0; attempt < mostReadAttempts; attempt++) {
           const original = findBlob(source, put.sourceVersion);
           if (original === undefined || original.isMarker) return undefined;
-          const file = await files.duplicate(original.file);
+          const content = contentOf(original);
+          const file = content ? files.newInline() : await files.duplicate(original.file);
           if (file === undefined) continue;
+          const { sizeBytes, etag } = original;
           const headers = put.headers ?? original.headers;
-          return publish(file, put, () => ({ ...original, key: target, file, lastModifiedMs: clock.now(), headers }));
+          return publish({ file, ...(content && { bytes: content }) }, put, () => {
+            return { key: target, sizeBytes, etag, lastModifiedMs: clock.now(), headers };
+          });
         }
         throw new Error(`the data file of ${JSON.stringify(source)} is missing from ${directory}`);
       },

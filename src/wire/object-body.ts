@@ -20,9 +20,6 @@ export function objectBody(request: Readable, head: RequestHead, { signed, onTra
   const isChunked = isAwsChunked(head);
   const checks = checksOf(head);
   const lengthText = isChunked ? headerOf(head, "x-amz-decoded-content-length") : headerOf(head, "content-length");
-  if (/^[0-9a-f]{64}$/.test(declaredHash)) {
-    checks.push({ checksum: hexSha256(), expected: declaredHash, fault: payloadHashMismatch });
-  }
   const checked = new CheckedBody(checks, lengthText === undefined ? undefined : Number(lengthText));
   const stages: [Readable, ...Transform[]] = [request];
   if (isChunked) {
@@ -44,6 +41,25 @@ export function objectBody(request: Readable, head: RequestHead, { signed, onTra
   });
   // A handler that refuses the request never listens; the failure is then nobody's.
   return body.on("error", () => {});
+}
+
+/** Up to here a body that comes as it is, with its length, is taken whole: a chain of streams costs more than so little is worth. */
+const wholeBytes = 64 * 1024;
+
+export function isSmallAndPlain(head: RequestHead): boolean {
+  const length = headerOf(head, "content-length");
+  return length !== undefined && /^\d{1,6}$/.test(length) && Number(length) <= wholeBytes && !isAwsChunked(head);
+}
+
+/** The same checks as of a stream (O1), of a body that is here. */
+export function checkWhole(body: Buffer, head: RequestHead): void {
+  const lengthBytes = Number(headerOf(head, "content-length"));
+  if (body.length !== lengthBytes) throw wrongLength(body.length, lengthBytes);
+  for (const { checksum, expected, fault } of checksOf(head)) {
+    checksum.update(body);
+    const found = checksum.base64();
+    if (expected !== found) throw fault(found);
+  }
 }
 
 export function isAwsChunked(head: RequestHead): boolean {
@@ -72,17 +88,22 @@ interface Check {
   header?: string;
 }
 
+const checksumHeaders = checksumAlgorithms.map((algorithm) => [algorithm, `x-amz-checksum-${algorithm}`] as const);
+
 function checksOf(head: RequestHead): Check[] {
   const trailers = (headerOf(head, "x-amz-trailer") ?? "")
     .toLowerCase()
     .split(",")
     .map((name) => name.trim());
   const checks: Check[] = [];
-  for (const algorithm of checksumAlgorithms) {
-    const header = `x-amz-checksum-${algorithm}`;
+  for (const [algorithm, header] of checksumHeaders) {
     const expected = headerOf(head, header);
     if (expected === undefined && !trailers.includes(header)) continue;
     checks.push({ checksum: createChecksum(algorithm), expected, header, fault: () => badChecksum(algorithm) });
+  }
+  const declaredHash = headerOf(head, "x-amz-content-sha256") ?? "";
+  if (/^[0-9a-f]{64}$/.test(declaredHash)) {
+    checks.push({ checksum: hexSha256(), expected: declaredHash, fault: payloadHashMismatch });
   }
   const md5 = headerOf(head, "content-md5");
   if (md5 !== undefined) {

@@ -1,5 +1,5 @@
 // From a request to the input of its operation, in each protocol.
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import { Fault } from "../kit/fault.ts";
 import { decodeCbor, parseCbor } from "./cbor-codec.ts";
 import { bindingsOf, decodeHead } from "./http-bindings.ts";
@@ -15,7 +15,7 @@ export interface ParsedRequest {
   head: RequestHead;
   /** What the path held. */
   labels: Record<string, string>;
-  /** A stream only where the operation's payload is a streaming blob. */
+  /** A stream only where the operation's payload is a streaming blob, and then only when it is not small. */
   body: Buffer | Readable;
 }
 
@@ -44,7 +44,7 @@ function parseRest(operation: Operation, { dialect, head, labels, body }: Parsed
   const { payload } = bindings;
   if (payload !== undefined) {
     const { kind } = payload.shape;
-    if (kind === "streaming-blob") input[payload.name] = Buffer.isBuffer(body) ? Readable.from([body]) : body;
+    if (kind === "streaming-blob") input[payload.name] = body;
     else if (!Buffer.isBuffer(body)) throw new Error(`${operation.name} has no streaming body`);
     else if (kind === "blob") {
       if (body.length > 0 || payload.isRequired) input[payload.name] = body;

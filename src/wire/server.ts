@@ -15,7 +15,7 @@ import { farewell } from "./farewell.ts";
 import { checkCaller, isLoopback } from "./hosts.ts";
 import { bindingsOf } from "./http-bindings.ts";
 import { loadModel, type Operation } from "./model.ts";
-import { isAwsChunked, isBodiless, objectBody } from "./object-body.ts";
+import { checkWhole, isAwsChunked, isBodiless, isSmallAndPlain, objectBody } from "./object-body.ts";
 import { parseInput } from "./parse-input.ts";
 import { type Dialect, type Recognised, recognise } from "./recognise.ts";
 import { headerOf, headOf, type RequestHead } from "./request-head.ts";
@@ -213,6 +213,11 @@ export async function createWireServer(options: WireOptions): Promise<WireServer
         if (member !== undefined) input[member.name] = value;
       };
       if (isBodiless(head)) return Buffer.alloc(0);
+      if (isSmallAndPlain(head)) {
+        const whole = await readBody(request, limits.bodyBytes);
+        checkWhole(whole, head);
+        return whole;
+      }
       const body = objectBody(request, head, { signed, onTrailer });
       if (bindingsOf(operation.input).payload?.shape.kind !== "streaming-blob") return readBody(body, limits.bodyBytes);
       if (isAwsChunked(head)) {

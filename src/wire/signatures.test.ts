@@ -18,9 +18,11 @@ let wire: WireServer;
 const s3: Service = {
   name: "s3",
   handlers: {
-    PutObject: async (input: { Key: string; Body: Readable } & Record<string, unknown>) => {
+    PutObject: async (input: { Key: string; Body: Readable | Buffer } & Record<string, unknown>) => {
       const chunks: Buffer[] = [];
-      for await (const chunk of input.Body) chunks.push(chunk as Buffer);
+      // A small body comes whole.
+      const pieces = Buffer.isBuffer(input.Body) ? [input.Body] : input.Body;
+      for await (const chunk of pieces) chunks.push(chunk as Buffer);
       received.set(input.Key, { bytes: Buffer.concat(chunks), input });
       return { ETag: '"e"' };
     },
