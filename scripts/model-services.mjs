@@ -69,7 +69,7 @@ export const services = {
     client: "@aws-sdk/client-iam",
     operations: words(`
       CreateRole GetRole ListRoles DeleteRole UpdateAssumeRolePolicy PutRolePolicy GetRolePolicy ListRolePolicies DeleteRolePolicy
-      AttachRolePolicy DetachRolePolicy ListAttachedRolePolicies ListInstanceProfilesForRole`),
+      AttachRolePolicy DetachRolePolicy ListAttachedRolePolicies ListInstanceProfilesForRole SimulatePrincipalPolicy`),
   },
   logs: {
     client: "@aws-sdk/client-cloudwatch-logs",

@@ -8,6 +8,7 @@ import {
   IAMClient,
   ListAttachedRolePoliciesCommand,
   paginateListRoles,
+  SimulatePrincipalPolicyCommand,
 } from "@aws-sdk/client-iam";
 import { memoryResources } from "../../ports/memory-resources.ts";
 import { testClock } from "../../ports/test-clock.ts";
@@ -76,4 +77,23 @@ test("roles are listed page by page, each once", async () => {
     names.push(...(page.Roles ?? []).map(({ RoleName }) => RoleName));
   }
   assert.deepEqual(names, ["p1", "p2", "p3"]);
+});
+
+test("whoever asks what a role may do hears that nothing is denied here, and of an unknown role that there is none", async () => {
+  const ask = (name: string) =>
+    client.send(
+      new SimulatePrincipalPolicyCommand({
+        PolicySourceArn: `arn:aws:iam::000000000000:role/${name}`,
+        ActionNames: ["sagemaker:CreateTrainingJob", "logs:CreateLogGroup"],
+      }),
+    );
+  const { EvaluationResults } = await ask("Caller");
+  assert.deepEqual(
+    EvaluationResults?.map(({ EvalActionName, EvalDecision }) => [EvalActionName, EvalDecision]),
+    [
+      ["sagemaker:CreateTrainingJob", "allowed"],
+      ["logs:CreateLogGroup", "allowed"],
+    ],
+  );
+  await assert.rejects(ask("nobody"), { name: "NoSuchEntityException" });
 });

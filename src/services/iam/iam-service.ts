@@ -13,6 +13,7 @@ import type {
   GetRolePolicyCommandInput,
   ListRolesCommandInput,
   PutRolePolicyCommandInput,
+  SimulatePrincipalPolicyCommandInput,
   UpdateAssumeRolePolicyCommandInput,
 } from "@aws-sdk/client-iam";
 import { Fault } from "../../kit/fault.ts";
@@ -168,6 +169,19 @@ export function iamService(resources: Resources, { clock, callerRoleName }: IamO
           attachedPolicies: role.attachedPolicies.filter((one) => one !== PolicyArn),
         }));
         return {};
+      },
+
+      // No policy denies anything here, and this is the operation that says so: the SageMaker SDK asks before it begins.
+      SimulatePrincipalPolicy: (input: SimulatePrincipalPolicyCommandInput) => {
+        const { PolicySourceArn = "", ActionNames = [], ResourceArns = ["*"] } = input;
+        find(PolicySourceArn.split("/").at(-1) ?? "");
+        const decisions = ActionNames.flatMap((action) =>
+          ResourceArns.map((resource) => ({
+            ...{ EvalActionName: action, EvalResourceName: resource, EvalDecision: "allowed" },
+            ...{ MatchedStatements: [], MissingContextValues: [] },
+          })),
+        );
+        return { EvaluationResults: decisions, IsTruncated: false };
       },
 
       ListAttachedRolePolicies: ({ RoleName = "" }: { RoleName?: string }) => {
