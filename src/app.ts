@@ -65,7 +65,17 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
     const functions: Functions = { invoke: (...given) => present(later.functions).invoke(...given) };
     const events: Events = { announce: (event) => present(later.events).announce(event) };
     const monitoring = owned.add(
-      monitoringService({ points: store.metrics, resources, clock, mostMetrics: bounds.metrics, report }),
+      monitoringService({
+        points: store.metrics,
+        resources,
+        clock,
+        functions,
+        operations,
+        events,
+        mostMetrics: bounds.metrics,
+        mostAlarms: bounds.alarms,
+        report,
+      }),
     );
     const { metrics } = monitoring;
     const childVariables = (): Record<string, string> =>

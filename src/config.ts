@@ -30,6 +30,8 @@ export const bounds = {
   metrics: 10_000,
   /** Clients are asked to go elsewhere before the listener closes: as long as a keep-alive client at work takes to ask again. */
   farewellMs: 1_500,
+  /** Alarms: each is evaluated once a minute, in less than a millisecond. */
+  alarms: 1000,
   /** Environments of all functions together: each is a process of some 20 to 60 MB. */
   functionEnvironments: 64,
   /** Uploads the command line keeps in flight: enough to hide the latency of small objects, far below any server's limit. */

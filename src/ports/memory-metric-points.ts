@@ -19,7 +19,7 @@ export function memoryMetricPoints(): MetricPoints {
     async add(added) {
       for (const point of added) {
         const before = points.get(keyOf(point));
-        points.set(keyOf(point), before ? { ...point, set: mergeSets(before.set, point.set) } : point);
+        points.set(keyOf(point), before ? { ...point, set: mergeSets([before.set, point.set]) } : point);
       }
     },
     read(metric, { resolutionSeconds, fromMs, toMs }) {

@@ -112,7 +112,7 @@ function merged(points: readonly MetricPoint[]): MetricPoint[] {
     const { metric, unit, startMs } = point;
     const text = JSON.stringify([metric.namespace, metric.name, unit, startMs, dimensionsText(metric.dimensions)]);
     const before = together.get(text);
-    together.set(text, before ? { ...point, set: mergeSets(before.set, point.set) } : point);
+    together.set(text, before ? { ...point, set: mergeSets([before.set, point.set]) } : point);
   }
   return [...together.values()];
 }

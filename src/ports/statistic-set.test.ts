@@ -21,7 +21,7 @@ test("a set knows count, sum, extremes and how often each value came", () => {
 });
 
 test("two sets merge into the set of all their observations", () => {
-  const merged = mergeSets(statisticSet([[1, 1]]), statisticSet([[3, 2]]));
+  const merged = mergeSets([statisticSet([[1, 1]]), statisticSet([[3, 2]])]);
   assert.deepEqual(
     merged,
     statisticSet([
@@ -33,7 +33,7 @@ test("two sets merge into the set of all their observations", () => {
 
 test("a merge with a set of unknown values has none either, and keeps the four numbers", () => {
   const unknown = { count: 10, sum: 50, minimum: 0, maximum: 9, values: undefined };
-  assert.deepEqual(mergeSets(statisticSet([[20, 1]]), unknown), {
+  assert.deepEqual(mergeSets([statisticSet([[20, 1]]), unknown]), {
     count: 11,
     sum: 70,
     minimum: 0,

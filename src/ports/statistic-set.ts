@@ -30,16 +30,15 @@ export function statisticSet(values: readonly ValueCount[]): StatisticSet {
   };
 }
 
-/** The set of both sets' observations. */
-export function mergeSets(one: StatisticSet, other: StatisticSet): StatisticSet {
-  const [first, second] = [one.values, other.values];
-  const values = first && second && statisticSet([...first, ...second]).values;
+/** The set of all sets' observations. At least one is given. */
+export function mergeSets(sets: readonly StatisticSet[]): StatisticSet {
+  const isKnown = sets.every(({ values }) => values !== undefined);
   return {
-    count: one.count + other.count,
-    sum: one.sum + other.sum,
-    minimum: Math.min(one.minimum, other.minimum),
-    maximum: Math.max(one.maximum, other.maximum),
-    values,
+    count: sets.reduce((sum, set) => sum + set.count, 0),
+    sum: sets.reduce((sum, set) => sum + set.sum, 0),
+    minimum: sets.reduce((least, { minimum }) => Math.min(least, minimum), Number.POSITIVE_INFINITY),
+    maximum: sets.reduce((most, { maximum }) => Math.max(most, maximum), Number.NEGATIVE_INFINITY),
+    values: isKnown ? statisticSet(sets.flatMap(({ values = [] }) => values)).values : undefined,
   };
 }
 

@@ -48,7 +48,7 @@ export function sqliteMetricPoints({ database, commits }: { database: Database; 
     const row = upsertMetric.get<{ key: number }>(namespace, name, dimensionsText(dimensions), startMs);
     const key = [row?.key as number, resolutionSeconds, startMs, unit] as const;
     const before = selectPoint.get<{ point: string }>(...key)?.point;
-    putPoint.run(...key, JSON.stringify(before === undefined ? set : mergeSets(parse(before), set)));
+    putPoint.run(...key, JSON.stringify(before === undefined ? set : mergeSets([parse(before), set])));
   };
 
   return {
