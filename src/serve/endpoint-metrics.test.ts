@@ -47,7 +47,9 @@ test("CloudWatch is told under AWS's names, per variant and per config, in micro
     alarmStates: () => new Map(),
     onAlarmChange: () => () => undefined,
   };
-  new EndpointMetrics(port).variant({ ...place, configName: "new" }).answered({ ...good, status: 424, modelStatus: 500 });
+  new EndpointMetrics(port)
+    .variant({ ...place, configName: "new" })
+    .answered({ ...good, status: 424, modelStatus: 500 });
   assert.deepEqual(told.slice(0, 7), [
     "AWS/SageMaker Invocations birds/all 1 None",
     "AWS/SageMaker InvocationsPerInstance birds/all 0.5 None",

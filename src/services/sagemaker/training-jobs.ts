@@ -18,6 +18,7 @@ import { addTags } from "./tags.ts";
 import { type Algorithms, algorithmOf, type TrainingAlgorithm } from "./training-algorithm.ts";
 import { checkCheckpointConfig } from "./training-checkpoints.ts";
 import { describeTrainingJob, isEnded, type StoredTrainingJob, withStage } from "./training-job.ts";
+import { trainingJobChangeHandlers } from "./training-job-changes.ts";
 import type { TrainingRunner } from "./training-runner.ts";
 
 const kind = kindOf("training-job");
@@ -44,6 +45,7 @@ export function trainingJobHandlers(options: TrainingJobHandlerOptions): Record<
       runner.stop(job.name);
       return {};
     },
+    ...trainingJobChangeHandlers(resources, clock),
   };
 }
 
