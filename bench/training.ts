@@ -9,7 +9,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import type { Evaluation } from "../src/learn/model-folder.ts";
+import type { Evaluation } from "../src/learn/evaluation.ts";
 import type { EpochReport } from "../src/learn/training/worker-job.ts";
 import { median, type Row, report } from "./report.ts";
 import { machine } from "./support/machine.ts";

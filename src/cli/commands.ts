@@ -112,8 +112,18 @@ export const commands: Command[] = [
   {
     name: "train",
     summary: "train an image classifier on a staged data set",
-    examples: ["scones train", "scones train --preset fast", "scones train --epochs 40"],
-    options: { ...endpointOption, ...placeOptions, ...trainingOptions, seed: dataOptions["seed"] as Option },
+    examples: ["scones train", "scones train --preset fast", "scones train --pretrained ./my-backbone"],
+    options: {
+      ...endpointOption,
+      ...placeOptions,
+      ...trainingOptions,
+      pretrained: {
+        type: "string",
+        value: "MODEL",
+        description: "begin with a folder that holds backbone.json, a training job's model or an s3:// address",
+      },
+      seed: dataOptions["seed"] as Option,
+    },
     load: () => import("./train.ts"),
   },
   {

@@ -1,4 +1,4 @@
-import type { Evaluation, Guarantees } from "../learn/model-folder.ts";
+import type { Evaluation, Guarantees } from "../learn/evaluation.ts";
 import {
   type Goal,
   guaranteedThreshold,

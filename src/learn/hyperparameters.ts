@@ -37,6 +37,8 @@ export interface Hyperparameters {
   eps: number;
   gamma: number;
   augmentation?: AugmentationName;
+  /** Absent: with a backbone, where pictures are too large to train on from scratch. */
+  usePretrainedModel?: boolean;
   /** Absent: only the final model is stored. */
   checkpointFrequency?: number;
   earlyStopping: boolean;
@@ -73,7 +75,8 @@ export const hyperparameterDocumentation: Readonly<Record<string, string>> = {
   gamma: "decay of rmsprop; default 0.9",
   augmentation_type:
     "none, crop, crop_color or crop_color_transform; default crop_color_transform with cutout (fast: crop)",
-  use_pretrained_model: "0; 1 is refused, since no pretrained weights come with Scones",
+  use_pretrained_model:
+    "1: begin with the model in the channel `model`, a backbone or one that Scones trained; 0: train from scratch; default 1 where that channel holds a backbone and pictures are larger than 64, else 0",
   precision_dtype: "float32; nothing else",
   multi_label: "0; nothing else",
   kv_store: "accepted and without effect: there is one machine",
@@ -128,6 +131,7 @@ export function parseHyperparameters(strings: Readonly<Record<string, string>>):
     eps: given.number("eps", 1e-12, 1) ?? 1e-8,
     gamma: given.number("gamma", 0, 0.999999) ?? 0.9,
     augmentation: given.oneOf("augmentation_type", ["none", "crop", "crop_color", "crop_color_transform"]),
+    usePretrainedModel: given.flag("use_pretrained_model"),
     checkpointFrequency: given.integer("checkpoint_frequency", 1, 100_000),
     earlyStopping: given.flag("early_stopping") ?? false,
     earlyStoppingMinEpochs: given.integer("early_stopping_min_epochs", 1, 100_000) ?? 10,
@@ -140,11 +144,6 @@ function refuseWhatIsNotSupported(given: Reader): void {
   const layers = given.integer("num_layers", 1, 1000);
   if (layers !== undefined && ![...largeNetworks, ...smallNetworks].includes(layers)) {
     throw refused(`${layers} is not one of [${[...largeNetworks, ...smallNetworks].join(", ")}] (num_layers)`);
-  }
-  if (given.flag("use_pretrained_model")) {
-    throw refused(
-      "use_pretrained_model=1 needs pretrained weights, and none come with Scones. Leave it out to train from scratch",
-    );
   }
   if (given.flag("multi_label")) throw refused("multi_label=1 is not supported: every picture has one label");
   given.oneOf("precision_dtype", ["float32"]);

@@ -4,9 +4,9 @@ import { basename, dirname, join } from "node:path";
 import type { ModelManifest } from "../ports/model-package.ts";
 import type { PictureSet } from "./data/picture-set.ts";
 import type { Data } from "./data/read-data.ts";
+import { type Evaluation, evaluationOf } from "./evaluation.ts";
 import { evaluationModel, servedModel } from "./graph/models.ts";
-import { fitTemperature, type Measurement, measure, probabilitiesOf, temperatures } from "./metrics.ts";
-import { type Goal, guaranteedThreshold, type RiskCoverage, riskCoverage } from "./risk.ts";
+import { probabilitiesOf } from "./metrics.ts";
 import { evaluator } from "./training/evaluate.ts";
 import { floatsOf, floatTensor, openSession } from "./training/runtime.ts";
 import type { Trained } from "./training/train.ts";
@@ -17,45 +17,14 @@ import type { EpochReport } from "./training/worker-job.ts";
 // X2. No model is stored whose exported file answers differently from the network that was measured.
 // X3. Everything is written to drafts and renamed when all of it is written: a model folder is whole or empty.
 
-export interface Evaluation {
-  format: "scones.evaluation/1";
-  labels: string[];
-  /** How the stored weights were chosen, and what they were never chosen by. */
-  selection: string;
-  calibration: {
-    temperature: number;
-    fittedOn: string;
-    pictures: number;
-    /** Of the same pictures with a temperature of 1 and with the one that was fitted. */
-    expectedCalibrationError?: { before: number; after: number };
-  };
-  train: Measurement;
-  /** Kept away from training. Calibration and early stopping look at these pictures, weights never. */
-  heldOut?: Measurement;
-  /** The validation channel: only measured, never chosen by. */
-  validation?: Measurement;
-  /** What each set of pictures proves about thresholds (`risk.ts`). */
-  guarantees: { heldOut?: Guarantees; validation?: Guarantees };
-}
-
-export interface Guarantees extends RiskCoverage {
-  /** Absent: the guarantee is sound. */
-  unsoundBecause?: string;
-  /** For a confidence of 0.95; `null` where these pictures prove no threshold. */
-  table: { risk: number; confidence: number; threshold: number | null; accepted: number; wrong: number }[];
-}
-
 export interface Finished {
   evaluation: Evaluation;
   manifest: ModelManifest;
   model: Uint8Array;
 }
 
-/** Fewer pictures than this say too little to calibrate by. */
-const leastForCalibration = 20;
 const largestDifference = 1e-4;
 const mostCompared = 512;
-const shownRisks = [0.01, 0.02, 0.05, 0.1];
 
 /** Measures and exports; throws when the exported model differs from the measured one. */
 export async function finishModel(
@@ -77,47 +46,20 @@ export async function finishModel(
   const heldOut = await logitsOf(data.train, trained.heldOutIndices);
   const validation = data.validation && (await logitsOf(data.validation, everything(data.validation)));
 
-  const isCalibrated = heldOut.truth.length >= leastForCalibration;
-  const temperature = isCalibrated ? fitTemperature(heldOut.logits, heldOut.truth, classes) : 1;
-  const measured = ({ logits, truth }: typeof train, heat = temperature) =>
-    measure(probabilitiesOf(logits, classes, heat), truth, data.labels);
-  const guarantees = (set: typeof train, choices: number): Guarantees => {
-    const coverage = riskCoverage(train, set, { classes, temperature, temperatures: choices });
-    return { ...coverage, table: shownRisks.map((risk) => guaranteeRow(coverage, { risk, confidence: 0.95 })) };
-  };
-  const after = heldOut.truth.length > 0 ? measured(heldOut) : undefined;
-  const evaluation: Evaluation = {
-    format: "scones.evaluation/1",
+  const evaluation = evaluationOf({
     labels: data.labels,
+    train,
+    heldOut,
+    validation,
     selection:
       trained.bestEpoch === undefined
         ? "averaged weights after the last step; no epoch was selected"
         : `averaged weights of epoch ${trained.bestEpoch}, selected by the held-out pictures (early stopping)`,
-    calibration: {
-      temperature,
-      fittedOn: isCalibrated ? "held-out pictures" : "nothing: too few held-out pictures",
-      pictures: isCalibrated ? heldOut.truth.length : 0,
-      expectedCalibrationError: after && {
-        before: measured(heldOut, 1).expectedCalibrationError,
-        after: after.expectedCalibrationError,
-      },
-    },
-    train: measured(train),
-    heldOut: after,
-    validation: validation && measured(validation),
-    guarantees: {
-      heldOut: after && {
-        ...guarantees(heldOut, isCalibrated ? temperatures.length : 1),
-        ...(trained.bestEpoch === undefined
-          ? {}
-          : { unsoundBecause: "early stopping chose the epoch by these pictures: what they prove is too good" }),
-      },
-      validation: validation && guarantees(validation, 1),
-    },
-  };
-
+    isSelectedByHeldOut: trained.bestEpoch !== undefined,
+  });
+  const { temperature } = evaluation.calibration;
   const model = servedModel(plan.network, layout, { weights: { ...trained, ...normalisation, temperature }, ...sides });
-  // X2. First what the network has not seen, then what it has.
+  // First what the network has not seen, then what it has.
   const compared = validation === undefined ? { set: data.train, ...train } : { set: data.validation!, ...validation };
   const indices = validation === undefined ? trained.trainIndices : everything(data.validation!);
   await refuseDifference(model, compared.set, {
@@ -151,22 +93,18 @@ export async function finishModel(
   return { evaluation, manifest, model };
 }
 
-function guaranteeRow(coverage: RiskCoverage, goal: Goal): Guarantees["table"][number] {
-  const found = guaranteedThreshold(coverage, goal);
-  return { ...goal, threshold: found?.threshold ?? null, accepted: found?.accepted ?? 0, wrong: found?.wrong ?? 0 };
-}
-
-async function refuseDifference(
+/** X2. */
+export async function refuseDifference(
   model: Uint8Array,
   set: PictureSet,
-  { indices, expected }: { indices: Uint32Array; expected: Float64Array },
+  { input = "image", indices, expected }: { input?: string; indices: Uint32Array; expected: Float64Array },
 ): Promise<void> {
   const session = await openSession(model);
   const size = 3 * set.height * set.width;
   for (let n = 0; n < indices.length; n++) {
     const at = indices[n]! * size;
     const image = Float32Array.from(set.pixels.subarray(at, at + size));
-    const feeds = { image: floatTensor(image, [1, 3, set.height, set.width]) };
+    const feeds = { [input]: floatTensor(image, [1, 3, set.height, set.width]) };
     const actual = floatsOf(await session.run(feeds), "probabilities");
     actual.forEach((value, k) => {
       const difference = Math.abs(value - expected[n * actual.length + k]!);

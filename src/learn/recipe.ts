@@ -98,16 +98,21 @@ const presets: Record<Preset, PresetRecipe> = {
   best: { pictures: 360_000, least: 20, most: 400, rate: 0.05, augmentation: recipeAugmentation },
 };
 
+/** What is known already must not be forgotten: fewer passes at a lower rate. */
+const fineTuning: PresetRecipe = { pictures: 27_000, least: 5, most: 30, rate: 0.02, augmentation: recipeAugmentation };
+
 export interface Circumstances {
   /** Pictures that are trained on, held-out ones not counted. */
   pictures: number;
   cores: number;
   block: number;
+  /** The network that is trained on; absent: one that knows nothing yet. */
+  known?: Network;
 }
 
 /** The whole of what will be done, before anything is done. */
-export function planOf(asked: Hyperparameters, { pictures, cores, block }: Circumstances): Plan {
-  const preset = presets[asked.preset];
+export function planOf(asked: Hyperparameters, { pictures, cores, block, known }: Circumstances): Plan {
+  const preset = known === undefined ? presets[asked.preset] : fineTuning;
   const batch = asked.miniBatchSize ?? defaultBatch;
   if (batch > Math.max(pictures, defaultBatch)) {
     throw dataFault(
@@ -121,8 +126,7 @@ export function planOf(asked: Hyperparameters, { pictures, cores, block }: Circu
   const rate = asked.learningRate ?? (isAdaptive ? 0.002 : preset.rate * Math.min(2, batch / 64));
   const shrink = Math.min(1, asked.maxImageSide / Math.max(asked.imageShape.height, asked.imageShape.width));
   return {
-    network:
-      asked.numLayers === undefined ? resnet9(asked.numClasses) : residualNetwork(asked.numLayers, asked.numClasses),
+    network: known ?? scratchNetwork(asked),
     height: Math.round(asked.imageShape.height * shrink),
     width: Math.round(asked.imageShape.width * shrink),
     batch,
@@ -146,7 +150,7 @@ export function planOf(asked: Hyperparameters, { pictures, cores, block }: Circu
     labelSmoothing: 0.1,
     averageDecay: 0.99,
     augmentation: asked.augmentation === undefined ? preset.augmentation : augmentations[asked.augmentation],
-    hasWhitening: asked.numLayers === undefined,
+    hasWhitening: known === undefined && asked.numLayers === undefined,
     evaluateEvery: asked.earlyStopping ? 1 : Math.ceil(epochs / 50),
     maxSeconds: asked.maxSeconds,
     earlyStopping: asked.earlyStopping
@@ -158,6 +162,10 @@ export function planOf(asked: Hyperparameters, { pictures, cores, block }: Circu
       : undefined,
     seed: asked.seed,
   };
+}
+
+function scratchNetwork({ numLayers, numClasses }: Hyperparameters): Network {
+  return numLayers === undefined ? resnet9(numClasses) : residualNetwork(numLayers, numClasses);
 }
 
 /** Sets with fewer pictures still train with it: then a step sees some of them twice. A larger batch only costs memory. */

@@ -9,7 +9,7 @@ import { pathToFileURL } from "node:url";
 import { decodeImage } from "../images/decode-image.ts";
 import { resize } from "../images/resize.ts";
 import type { ModelManifest } from "../ports/model-package.ts";
-import type { Evaluation } from "./model-folder.ts";
+import type { Evaluation } from "./evaluation.ts";
 import { type JobFolder, jobFolder } from "./testing/job-folder.ts";
 import { safeBlockSize } from "./training/block-size.ts";
 import { floatsOf, floatTensor, openSession } from "./training/runtime.ts";

@@ -1,20 +1,26 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { Fault } from "../kit/fault.ts";
 import { dataFault } from "./data/data-fault.ts";
-import { type Data, readData } from "./data/read-data.ts";
+import { readData } from "./data/read-data.ts";
 import { type Hyperparameters, parseHyperparameters } from "./hyperparameters.ts";
-import { finishModel, writeModelFolder } from "./model-folder.ts";
-import type { Plan } from "./recipe.ts";
-import { startTraining, type Trained, type Training } from "./training/train.ts";
+import { type Finished, writeModelFolder } from "./model-folder.ts";
+import { networkJob, storedModels } from "./network-job.ts";
+import type { Training } from "./training/train.ts";
 import { DivergedError } from "./training/worker-group.ts";
 import type { EpochReport } from "./training/worker-job.ts";
-import { logEpoch, logPlan, logResult, pythonDictionary } from "./training-log.ts";
+import { logResult, pythonDictionary } from "./training-log.ts";
+import { knownWeights } from "./transfer/known-weights.ts";
+import { type Pretrained, readPretrained } from "./transfer/pretrained.ts";
+import { transferJob } from "./transfer/transfer-job.ts";
 
 // A training job as SageMaker's container contract has it: input below `input/`, the model below `model/`, a failure's text in
 // `output/failure`, and log lines in the form of AWS's own image classification algorithm, from which metrics are read.
+
+/** Larger pictures cost a processor more than they teach it when it begins from nothing. */
+const largestFromScratch = 64;
 
 export interface JobOptions {
   /** What /opt/ml is in a container. */
@@ -76,15 +82,8 @@ async function runJob(
   refuseUnreadableChannels(join(prefix, "input", "config", "inputdataconfig.json"));
 
   const block = await options.block();
-  const shrink = Math.min(1, asked.maxImageSide / Math.max(asked.imageShape.height, asked.imageShape.width));
-  const height = Math.round(asked.imageShape.height * shrink);
-  const width = Math.round(asked.imageShape.width * shrink);
-  if (shrink < 1) {
-    log(
-      `image_shape asks for ${asked.imageShape.width}x${asked.imageShape.height}: training on ${width}x${height}, ` +
-        `since max_image_side is ${asked.maxImageSide}.`,
-    );
-  }
+  const pretrained = chosenModel(asked, await readPretrained(join(prefix, "input", "data", "model")), log);
+  const { height, width } = sidesOf(asked, pretrained, log);
   const data = await readData({
     channels: join(prefix, "input", "data"),
     classes: asked.numClasses,
@@ -107,14 +106,6 @@ async function runJob(
     onnxruntime: createRequire(import.meta.url)("onnxruntime-node/package.json").version as string,
     node: process.version,
   };
-  const { trained, curve } = await trainOrRetry(options, {
-    asked,
-    strings,
-    data,
-    block,
-    identity: JSON.stringify([strings, dataSha256, versions]),
-    onStart,
-  });
   const provenance = {
     hyperparameters: strings,
     dataSha256,
@@ -122,95 +113,78 @@ async function runJob(
     skippedFiles: data.skipped.length,
     ...versions,
   };
-  log("Measuring the averaged weights and exporting the model.");
-  const finished = await finishModel(trained, data, provenance);
+  const checkpoints = join(prefix, "checkpoints");
+  const finished: Finished & { curve: EpochReport[] } =
+    pretrained?.kind === "backbone"
+      ? {
+          ...(await transferJob(pretrained, data, {
+            asked,
+            cores: options.cores,
+            cacheFolder: checkpoints,
+            provenance,
+            log,
+          })),
+          curve: [],
+        }
+      : await networkJob(data, {
+          ...options,
+          asked,
+          strings,
+          block,
+          checkpoints,
+          identity: JSON.stringify([strings, dataSha256, pretrained?.manifest.model.sha256, versions]),
+          known: pretrained && knownWeights(pretrained, data.labels.length),
+          provenance,
+          onStart,
+        });
   mkdirSync(join(prefix, "model"), { recursive: true });
-  writeModelFolder(join(prefix, "model"), { ...finished, curve, checkpoints: storedModels(prefix) });
+  writeModelFolder(join(prefix, "model"), { ...finished, checkpoints: storedModels(checkpoints) });
   logResult(finished, join(prefix, "model"), log);
   const { user, system } = process.cpuUsage();
   log(`CPU time ${((user + system) / 1e6).toFixed(1)} s`);
 }
 
-interface Work {
-  asked: Hyperparameters;
-  strings: Record<string, string>;
-  data: Data;
-  block: number;
-  identity: string;
-  onStart(training: Training): void;
-}
-
-interface Outcome {
-  trained: Trained;
-  curve: EpochReport[];
-}
-
-/** What a rate is multiplied with after the loss became no number. */
-const rateAfterDivergence = 0.1;
-
-/** Once, at a lower rate, when the loss becomes no number: most of the time the rate was too high. */
-async function trainOrRetry(options: JobOptions, work: Work): Promise<Outcome> {
-  const { asked } = work;
-  let rate = 0;
-  const onPlan = ({ schedule }: Plan) => {
-    rate = schedule.kind === "cosine" ? schedule.peak : schedule.rate;
-  };
-  try {
-    return await trainOnce(options, work, onPlan);
-  } catch (error) {
-    if (!(error instanceof DivergedError)) throw error;
-    const learningRate = rate * rateAfterDivergence;
-    options.log(`Warning: ${error.message}. The training begins anew, once, with learning_rate ${learningRate}.`);
-    try {
-      return await trainOnce(options, { ...work, asked: { ...asked, learningRate } }, onPlan);
-    } catch (again) {
-      if (!(again instanceof DivergedError)) throw again;
-      throw new DivergedError(`${error.message}; and again with learning_rate ${learningRate}: ${again.message}`);
-    }
+/** What is begun with, if anything: asked for, or a backbone for pictures that are too large to learn from scratch here. */
+function chosenModel(
+  asked: Hyperparameters,
+  given: Pretrained | undefined,
+  log: (line: string) => void,
+): Pretrained | undefined {
+  if (given === undefined) {
+    if (!asked.usePretrainedModel) return undefined;
+    throw dataFault(
+      'use_pretrained_model=1 needs a model, and none come with Scones: give one that Scones trained, or a backbone, in the channel "model"',
+    );
   }
+  const isLarge = Math.max(asked.imageShape.height, asked.imageShape.width) > largestFromScratch;
+  const isUsed = asked.usePretrainedModel ?? (given.kind === "backbone" && isLarge);
+  const how = asked.usePretrainedModel === undefined ? "by default" : "as asked for";
+  const what = given.kind === "backbone" ? "the backbone" : "the trained model";
+  log(
+    `Channel "model" holds ${what} ${given.manifest.model.file} (SHA-256 ${given.manifest.model.sha256}): ${isUsed ? "used" : "not used, training from scratch"}, ${how}.`,
+  );
+  return isUsed ? given : undefined;
 }
 
-async function trainOnce(options: JobOptions, work: Work, onPlan: (plan: Plan) => void): Promise<Outcome> {
-  const { log, prefix } = options;
-  const { asked, strings, data, block } = work;
-  const curve: EpochReport[] = [];
-  let plan: Plan | undefined;
-  const training = startTraining({
-    asked,
-    data,
-    cores: options.cores,
-    block,
-    workerProgram: options.workerProgram,
-    log,
-    checkpoints: {
-      folder: join(prefix, "checkpoints"),
-      identity: work.identity,
-      everyEpochs: asked.checkpointFrequency,
-      onResume(reported) {
-        curve.push(...reported);
-        log(`Resuming from the checkpoint after epoch ${reported.length - 1}.`);
-      },
-    },
-    onPlan(made, pictures) {
-      plan = made;
-      onPlan(made);
-      logPlan(made, { asked, strings, pictures, log });
-    },
-    onEpoch(report) {
-      curve.push(report);
-      logEpoch(curve, plan!, log);
-    },
-  });
-  work.onStart(training);
-  return { trained: await training.done, curve };
-}
-
-/** The models that `checkpoint_frequency` asked for. */
-function storedModels(prefix: string): string[] {
-  const folder = join(prefix, "checkpoints");
-  if (!existsSync(folder)) return [];
-  const names = readdirSync(folder).filter((name) => /^image-classification-\d+\.onnx$/.test(name));
-  return names.map((name) => join(folder, name));
+/** Pictures are read at this size: no larger than what sees them can use. */
+function sidesOf(
+  { imageShape, maxImageSide }: Hyperparameters,
+  pretrained: Pretrained | undefined,
+  log: (line: string) => void,
+): { height: number; width: number } {
+  const { height, width } = imageShape;
+  if (pretrained?.kind === "backbone") {
+    const { input } = pretrained.manifest;
+    return { height: Math.min(height, input.height), width: Math.min(width, input.width) };
+  }
+  const shrink = Math.min(1, maxImageSide / Math.max(height, width));
+  const sides = { height: Math.round(height * shrink), width: Math.round(width * shrink) };
+  if (shrink < 1) {
+    log(
+      `image_shape asks for ${width}x${height}: training on ${sides.width}x${sides.height}, since max_image_side is ${maxImageSide}.`,
+    );
+  }
+  return sides;
 }
 
 function readStrings(path: string): Record<string, string> {

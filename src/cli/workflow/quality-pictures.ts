@@ -3,7 +3,7 @@ import { confusionMatrix } from "../../draw/charts/confusion-matrix.ts";
 import { reliabilityDiagram } from "../../draw/charts/reliability.ts";
 import { riskCoverageChart } from "../../draw/charts/risk-coverage.ts";
 import { trainingCurve } from "../../draw/charts/training-curve.ts";
-import type { Evaluation } from "../../learn/model-folder.ts";
+import type { Evaluation } from "../../learn/evaluation.ts";
 import { type Goal, type RiskPoint, upperBound } from "../../learn/risk.ts";
 import type { EpochReport } from "../../learn/training/worker-job.ts";
 import { writePicture } from "./pictures.ts";

@@ -5,7 +5,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { GetObjectCommand } from "@aws-sdk/client-s3";
 import { extract } from "tar-stream";
-import type { Evaluation } from "../../learn/model-folder.ts";
+import type { Evaluation } from "../../learn/evaluation.ts";
 import type { EpochReport } from "../../learn/training/worker-job.ts";
 import type { Clients } from "../clients.ts";
 import { latestModel, modelOfJob } from "./latest-job.ts";

@@ -19,6 +19,8 @@ export interface TrainingRequest {
   jobName: string;
   hyperparameters: Record<string, string>;
   maxRuntimeSeconds: number;
+  /** What the training begins with; absent: from scratch. */
+  pretrainedUri?: string;
 }
 
 export interface TrainedModel {
@@ -74,12 +76,12 @@ export async function train(
 
 function createTrainingJob(clients: Clients, request: TrainingRequest): CreateTrainingJobCommand {
   const base = `s3://${request.bucket}/${request.prefix}`;
-  const channel = (name: string, uri: string) => ({
+  const channel = (name: string, uri: string, contentType = "application/x-image") => ({
     ChannelName: name,
     DataSource: {
       S3DataSource: { S3DataType: "S3Prefix" as const, S3Uri: uri, S3DataDistributionType: "FullyReplicated" as const },
     },
-    ContentType: "application/x-image",
+    ContentType: contentType,
   });
   return new CreateTrainingJobCommand({
     TrainingJobName: request.jobName,
@@ -91,6 +93,9 @@ function createTrainingJob(clients: Clients, request: TrainingRequest): CreateTr
       channel("validation", `${base}/test/`),
       channel("train_lst", `${base}/train.lst`),
       channel("validation_lst", `${base}/test.lst`),
+      ...(request.pretrainedUri === undefined
+        ? []
+        : [channel("model", request.pretrainedUri, "application/x-sagemaker-model")]),
     ],
     OutputDataConfig: { S3OutputPath: `${base}/models/image_model` },
     ResourceConfig: { InstanceCount: 1, InstanceType: "ml.m5.xlarge", VolumeSizeInGB: 30 },

@@ -93,11 +93,13 @@ export function servedModel(
   const normalised = writer.node("Div", [centred, writer.floats([...weights.deviation], [1, 3, 1, 1])]);
   const valuesOf = (parameter: Parameter) =>
     weights.parameters.subarray(parameter.offset, parameter.offset + parameter.size);
-  const statisticsOf = ({ offset, channels }: Norm) => ({
-    mean: writer.floats(weights.statistics.subarray(offset, offset + channels)),
-    variance: writer.floats(weights.statistics.subarray(offset + channels, offset + 2 * channels)),
+  const statisticsOf = ({ name, offset, channels }: Norm) => ({
+    mean: writer.weight(`${name}.mean`, weights.statistics.subarray(offset, offset + channels), [channels]),
+    variance: writer.weight(`${name}.variance`, weights.statistics.subarray(offset + channels, offset + 2 * channels), [
+      channels,
+    ]),
   });
-  const graph = new InferenceGraph(writer, (one) => writer.floats(valuesOf(one), one.shape), statisticsOf);
+  const graph = new InferenceGraph(writer, (one) => writer.weight(one.name, valuesOf(one), one.shape), statisticsOf);
   const logits = runNetwork(network, layout, graph, normalised);
   const calibrated = writer.node("Div", [logits, writer.scalar(weights.temperature)]);
   writer.node("Softmax", [calibrated], { attributes: { axis: 1 }, names: ["probabilities"] });

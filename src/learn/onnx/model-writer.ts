@@ -1,3 +1,4 @@
+import type { ReadModel } from "./model-reader.ts";
 import { type ProtobufWriter, protobufWriter } from "./protobuf.ts";
 
 // Writes ONNX models: nodes in order of use, constants cached by content, and only the operator sets that are used.
@@ -22,20 +23,33 @@ export class ModelWriter {
   readonly #outputs: { name: string; shape: readonly Dimension[] }[] = [];
   readonly #constants = new Map<string, string>();
   readonly #domains = new Set<string>();
+  readonly #graft: ReadModel | undefined;
   #count = 0;
+
+  /** Of nothing, or around another model: its nodes and weights are taken over as they stand. */
+  constructor(graft?: ReadModel) {
+    this.#graft = graft;
+    if (graft === undefined) return;
+    for (const tensor of graft.initializers) this.#initializers.push((graph) => graph.bytes(5, tensor));
+  }
+
+  /** Appends the nodes of the other model; its inputs must be outputs of earlier nodes by then. */
+  graftNodes(): void {
+    for (const node of this.#graft?.nodes ?? []) this.#nodes.push((graph) => graph.bytes(1, node));
+  }
 
   /** Appends a node and returns the names of its outputs. */
   nodes(operator: string, inputs: readonly string[], options: NodeOptions = {}): string[] {
     const serial = this.#count++;
     const outputs =
       options.names ??
-      Array.from({ length: options.outputs ?? 1 }, (_, i) => `${operator}_${serial}${i ? `_${i}` : ""}`);
+      Array.from({ length: options.outputs ?? 1 }, (_, i) => `scones_${operator}_${serial}${i ? `_${i}` : ""}`);
     if (options.domain !== undefined) this.#domains.add(options.domain);
     this.#nodes.push((graph) =>
       graph.message(1, (node) => {
         for (const input of inputs) node.string(1, input);
         for (const output of outputs) node.string(2, output);
-        node.string(3, `node_${serial}`);
+        node.string(3, `scones_node_${serial}`);
         node.string(4, operator);
         for (const [name, value] of Object.entries(options.attributes ?? {})) writeAttribute(node, name, value);
         if (options.domain !== undefined) node.string(7, options.domain);
@@ -52,6 +66,12 @@ export class ModelWriter {
   floats(values: readonly number[] | Float32Array, shape: readonly number[] = [values.length]): string {
     const data = Float32Array.from(values);
     return this.#constant(1, shape, new Uint8Array(data.buffer));
+  }
+
+  /** A constant under a name of its own, by which it is found again in the file. */
+  weight(name: string, values: Float32Array, shape: readonly number[]): string {
+    this.#initialize(name, { type: 1, shape, raw: new Uint8Array(Float32Array.from(values).buffer) });
+    return name;
   }
 
   scalar(value: number): string {
@@ -85,8 +105,9 @@ export class ModelWriter {
     });
     model.message(8, (set) => {
       set.string(1, "");
-      set.integer(2, 17);
+      set.integer(2, this.#graft?.operatorSet ?? 17);
     });
+    for (const set of this.#graft?.otherSets ?? []) model.bytes(8, set);
     for (const domain of [...this.#domains].sort()) {
       model.message(8, (set) => {
         set.string(1, domain);
@@ -101,7 +122,13 @@ export class ModelWriter {
     const key = raw.length <= 4096 ? `${type}:${shape.join("x")}:${Buffer.from(raw).toString("base64")}` : undefined;
     const known = key === undefined ? undefined : this.#constants.get(key);
     if (known !== undefined) return known;
-    const name = `constant_${this.#initializers.length}`;
+    const name = `scones_constant_${this.#initializers.length}`;
+    this.#initialize(name, { type, shape, raw });
+    if (key !== undefined) this.#constants.set(key, name);
+    return name;
+  }
+
+  #initialize(name: string, { type, shape, raw }: { type: number; shape: readonly number[]; raw: Uint8Array }): void {
     this.#initializers.push((graph) =>
       graph.message(5, (tensor) => {
         for (const dimension of shape) tensor.integer(1, dimension);
@@ -110,8 +137,6 @@ export class ModelWriter {
         tensor.bytes(9, raw);
       }),
     );
-    if (key !== undefined) this.#constants.set(key, name);
-    return name;
   }
 }
 

@@ -1,18 +1,18 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 
-// The one door to ONNX Runtime. One thread per session: several sessions side by side are faster than one with several threads,
+// The one door to ONNX Runtime. One thread per session where several train: several sessions side by side are faster than one with several threads,
 // and a pool of threads that spins would eat the machine that is serving beside us.
 
 export type Session = InferenceSession;
 
-export function openSession(model: Uint8Array): Promise<Session> {
+export function openSession(model: Uint8Array, threads = 1): Promise<Session> {
   return InferenceSession.create(model, {
-    intraOpNumThreads: 1,
+    intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: "sequential",
     graphOptimizationLevel: "all",
     logSeverityLevel: 3,
-    extra: { session: { set_denormal_as_zero: "1" } },
+    extra: { session: { set_denormal_as_zero: "1", intra_op: { allow_spinning: "0" } } },
   });
 }
 

@@ -9,6 +9,7 @@ import { initialWeights, whiteningFilters } from "../initial-weights.ts";
 import { type Layout, layoutOf } from "../network.ts";
 import { randomFrom } from "../random.ts";
 import { type Plan, planOf } from "../recipe.ts";
+import type { KnownWeights } from "../transfer/known-weights.ts";
 import { type Normalisation, normalisationOf, plainPicture } from "./augmentation.ts";
 import { restoreCheckpoint } from "./checkpoint.ts";
 import { startWorkers, type WorkerGroup } from "./worker-group.ts";
@@ -33,6 +34,8 @@ export interface TrainingOptions {
   data: Data;
   cores: number;
   block: number;
+  /** Absent: from scratch. */
+  known?: KnownWeights;
   onPlan(plan: Plan, pictures: { train: number; heldOut: number }): void;
   onEpoch(report: EpochReport): void;
   log(line: string): void;
@@ -60,12 +63,12 @@ export function startTraining(options: TrainingOptions): Training {
     share: asked.holdOut,
     seed: asked.seed,
   });
-  const plan = planOf(asked, { pictures: trainIndices.length, cores, block });
+  const plan = planOf(asked, { pictures: trainIndices.length, cores, block, known: options.known?.network });
   options.onPlan(plan, { train: trainIndices.length, heldOut: heldOutIndices.length });
   const layout = layoutOf(plan.network);
   const blocking = { batch: plan.batch / plan.workers, block: plan.block };
   const sides = { height: plan.height, width: plan.width };
-  const normalisation = normalisationOf(data.train, trainIndices);
+  const normalisation = options.known?.normalisation ?? normalisationOf(data.train, trainIndices);
   const evaluated = heldOutIndices.length + (data.validation?.count ?? 0);
   const shared = sharedState({ layout, plan, evaluated });
 
@@ -75,6 +78,7 @@ export function startTraining(options: TrainingOptions): Training {
     const patches = somePatches(data.train, trainIndices, { normalisation, seed: plan.seed });
     parameters.set(whiteningFilters(patches, first.shape[0]!), first.offset);
   }
+  options.known?.fill(parameters, statistics);
   shared.parameters.set(toBlockedOrder(parameters, layout, blocking));
   shared.average.set(shared.parameters);
   shared.statistics.set(statistics);

@@ -1,0 +1,75 @@
+import { dataFault } from "../data/data-fault.ts";
+import { type Layout, layoutOf, type Network } from "../network.ts";
+import { residualNetwork, resnet9 } from "../networks.ts";
+import { readWeights } from "../onnx/model-reader.ts";
+import type { Normalisation } from "../training/augmentation.ts";
+import type { Pretrained } from "./pretrained.ts";
+
+// What a model that Scones trained knows already: its network for another number of classes, all its weights except the head's, and the
+// mean and deviation of the pictures that they were made for.
+
+export interface KnownWeights {
+  network: Network;
+  normalisation: Normalisation;
+  /** Writes the known weights over the initial ones, in plain order. */
+  fill(parameters: Float32Array, statistics: Float32Array): void;
+}
+
+export function knownWeights(
+  { manifest, model }: Extract<Pretrained, { kind: "classifier" }>,
+  classes: number,
+): KnownWeights {
+  const weights = readWeights(model);
+  const network = networkOf(String(manifest.provenance?.["network"]), { weights, classes });
+  const normalisation = manifest.provenance?.["normalisation"] as Normalisation | undefined;
+  if (network === undefined || normalisation === undefined)
+    throw unusable("it was not trained from its first layer on");
+  const layout = layoutOf(network);
+  refuseOtherShapes(layout, weights);
+  return {
+    network,
+    normalisation,
+    fill(parameters, statistics) {
+      for (const { name, offset } of layout.parameters) {
+        if (!isHead(name)) parameters.set(weights.get(name)!.values, offset);
+      }
+      for (const { name, offset, channels } of layout.norms) {
+        statistics.set(weights.get(`${name}.mean`)!.values, offset);
+        statistics.set(weights.get(`${name}.variance`)!.values, offset + channels);
+      }
+    },
+  };
+}
+
+type Weights = ReturnType<typeof readWeights>;
+
+function networkOf(name: string, { weights, classes }: { weights: Weights; classes: number }): Network | undefined {
+  if (name === "resnet9") {
+    const widths = ["stem", "stage1", "stage2", "stage3"].map(
+      (one) => weights.get(`${one}.convolution`)?.shape[0] ?? 0,
+    );
+    return widths.includes(0) ? undefined : resnet9(classes, widths as [number, number, number, number]);
+  }
+  const depth = /^resnet(\d+)$/.exec(name)?.[1];
+  return depth === undefined ? undefined : residualNetwork(Number(depth), classes);
+}
+
+function refuseOtherShapes(layout: Layout, weights: Weights): void {
+  for (const { name, shape } of layout.parameters) {
+    const found = weights.get(name)?.shape;
+    if (!isHead(name) && found?.join() !== shape.join())
+      throw unusable(`its weights "${name}" have the shape ${found}`);
+  }
+  for (const { name, channels } of layout.norms) {
+    const found = weights.get(`${name}.mean`)?.shape;
+    if (found?.join() !== String(channels)) throw unusable(`it has no statistics "${name}"`);
+  }
+}
+
+function isHead(name: string): boolean {
+  return name === "head" || name === "head.bias";
+}
+
+function unusable(reason: string): Error {
+  return dataFault(`the model in channel "model" cannot be trained on: ${reason}`);
+}

@@ -1,0 +1,97 @@
+import { createHash } from "node:crypto";
+import { holdOut } from "../data/hold-out.ts";
+import type { PictureSet } from "../data/picture-set.ts";
+import type { Data } from "../data/read-data.ts";
+import { evaluationOf } from "../evaluation.ts";
+import type { Hyperparameters } from "../hyperparameters.ts";
+import { probabilitiesOf } from "../metrics.ts";
+import { type Finished, refuseDifference } from "../model-folder.ts";
+import { type ExtractedFeatures, extractFeatures } from "./extract-features.ts";
+import { inputName, transferModel } from "./graft.ts";
+import { logitsOf } from "./logistic-regression.ts";
+import type { Pretrained } from "./pretrained.ts";
+import { trainHead } from "./train-head.ts";
+
+/** A job with a backbone: features of all pictures once, a head on them, and both as one model. */
+export async function transferJob(
+  backbone: Extract<Pretrained, { kind: "backbone" }>,
+  data: Data,
+  options: {
+    asked: Hyperparameters;
+    cores: number;
+    cacheFolder: string;
+    provenance: Record<string, unknown>;
+    log(line: string): void;
+  },
+): Promise<Finished> {
+  const { manifest, model } = backbone;
+  const { asked, cores, log } = options;
+  const classes = data.labels.length;
+  const threads = Math.min(asked.workers ?? cores, 64);
+  const features = (set: PictureSet, hasMirrors: boolean) =>
+    extractFeatures(set, { ...backbone, hasMirrors, threads, cacheFolder: options.cacheFolder, log });
+  const trainFeatures = await features(data.train, true);
+  const validationFeatures = data.validation && (await features(data.validation, false));
+  const split = holdOut(data.train.labels, { share: asked.holdOut, seed: asked.seed });
+  const { classifier, penalty, outOfFold, path } = await trainHead(
+    { features: trainFeatures, set: data.train, indices: split.train },
+    { classes, threads, seed: asked.seed, log },
+  );
+  const scored = (set: PictureSet, { values, width }: ExtractedFeatures, indices: ArrayLike<number>) => {
+    const rows = new Float32Array(indices.length * width);
+    for (let n = 0; n < indices.length; n++) {
+      rows.set(values.subarray(indices[n]! * width, (indices[n]! + 1) * width), n * width);
+    }
+    return { logits: logitsOf(classifier, { values: rows, width }), truth: Array.from(indices, (i) => set.labels[i]!) };
+  };
+  const everything = (set: PictureSet) => Uint32Array.from({ length: set.count }, (_, i) => i);
+  const train = scored(data.train, trainFeatures, split.train);
+  const validation = data.validation && scored(data.validation, validationFeatures!, everything(data.validation));
+  const evaluation = evaluationOf({
+    labels: data.labels,
+    train,
+    heldOut: scored(data.train, trainFeatures, split.heldOut),
+    validation,
+    selection: `logistic regression on features of ${manifest.model.file}; its penalty of ${penalty} was chosen by 5-fold cross-validation on the training pictures`,
+    isSelectedByHeldOut: false,
+    calibration: { ...outOfFold, name: "answers for training pictures in 5-fold cross-validation" },
+  });
+  const { temperature } = evaluation.calibration;
+  const { height, width } = data.train;
+  const head = { ...classifier, classes, temperature };
+  const served = transferModel(manifest, model, { head, height, width });
+  await refuseDifference(served, data.validation ?? data.train, {
+    input: inputName(manifest),
+    indices: (validation === undefined ? split.train : everything(data.validation!)).subarray(0, mostCompared),
+    expected: probabilitiesOf((validation ?? train).logits, classes, temperature),
+  });
+  return {
+    evaluation,
+    model: served,
+    manifest: {
+      format: "scones.image-classifier/1",
+      model: { file: "model.onnx", sha256: createHash("sha256").update(served).digest("hex") },
+      input: { name: inputName(manifest), width, height, mean: [0, 0, 0], deviation: [1, 1, 1] },
+      output: { name: "probabilities", kind: "probabilities" },
+      labels: data.labels,
+      provenance: {
+        ...options.provenance,
+        network: "backbone with a logistic regression",
+        backbone: manifest,
+        penalty,
+        crossValidation: path,
+        seed: asked.seed,
+        selection: evaluation.selection,
+        temperature,
+        accuracy: {
+          train: evaluation.train.accuracy,
+          heldOut: evaluation.heldOut?.accuracy,
+          validation: evaluation.validation?.accuracy,
+        },
+      },
+    },
+  };
+}
+
+/** A backbone is slow: this many pictures show a difference as well as all do. */
+const mostCompared = 64;
