@@ -56,6 +56,14 @@ export async function transferJob(
     isSelectedByHeldOut: false,
     calibration: { ...outOfFold, name: "answers for training pictures in 5-fold cross-validation" },
   });
+  // One pass over the pictures, as it were: the service reads its metrics from these lines.
+  log(`Epoch[0] Train-accuracy=${evaluation.train.accuracy.toFixed(6)}`);
+  log(`Epoch[0] Train-loss=${evaluation.train.loss.toFixed(6)}`);
+  if (evaluation.heldOut !== undefined) log(`Epoch[0] Held-out-accuracy=${evaluation.heldOut.accuracy.toFixed(6)}`);
+  if (evaluation.validation !== undefined) {
+    log(`Epoch[0] Validation-accuracy=${evaluation.validation.accuracy.toFixed(6)}`);
+    log(`Epoch[0] Validation-loss=${evaluation.validation.loss.toFixed(6)}`);
+  }
   const { temperature } = evaluation.calibration;
   const { height, width } = data.train;
   const head = { ...classifier, classes, temperature };
