@@ -189,7 +189,7 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
       eventBus,
       sagemaker.service,
       autoscaling,
-      sagemakerRuntimeService({ models }),
+      sagemakerRuntimeService({ models, asyncModels: sagemaker.asyncModels }),
       states.service,
     ];
     later.operations = operationsOf(services, {

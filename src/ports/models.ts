@@ -21,3 +21,31 @@ export interface InferenceResponse {
   variantName: string;
   customAttributes?: string;
 }
+
+/** The other way to ask: what is taken is kept until it is answered, and the answer is an object in a bucket. */
+export interface AsyncModels {
+  /** The fault ValidationError when the endpoint is not one of that kind; ServiceUnavailable when too many wait. */
+  submit(endpointName: string, request: AsyncInferenceRequest): Promise<AsyncInferenceTicket>;
+}
+
+export interface AsyncInferenceRequest {
+  /** An `s3://` address, or the bytes themselves. */
+  input: { location: string } | { body: Uint8Array };
+  contentType: string;
+  accept?: string;
+  customAttributes?: string;
+  inferenceId?: string;
+  /** How long it may wait. */
+  ttlMs: number;
+  /** How long the model may take. */
+  timeoutMs: number;
+  /** Below the endpoint's output path, and the object's name there. */
+  outputExtension?: string;
+  fileName?: string;
+}
+
+export interface AsyncInferenceTicket {
+  inferenceId: string;
+  outputLocation: string;
+  failureLocation?: string;
+}

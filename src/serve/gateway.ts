@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { Fault } from "../kit/fault.ts";
 import type { Blobs } from "../ports/blobs.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Logs } from "../ports/logs.ts";
@@ -141,6 +142,15 @@ export class Gateway implements Models {
   }
 
   async invoke(endpointName: string, request: InferenceRequest): Promise<InferenceResponse> {
+    if (this.#endpoints.get(endpointName)?.current.isAsync) {
+      // AWS's words were never recorded.
+      throw new Fault("ValidationError", `Endpoint ${endpointName} is asynchronous: use InvokeEndpointAsync.`);
+    }
+    return this.invokeQueued(endpointName, request);
+  }
+
+  /** For the queue of an asynchronous endpoint. */
+  async invokeQueued(endpointName: string, request: InferenceRequest): Promise<InferenceResponse> {
     const endpoint = this.#endpoints.get(endpointName);
     if (endpoint === undefined) throw endpointNotFound({ endpointName, ...this.#options });
     const { current, candidate } = endpoint;

@@ -19,6 +19,8 @@ export interface EndpointDefinition {
   variants: readonly VariantDefinition[];
   /** Gets a copy of a share of the requests; its answers are captured and thrown away. */
   shadow?: VariantDefinition;
+  /** Takes invocations from its queue only. */
+  isAsync?: boolean;
   capture?: CaptureSettings;
 }
 
@@ -48,6 +50,7 @@ interface Member {
 }
 
 export class Generation {
+  readonly isAsync: boolean;
   readonly #endpointName: string;
   readonly #configName: string | undefined;
   readonly #options: GenerationOptions;
@@ -57,6 +60,7 @@ export class Generation {
   constructor(definition: EndpointDefinition, options: GenerationOptions) {
     this.#endpointName = definition.name;
     this.#configName = definition.configName;
+    this.isAsync = definition.isAsync ?? false;
     this.#options = options;
     this.#members = definition.variants.map((variant) => this.#member(variant, definition.capture));
     this.#shadow = definition.shadow && this.#member(definition.shadow, definition.capture);

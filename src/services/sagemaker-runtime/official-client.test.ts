@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { InvokeEndpointCommand, ModelError, SageMakerRuntimeClient } from "@aws-sdk/client-sagemaker-runtime";
 import { Fault } from "../../kit/fault.ts";
-import type { Models } from "../../ports/models.ts";
+import type { AsyncModels, Models } from "../../ports/models.ts";
 import { createWireServer } from "../../wire/server.ts";
 import { sagemakerRuntimeService } from "./sagemaker-runtime-service.ts";
 
@@ -66,7 +66,7 @@ test("the official client sees a full queue as 503 and an unknown endpoint as a 
 
 async function clientOf(models: Models) {
   const server = await createWireServer({
-    services: [sagemakerRuntimeService({ models })],
+    services: [sagemakerRuntimeService({ models, asyncModels: noQueue })],
     port: 0,
     clock: { now: () => Date.now(), uuid: () => "00000000-0000-4000-8000-000000000000" },
   });
@@ -82,3 +82,9 @@ async function clientOf(models: Models) {
   };
   return { client, close };
 }
+
+const noQueue: AsyncModels = {
+  submit: async () => {
+    throw new Error("not in this test");
+  },
+};

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { InferenceRequest, Models } from "../../ports/models.ts";
+import type { AsyncModels, InferenceRequest, Models } from "../../ports/models.ts";
 import type { Call, Handler } from "../../wire/service.ts";
 import { maxInvocationBytes, sagemakerRuntimeService } from "./sagemaker-runtime-service.ts";
 
@@ -73,6 +73,12 @@ function runtime() {
       };
     },
   };
-  const handler = sagemakerRuntimeService({ models }).handlers["InvokeEndpoint"] as Handler;
+  const handler = sagemakerRuntimeService({ models, asyncModels: noQueue }).handlers["InvokeEndpoint"] as Handler;
   return { seen, invoke: async (input: object) => handler(input, call) };
 }
+
+const noQueue: AsyncModels = {
+  submit: async () => {
+    throw new Error("not in this test");
+  },
+};

@@ -1,7 +1,14 @@
-import type { InvokeEndpointInput, InvokeEndpointOutput } from "@aws-sdk/client-sagemaker-runtime";
+import type {
+  InvokeEndpointAsyncInput,
+  InvokeEndpointInput,
+  InvokeEndpointOutput,
+  InvokeEndpointWithResponseStreamInput,
+  InvokeEndpointWithResponseStreamOutput,
+} from "@aws-sdk/client-sagemaker-runtime";
 import { Fault } from "../../kit/fault.ts";
-import type { Models } from "../../ports/models.ts";
+import type { AsyncModels, Models } from "../../ports/models.ts";
 import type { Call, Service } from "../../wire/service.ts";
+import { invokeEndpointAsync } from "./invoke-async.ts";
 
 /** As SageMaker bounds a request to an endpoint. */
 export const maxInvocationBytes = 6_291_456;
@@ -9,11 +16,34 @@ export const maxInvocationBytes = 6_291_456;
 /** What the built-in container takes a body for when its sender says nothing about it. */
 const defaultContentType = "application/x-image";
 
-export function sagemakerRuntimeService({ models }: { models: Models }): Service {
+export interface SagemakerRuntimeOptions {
+  models: Models;
+  asyncModels: AsyncModels;
+}
+
+export function sagemakerRuntimeService({ models, asyncModels }: SagemakerRuntimeOptions): Service {
   return {
     name: "sagemaker-runtime",
-    handlers: { InvokeEndpoint: (input: InvokeEndpointInput, call: Call) => invokeEndpoint(models, input, call) },
+    handlers: {
+      InvokeEndpoint: (input: InvokeEndpointInput, call: Call) => invokeEndpoint(models, input, call),
+      InvokeEndpointAsync: (input: InvokeEndpointAsyncInput) => invokeEndpointAsync(asyncModels, input),
+      InvokeEndpointWithResponseStream: (input: InvokeEndpointWithResponseStreamInput, call: Call) =>
+        invokeWithResponseStream(models, input, call),
+    },
   };
+}
+
+/** The answer as a stream of one event: the models here answer as a whole, and containers are read to their end. */
+async function invokeWithResponseStream(
+  models: Models,
+  input: InvokeEndpointWithResponseStreamInput,
+  call: Call,
+): Promise<InvokeEndpointWithResponseStreamOutput> {
+  const { Body, ...head } = await invokeEndpoint(models, input, call);
+  async function* parts() {
+    yield { PayloadPart: { Bytes: Body } };
+  }
+  return { ...head, Body: parts() } as InvokeEndpointWithResponseStreamOutput;
 }
 
 async function invokeEndpoint(models: Models, input: InvokeEndpointInput, call: Call): Promise<InvokeEndpointOutput> {

@@ -86,7 +86,7 @@ function variantsOf({ ProductionVariants = [], ShadowProductionVariants = [] }: 
 }
 
 function checkConfig(request: ConfigRequest): void {
-  if (request.AsyncInferenceConfig !== undefined) throw notSupported("AsyncInferenceConfig");
+  checkAsync(request);
   const shadows = request.ShadowProductionVariants?.length ?? 0;
   if (shadows > 1) throw invalid("Only one shadow production variant can be specified.");
   if (shadows === 1 && request.ProductionVariants?.length !== 1) {
@@ -97,6 +97,16 @@ function checkConfig(request: ConfigRequest): void {
   for (const variant of variantsOf(request)) checkVariant(variant);
   const capture = request.DataCaptureConfig;
   if (capture !== undefined) parseS3Uri(capture.DestinationS3Uri as string);
+}
+
+function checkAsync({ AsyncInferenceConfig, ShadowProductionVariants }: ConfigRequest): void {
+  if (AsyncInferenceConfig === undefined) return;
+  const { S3OutputPath, S3FailurePath } = AsyncInferenceConfig.OutputConfig ?? {};
+  if (S3OutputPath === undefined) throw notSupported("AsyncInferenceConfig without OutputConfig.S3OutputPath");
+  for (const path of [S3OutputPath, ...(S3FailurePath === undefined ? [] : [S3FailurePath])]) parseS3Uri(path);
+  if ((ShadowProductionVariants?.length ?? 0) > 0) {
+    throw invalid("An asynchronous endpoint cannot have a shadow production variant.");
+  }
 }
 
 function checkVariant({ VariantName, ModelName, InitialInstanceCount, ServerlessConfig }: ProductionVariant): void {

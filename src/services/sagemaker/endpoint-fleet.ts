@@ -256,6 +256,7 @@ export class EndpointFleet implements EndpointLoads {
     return {
       name,
       configName: snapshot.configName,
+      isAsync: snapshot.async !== undefined,
       variants: snapshot.variants.map(define),
       ...(shadow === undefined ? {} : { shadow: define(shadow) }),
       ...(settings === undefined ? {} : { capture: settings }),

@@ -6,11 +6,12 @@ import type { EndpointLoads } from "../../ports/endpoint-loads.ts";
 import type { Events } from "../../ports/events.ts";
 import type { Logs } from "../../ports/logs.ts";
 import type { Metrics } from "../../ports/metrics.ts";
-import type { Models } from "../../ports/models.ts";
+import type { AsyncModels, Models } from "../../ports/models.ts";
 import type { Operations } from "../../ports/operations.ts";
 import type { Resources } from "../../ports/resources.ts";
 import { Gateway } from "../../serve/gateway.ts";
 import type { Service } from "../../wire/service.ts";
+import { AsyncInference } from "./async-inference.ts";
 import { endpointConfigHandlers } from "./endpoint-configs.ts";
 import { EndpointFleet } from "./endpoint-fleet.ts";
 import { endpointHandlers } from "./endpoints.ts";
@@ -60,6 +61,7 @@ export interface Sagemaker {
   service: Service;
   /** The endpoints, for whoever invokes them. */
   models: Models;
+  asyncModels: AsyncModels;
   loads: EndpointLoads;
   /** Whether an endpoint of that name takes requests. */
   hasEndpoint(name: string): boolean;
@@ -108,6 +110,17 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
     ...(metrics && { metrics }),
     report,
   });
+  const asyncInference = new AsyncInference({
+    resources,
+    blobs,
+    operations: options.operations,
+    ...(metrics && { metrics }),
+    clock,
+    region: options.region,
+    accountId: options.accountId,
+    invoke: (name, request) => gateway.invokeQueued(name, request),
+    report,
+  });
   const runner = new TrainingRunner({
     resources,
     blobs,
@@ -136,14 +149,22 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
     models: gateway,
     hasEndpoint: (name) => gateway.hasEndpoint(name),
     metricsText: () => gateway.metricsText(),
-    loads: fleet,
+    asyncModels: asyncInference,
+    loads: {
+      loads: () =>
+        fleet.loads().map((load) => ({
+          ...load,
+          outstanding: Math.max(load.outstanding, asyncInference.backlog(load.endpointName)),
+        })),
+    },
     resume: () => {
       gateway.recoverCaptures().catch((error: unknown) => report("captures of the last run", error));
       fleet.resume();
+      asyncInference.resume();
       runner.resume();
     },
     close: async () => {
-      await Promise.all([runner.close(), fleet.close()]);
+      await Promise.all([runner.close(), asyncInference.close().then(() => fleet.close())]);
       await changes.close();
     },
   };

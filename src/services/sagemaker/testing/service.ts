@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Blobs } from "../../../ports/blobs.ts";
 import type { ServiceEvent } from "../../../ports/events.ts";
 import { memoryLogs } from "../../../ports/memory-logs.ts";
 import { memoryMetrics } from "../../../ports/memory-metrics.ts";
@@ -39,7 +40,7 @@ export function testWorld(options: Partial<SagemakerOptions> = {}) {
       directory,
       region: call.region,
       accountId: call.accountId,
-      operations: operationsNoting(calls),
+      operations: operationsNoting(calls, memory.blobs),
       metrics,
       events: { announce: async (event) => void events.push(event) },
       report: (message, error) => problems.push(`${message}: ${(error as Error).message}`),
@@ -76,12 +77,14 @@ export async function storeModel(world: ReturnType<typeof testWorld>, name: stri
   return `s3://bucket/${name}.tar.gz`;
 }
 
-/** The other services, which take everything; what they were asked is in `calls`. */
-function operationsNoting(calls: { operation: string; input: object }[]): Operations {
+/** The other services, which take everything and store objects; what they were asked is in `calls`. */
+function operationsNoting(calls: { operation: string; input: object }[], blobs: Blobs): Operations {
   return {
     has: () => true,
     call: async (service, operation, input) => {
       calls.push({ operation: `${service}:${operation}`, input });
+      const { Bucket, Key, Body } = input as { Bucket: string; Key: string; Body: Uint8Array };
+      if (operation === "PutObject") await blobs.put(`${Bucket}/${Key}`, Body);
       return { output: {}, requestId: "r" };
     },
   };
