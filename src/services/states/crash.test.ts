@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { HistoryEvent } from "../../asl/contract.ts";
 import { systemClock } from "../../kit/clock.ts";
+import { openDatabase } from "../../kit/sqlite.ts";
 import type { Executions } from "../../ports/store.ts";
 import { sqliteStore } from "../../store/sqlite.ts";
 import { statesService } from "./states-service.ts";
@@ -33,6 +34,8 @@ type Point = (typeof points)[number];
 const arn = "arn:aws:states:us-east-1:000000000000";
 const role = "arn:aws:iam::000000000000:role/r";
 const steps = ["one", "two", "three"];
+/** SCONES_CRASH_EXECUTIONS=5000 puts more of them to the test, with as many kills. */
+const executionCount = Number(process.env["SCONES_CRASH_EXECUTIONS"] ?? 500);
 
 if (process.argv[2] === "program") {
   const [, , , folder = "", count = "0", point] = process.argv;
@@ -52,66 +55,100 @@ if (process.argv[2] === "program") {
   });
 
   test("killed at random under load, nothing answered is lost and nothing completed runs again", {
+    timeout: 600_000,
+  }, async (context) => {
+    const folder = mkdtempSync(join(tmpdir(), "scones-crash-"));
+    for (const afterMs of [30, 90, 45, 150, 70, 20]) {
+      const scaled = Math.ceil((afterMs * executionCount) / 500);
+      assert.equal(await run({ folder, count: executionCount, afterMs: scaled }), "SIGKILL");
+    }
+    assert.equal(await run({ folder, count: executionCount }), 0);
+    const { histories, events, begun, again } = inspect(folder, executionCount);
+    const seen = `${histories} histories of ${events} events, ${begun} tasks begun, ${again} of them again`;
+    context.diagnostic(`6 kills, ${executionCount} executions: none lost, ${seen}`);
+    rmSync(folder, { recursive: true });
+  });
+
+  test("on a disk that takes no more a server refuses, and goes on where there is room again", {
     timeout: 60_000,
   }, async () => {
     const folder = mkdtempSync(join(tmpdir(), "scones-crash-"));
-    for (const afterMs of [30, 90, 45, 150, 70, 20]) {
-      assert.equal(await run({ folder, count: 500, afterMs }), "SIGKILL");
-    }
-    assert.equal(await run({ folder, count: 500 }), 0);
-    inspect(folder, 500);
+    assert.equal(await run({ folder, count: 1_500, isFull: true }), "SIGKILL");
+    assert.ok(linesOf(folder, "answered").length > 100, "it refused everything");
+    assert.equal(await run({ folder, count: 1_500 }), 0);
+    inspect(folder, 1_500);
     rmSync(folder, { recursive: true });
   });
 }
 
-/** Runs the program until it ends, or kills it so long after it has begun to work. */
-function run(options: { folder: string; count: number; point?: Point; afterMs?: number }): Promise<number | string> {
-  const { folder, count, point, afterMs } = options;
+/** Runs the program until it ends, or kills it so long after it has begun to work, or been refused by the disk. */
+function run(options: {
+  folder: string;
+  count: number;
+  point?: Point;
+  afterMs?: number;
+  isFull?: boolean;
+}): Promise<number | string> {
+  const { folder, count, point, afterMs, isFull = false } = options;
   const self = fileURLToPath(import.meta.url);
-  const child = spawn(process.execPath, [self, "program", folder, String(count), ...(point ? [point] : [])], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  if (afterMs !== undefined) child.stdout.once("data", () => setTimeout(() => child.kill("SIGKILL"), afterMs));
+  const program = [process.execPath, self, "program", folder, String(count), ...(point ? [point] : [])];
+  // No file of the program may grow beyond 2 MiB: writing then fails as on a full disk.
+  const limited = ["bash", "-c", `trap "" XFSZ; ulimit -f 2048; exec "$@"`, "bash", ...program];
+  const [command = "", ...args] = isFull ? limited : program;
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", isFull ? "ignore" : "inherit"] });
+  const kill = () => setTimeout(() => child.kill("SIGKILL"), afterMs ?? 300);
+  if (afterMs !== undefined) child.stdout.once("data", kill);
+  if (isFull) child.stdout.on("data", (data: Buffer) => data.includes("refused") && kill());
   return new Promise((resolve, reject) => {
     child.on("error", reject);
     child.on("exit", (code, signal) => resolve(signal ?? code ?? "ended"));
   });
 }
 
-function inspect(folder: string, count: number): void {
+function inspect(folder: string, count: number) {
   const answered = new Set(linesOf(folder, "answered"));
   assert.equal(answered.size, count);
-  const store = sqliteStore({ file: join(folder, "scones.db"), clock: systemClock() });
+  const file = join(folder, "scones.db");
+  const store = sqliteStore({ file, clock: systemClock() });
+  let events = 0;
   try {
     for (const name of answered) {
       const id = `${machineOf(name)}:${name}`;
       assert.equal(store.executions.describe(id)?.status, "SUCCEEDED", name);
-      assertGapless(store.executions, id);
+      events += assertGapless(store.executions, id);
     }
     assert.deepEqual(store.executions.running({ limit: 1 }), []);
     assert.deepEqual(store.executions.outbox(1), []);
   } finally {
     store.close();
   }
+  const database = openDatabase(file);
+  assert.equal(database.prepare("PRAGMA integrity_check").get()?.["integrity_check"], "ok");
+  database.close();
   const announced = new Set(linesOf(folder, "announced"));
   for (const name of answered) {
     assert.ok(announced.has(`${name} RUNNING`) && announced.has(`${name} SUCCEEDED`), `${name} was not announced`);
   }
-  assertNoneAgain(linesOf(folder, "begun"));
+  return { histories: answered.size, events, ...assertNoneAgain(linesOf(folder, "begun")) };
 }
 
-function assertGapless(executions: Executions, id: string): void {
+function assertGapless(executions: Executions, id: string): number {
   const events = executions.history<HistoryEvent>(id, { limit: 10_000 });
   assert.deepEqual(
     events.map((event) => event.id),
     events.map((_event, index) => index + 1),
   );
+  assert.ok(
+    events.every((event) => event.previousEventId < event.id),
+    `an event of ${id} points at a later one`,
+  );
   const expected = id.startsWith("fan-out:") ? 20 : steps.length;
   assert.equal(events.filter(({ type }) => type === "TaskSucceeded").length, expected, id);
+  return events.length;
 }
 
 /** E2: once a step has begun, those before it were committed, and none of them may begin again. */
-function assertNoneAgain(all: string[]): void {
+function assertNoneAgain(all: string[]): { begun: number; again: number } {
   const begun = all.filter((line) => !line.endsWith(" item")); // Items of a fan-out all have one name.
   const furthest = new Map<string, number>();
   let checked = 0;
@@ -125,6 +162,7 @@ function assertNoneAgain(all: string[]): void {
     furthest.set(name, index);
   }
   assert.ok(checked > 100, `only ${checked} tasks were seen`);
+  return { begun: all.length, again: begun.length - new Set(begun).size };
 }
 
 function linesOf(folder: string, file: string): string[] {
@@ -209,17 +247,21 @@ async function program(folder: string, { count, point }: { count: number; point:
   process.stdout.write("working\n");
 
   const answered = new Set(linesOf(folder, "answered"));
+  const names = Array.from({ length: count }, (_, index) => `e${index}`).filter((name) => !answered.has(name));
   const start = async (name: string): Promise<void> => {
     const stateMachineArn = `${arn}:stateMachine:${machineOf(name)}`;
     try {
       await call("StartExecution", { stateMachineArn, name, input: JSON.stringify({ name }) });
     } catch (error) {
       // A start whose answer was lost: the execution was there, and has ended meanwhile.
-      if ((error as { code?: string }).code !== "ExecutionAlreadyExists") throw error;
+      if ((error as { code?: string }).code !== "ExecutionAlreadyExists") {
+        process.stdout.write("refused\n");
+        names.push(name);
+        return;
+      }
     }
     note("answered", name);
   };
-  const names = Array.from({ length: count }, (_, index) => `e${index}`).filter((name) => !answered.has(name));
   while (names.length > 0) {
     await Promise.all(names.splice(0, 20).map(start));
     await new Promise((resolve) => setTimeout(resolve, 2));
