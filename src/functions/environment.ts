@@ -241,7 +241,7 @@ export function startEnvironment(options: EnvironmentOptions): Environment {
   ): Outcome {
     const logTail = log.end({ ...report, memoryMb: spec.memoryMb, maxMemoryKb, initMs: isFirst ? initMs : undefined });
     isFirst = false;
-    return { payload, isError, logTail };
+    return { payload, isError, durationMs: report.durationMs, logTail };
   }
   let isFirst = true;
 

@@ -43,6 +43,8 @@ export interface Outcome {
   /** The handler's bytes, or an error object as JSON; empty after a result that was streamed. */
   payload: Uint8Array;
   isError: boolean;
+  /** From when the event was handed out, as the REPORT line says. */
+  durationMs: number;
   /** The last 4 KB of the invocation's log. */
   logTail: string;
 }

@@ -61,7 +61,7 @@ function environment(order: string[] = []): Environment {
     async run({ requestId }) {
       await new Promise((resolve) => setImmediate(resolve));
       order.push(requestId);
-      return { payload: Buffer.from("null"), isError: false, logTail: requestId };
+      return { payload: Buffer.from("null"), isError: false, durationMs: 0, logTail: requestId };
     },
     stop: async () => {},
   };

@@ -20,15 +20,22 @@ const maxTasks = 256;
 const firstUserId = 64_500;
 const userIdCount = 400;
 const probeTimeoutMs = 5000;
+/**
+ * Interpreters and code may lie in folders that only root may enter. Containers often keep back the right to read everything;
+ * then the right to write everything has to do: as much as the function would have as root, but its processes are counted.
+ */
+const keptCapabilities = ["dac_read_search", "dac_override"];
 
 export async function findRestraint(options: { searchPath: string; isInUserNamespace: boolean }): Promise<Restraint> {
   const prlimit = process.platform === "linux" ? findProgram("prlimit", options.searchPath) : undefined;
   if (prlimit === undefined) return { wrap: (command) => [...command], nextUserId: () => undefined };
   const setpriv = process.getuid?.() === 0 ? findProgram("setpriv", options.searchPath) : undefined;
   if (setpriv !== undefined && !options.isInUserNamespace) {
-    const restraint = ofOwnUser(prlimit, setpriv);
-    const probe = restraint.wrap(["/bin/true"], { memoryBytes: 2 ** 30, userId: firstUserId });
-    if (await succeeds(probe)) return restraint;
+    for (const capability of keptCapabilities) {
+      const restraint = ofOwnUser({ prlimit, setpriv, capability });
+      const probe = restraint.wrap(["/bin/true"], { memoryBytes: 2 ** 30, userId: firstUserId });
+      if (await succeeds(probe)) return restraint;
+    }
   }
   const counts = options.isInUserNamespace && countsPerNamespace() ? [`--nproc=${maxTasks}`] : [];
   return {
@@ -37,9 +44,15 @@ export async function findRestraint(options: { searchPath: string; isInUserNames
   };
 }
 
-function ofOwnUser(prlimit: string, setpriv: string): Restraint {
-  let count = 0;
-  const kept = "-all,+dac_read_search"; // interpreters and code may lie in folders that only root may enter
+interface Tools {
+  prlimit: string;
+  setpriv: string;
+  capability: string;
+}
+
+function ofOwnUser({ prlimit, setpriv, capability }: Tools): Restraint {
+  let count = process.pid; // two servers on one machine should not count their functions together
+  const kept = `-all,+${capability}`;
   // Without the bit, access(2) would not see what the capability lets read.
   const caps = [
     "--securebits=+no_setuid_fixup",

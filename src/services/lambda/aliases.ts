@@ -31,11 +31,27 @@ export function aliasHandlers({ records, clock }: LambdaContext): Record<string,
   }
 
   function check(name: string, arn: string, input: CreateAliasRequest | UpdateAliasRequest): void {
-    if (Object.keys(input.RoutingConfig?.AdditionalVersionWeights ?? {}).length > 0) {
-      throw invalid("An alias with weights is not available here: let it name one version (see COMPATIBILITY.md)");
-    }
     const version = input.FunctionVersion;
     if (version !== undefined) records.resolve({ name, qualifier: version }, `${arn}:${version}`);
+    const weights = Object.entries(input.RoutingConfig?.AdditionalVersionWeights ?? {});
+    if (weights.length > 1) throw invalid("Number of items in AdditionalVersionWeights cannot be greater than 1");
+    for (const [other, weight] of weights) {
+      if (!(weight >= 0 && weight <= 1)) {
+        throw new Fault(
+          "ValidationException",
+          `1 validation error detected: Value '{${other}=${weight}}' at 'routingConfig.additionalVersionWeights' failed to satisfy constraint: Map value must satisfy constraint: [Member must have value less than or equal to 1.0, Member must have value greater than or equal to 0.0, Member must not be null]`,
+        );
+      }
+      if (version === "$LATEST") {
+        throw invalid("$LATEST is not supported for an alias pointing to more than 1 version");
+      }
+      if (other === version) {
+        throw invalid(
+          `Invalid function version ${version}. Function version ${version} is already included in routing configuration.`,
+        );
+      }
+      records.resolve({ name, qualifier: other }, `${arn}:${other}`);
+    }
   }
 
   return {
@@ -54,6 +70,7 @@ export function aliasHandlers({ records, clock }: LambdaContext): Record<string,
         Name: input.Name,
         FunctionVersion: input.FunctionVersion,
         Description: input.Description ?? "",
+        ...routingOf(input),
         RevisionId: clock.uuid(),
       });
     },
@@ -61,10 +78,12 @@ export function aliasHandlers({ records, clock }: LambdaContext): Record<string,
     UpdateAlias(input: UpdateAliasRequest, call: Call) {
       const { name, arn, alias } = find(input, call);
       checkRevision(input.RevisionId, alias);
-      check(name, arn, input);
       const FunctionVersion = input.FunctionVersion ?? alias.FunctionVersion;
+      check(name, arn, { ...input, FunctionVersion });
       const Description = input.Description ?? alias.Description;
-      return keep(name, arn, { ...alias, FunctionVersion, Description, RevisionId: clock.uuid() });
+      const { RoutingConfig, ...kept } = alias;
+      const routing = input.RoutingConfig === undefined ? routingOf({ RoutingConfig }) : routingOf(input);
+      return keep(name, arn, { ...kept, ...routing, FunctionVersion, Description, RevisionId: clock.uuid() });
     },
     DeleteAlias(input: DeleteAliasRequest, call: Call) {
       const { name } = parseFunctionName(input.FunctionName!);
@@ -80,4 +99,12 @@ export function aliasHandlers({ records, clock }: LambdaContext): Record<string,
       return { Aliases: all.filter((it) => (input.FunctionVersion ?? it.FunctionVersion) === it.FunctionVersion) };
     },
   };
+}
+
+/** An empty one takes the weights away. */
+function routingOf({
+  RoutingConfig,
+}: Pick<AliasConfiguration, "RoutingConfig">): Pick<AliasConfiguration, "RoutingConfig"> {
+  const isThere = Object.keys(RoutingConfig?.AdditionalVersionWeights ?? {}).length > 0;
+  return isThere ? { RoutingConfig } : {};
 }

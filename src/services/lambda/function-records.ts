@@ -30,6 +30,8 @@ export interface FunctionRecords {
   need(name: string, arn: string): FunctionRecord;
   /** The configuration that a name and qualifier mean. */
   resolve(name: FunctionName, arn: string): { record: FunctionRecord; configuration: Configuration };
+  /** The version that a call of an alias with weights goes to, by a random number in [0, 1); else what was named. */
+  routedVersion(name: FunctionName, random: number): string | undefined;
   change(name: string, arn: string, change: (record: FunctionRecord) => FunctionRecord): FunctionRecord;
   versions(name: string): Configuration[];
 }
@@ -52,6 +54,11 @@ export function functionRecords(resources: Resources): FunctionRecords {
       const published = resources.get<Configuration>(versionKind, versionId(name, version));
       if (published === undefined) throw functionNotFound(arn);
       return { record, configuration: published.value };
+    },
+    routedVersion({ name, qualifier }, random) {
+      const alias = find(name)?.aliases[qualifier ?? ""];
+      const [other] = Object.entries(alias?.RoutingConfig?.AdditionalVersionWeights ?? {});
+      return other !== undefined && random < other[1] ? other[0] : qualifier;
     },
     change(name, arn, change) {
       const changed = resources.update<FunctionRecord>(functionKind, name, change);

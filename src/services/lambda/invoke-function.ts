@@ -30,13 +30,14 @@ export interface InvokeFunction {
   check(request: InvokeRequest): { version: string };
 }
 
-type Needs = Pick<LambdaContext, "records" | "code" | "environments">;
+type Needs = Pick<LambdaContext, "records" | "code" | "environments" | "clock" | "metrics">;
 
-export function invokeFunction({ records, code, environments }: Needs): InvokeFunction {
+export function invokeFunction({ records, code, environments, clock, metrics }: Needs): InvokeFunction {
   function prepare(request: InvokeRequest) {
     const wanted = parseFunctionName(request.functionName, request.qualifier);
     const arn = arnOf(request, wanted.name);
-    const { record, configuration } = records.resolve(wanted, `${arn}:${wanted.qualifier ?? "$LATEST"}`);
+    const routed = { ...wanted, qualifier: records.routedVersion(wanted, clock.random()) };
+    const { record, configuration } = records.resolve(routed, `${arn}:${wanted.qualifier ?? "$LATEST"}`);
     checkEvent(request.payload);
     const suffix = wanted.qualifier === undefined ? "" : `:${wanted.qualifier}`;
     const isArn = request.functionName.startsWith("arn:");
@@ -53,7 +54,11 @@ export function invokeFunction({ records, code, environments }: Needs): InvokeFu
       const event = request.payload.byteLength === 0 ? Buffer.from("{}") : request.payload;
       const clientContext = decodeClientContext(request.clientContext);
       const invocation = { requestId, event, invokedArn, clientContext, stream };
-      const outcome = await environments.invoke(spec, invocation, { signal }).catch(asInvokeFault);
+      const outcome = await environments.invoke(spec, invocation, { signal }).catch((error: unknown) => {
+        if (error instanceof Fault && error.status === 429) metrics.throttled(spec.name);
+        return asInvokeFault(error);
+      });
+      metrics.ran(spec.name, outcome);
       return {
         payload: outcome.payload,
         ...(outcome.isError && { functionError: "Unhandled" as const }),

@@ -5,6 +5,7 @@ import type { Resources } from "../../ports/resources.ts";
 import type { Call } from "../../wire/service.ts";
 import type { AsyncInvocations } from "./async-invocations.ts";
 import type { CodeStore } from "./code-store.ts";
+import type { FunctionMetrics } from "./function-metrics.ts";
 import type { FunctionRecords } from "./function-records.ts";
 import type { InvokeFunction } from "./invoke-function.ts";
 
@@ -16,6 +17,7 @@ export interface LambdaContext {
   code: CodeStore;
   environments: FunctionEnvironments;
   clock: Clock;
+  metrics: FunctionMetrics;
   invokeFunction: InvokeFunction;
   asynchronous: AsyncInvocations;
   /** Background work that failed: for the server's own log. */

@@ -10,6 +10,7 @@ import { systemClock } from "../../kit/clock.ts";
 import type { Blobs } from "../../ports/blobs.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Logs } from "../../ports/logs.ts";
+import { memoryMetrics } from "../../ports/memory-metrics.ts";
 import type { Operations } from "../../ports/operations.ts";
 import type { Resource, Resources } from "../../ports/resources.ts";
 import type { Call } from "../../wire/service.ts";
@@ -159,6 +160,42 @@ test("versions keep their code and settings, and aliases name them", async () =>
     ["$LATEST", "1", "2"],
   );
   await assert.rejects(ask("greet:3"), { code: "ResourceNotFoundException" });
+});
+
+test("an alias with a weight sends that share of its calls to the other version", async () => {
+  await using it = service();
+  const says = (word: string) => code(`export const handler = async () => "${word}";`);
+  await it.create({ Code: { ZipFile: await says("old") }, Publish: true });
+  await it.call("UpdateFunctionCode", { FunctionName: "greet", ZipFile: await says("new"), Publish: true });
+  const weighted = (weight: number) => ({ RoutingConfig: { AdditionalVersionWeights: { 2: weight } } });
+  const alias = { FunctionName: "greet", Name: "live", FunctionVersion: "1" };
+  await it.call("CreateAlias", { ...alias, ...weighted(1) });
+  const ask = async () => (await it.call("Invoke", { FunctionName: "greet:live" }))["ExecutedVersion"];
+  assert.equal(await ask(), "2");
+  await it.call("UpdateAlias", { ...alias, RoutingConfig: { AdditionalVersionWeights: {} } });
+  assert.equal(await ask(), "1");
+  await assert.rejects(it.call("UpdateAlias", { ...alias, FunctionVersion: "2", ...weighted(0.5) }), {
+    message: "Invalid function version 2. Function version 2 is already included in routing configuration.",
+  });
+  await assert.rejects(it.call("UpdateAlias", { ...alias, ...weighted(1.5) }), { code: "ValidationException" });
+});
+
+test("CloudWatch hears of calls, their duration, their errors and those that were refused", async () => {
+  await using it = service();
+  await it.create({ Code: { ZipFile: await code(failing) } });
+  await it.call("Invoke", { FunctionName: "greet" });
+  await it.call("PutFunctionConcurrency", { FunctionName: "greet", ReservedConcurrentExecutions: 0 });
+  await assert.rejects(it.call("Invoke", { FunctionName: "greet" }), { status: 429 });
+  const seen = it.metrics.recorded.map(({ metric, value }) => [metric.namespace, metric.name, value]);
+  assert.deepEqual(
+    seen.filter(([, name]) => name !== "Duration"),
+    [
+      ["AWS/Lambda", "Invocations", 1],
+      ["AWS/Lambda", "Errors", 1],
+      ["AWS/Lambda", "Throttles", 0],
+      ["AWS/Lambda", "Throttles", 1],
+    ],
+  );
 });
 
 test("functions are listed in pages, and a deleted one is gone", async () => {
@@ -369,6 +406,7 @@ function service() {
   };
   // Minutes pass at once, so that pauses of AWS's length can be waited for.
   let skippedMs = 0;
+  const metrics = memoryMetrics();
   const hurried: Clock = {
     ...clock,
     now: () => clock.now() + skippedMs,
@@ -383,12 +421,12 @@ function service() {
   };
   const start = () =>
     lambdaService({
-      ...{ resources, blobs, environments, operations, clock: hurried, folder },
+      ...{ resources, blobs, environments, operations, metrics, clock: hurried, folder },
       ...{ region: "us-east-1", accountId: "123456789012" },
       report: (text) => void reports.push(text),
     });
   const it = {
-    ...{ lines, reports, objects, resources, pausesMs, sent },
+    ...{ lines, reports, objects, resources, pausesMs, sent, metrics },
     lambda: start(),
     async call(operation: string, input: object): Promise<Record<string, unknown>> {
       return (await it.lambda.service.handlers[operation]!(input, callOf())) as Record<string, unknown>;

@@ -17,6 +17,7 @@ import { codeStore } from "./code-store.ts";
 import { destinationQueue } from "./destinations.ts";
 import { eventInvokeConfigHandlers } from "./event-invoke-configs.ts";
 import { eventSourceMappings } from "./event-source-mappings.ts";
+import { functionMetrics } from "./function-metrics.ts";
 import { functionRecords } from "./function-records.ts";
 import { invokeFunction } from "./invoke-function.ts";
 import { streamHandlers } from "./invoke-with-response-stream.ts";
@@ -32,7 +33,7 @@ export interface LambdaServiceOptions {
   /** Where events come from and outcomes go: queues, topics, the event bus. */
   operations: Operations;
   /** Told how functions do. */
-  metrics?: Metrics;
+  metrics: Metrics;
   clock: Clock;
   /** A folder of our own: the functions' code. */
   folder: string;
@@ -56,11 +57,12 @@ export function lambdaService(options: LambdaServiceOptions): LambdaService {
   const { resources, blobs, environments, operations, clock, report = () => {} } = options;
   const records = functionRecords(resources);
   const code = codeStore(join(options.folder, "code"));
-  const invoke = invokeFunction({ records, code, environments });
+  const metrics = functionMetrics(options.metrics);
+  const invoke = invokeFunction({ records, code, environments, clock, metrics });
   const destinations = destinationQueue({ resources, operations, clock, report, region: options.region });
   const asynchronous = asyncInvocations({ resources, records, clock, invoke, destinations, report });
   const context: LambdaContext = {
-    ...{ resources, records, blobs, code, environments, clock, report },
+    ...{ resources, records, blobs, code, environments, clock, metrics, report },
     invokeFunction: invoke,
     asynchronous,
   };

@@ -1,0 +1,44 @@
+import type { Metrics, RecordedMetric } from "../../ports/metrics.ts";
+
+/** What CloudWatch shows of functions, in the namespace and with the names of AWS. */
+export interface FunctionMetrics {
+  ran(functionName: string, run: { durationMs: number; isError: boolean }): void;
+  throttled(functionName: string): void;
+}
+
+type Name = "Invocations" | "Errors" | "Duration" | "Throttles";
+
+/** More functions than a server has; beyond it the objects are made anew. */
+const maxKnown = 10_000;
+
+export function functionMetrics(metrics: Metrics): FunctionMetrics {
+  // The same objects each time: the port finds them by identity.
+  const known = new Map<string, Record<Name, RecordedMetric>>();
+
+  function of(functionName: string): Record<Name, RecordedMetric> {
+    const found = known.get(functionName);
+    if (found !== undefined) return found;
+    const metric = (name: Name, unit: string): RecordedMetric => ({
+      ...{ namespace: "AWS/Lambda", name, unit, dimensions: { FunctionName: functionName } },
+    });
+    const made = {
+      Invocations: metric("Invocations", "Count"),
+      Errors: metric("Errors", "Count"),
+      Duration: metric("Duration", "Milliseconds"),
+      Throttles: metric("Throttles", "Count"),
+    };
+    if (known.size < maxKnown) known.set(functionName, made);
+    return made;
+  }
+
+  return {
+    ran(functionName, { durationMs, isError }) {
+      const { Invocations, Errors, Duration, Throttles } = of(functionName);
+      metrics.record(Invocations, 1);
+      metrics.record(Errors, isError ? 1 : 0);
+      metrics.record(Duration, durationMs);
+      metrics.record(Throttles, 0);
+    },
+    throttled: (functionName) => metrics.record(of(functionName).Throttles, 1),
+  };
+}
