@@ -13,6 +13,8 @@ export interface Server {
   dataDirectory: string;
   /** Of the process that serves now. */
   readonly processId: number;
+  /** What it has said on standard error since it started. */
+  said(): string;
   /** What AWS clients need, as `scones env` would say. */
   aws: { endpoint: string; region: string; credentials: { accessKeyId: string; secretAccessKey: string } };
   /** Ends it as a user would, and removes its folder. */
@@ -24,15 +26,25 @@ export interface Server {
 /** Starts on a free port, with a fresh folder unless one is given; `env` is added to the environment. */
 export async function startServer(folder?: string, env: Record<string, string> = {}): Promise<Server> {
   const dataDirectory = folder ?? mkdtempSync(join(tmpdir(), "scones-test-"));
+  let said = "";
   let child = launch(0);
   const { endpoint } = await firstJson(child);
   const port = Number(new URL(endpoint).port);
 
   function launch(onPort: number) {
-    return spawn(process.execPath, [program, "up", "--json", "--port", String(onPort), "--data-dir", dataDirectory], {
-      env: { ...process.env, ...env },
-      stdio: ["ignore", "pipe", "inherit"],
+    const started = spawn(
+      process.execPath,
+      [program, "up", "--json", "--port", String(onPort), "--data-dir", dataDirectory],
+      {
+        env: { ...process.env, ...env },
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
+    started.stderr.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+      process.stderr.write(chunk);
     });
+    return started;
   }
 
   return {
@@ -41,6 +53,7 @@ export async function startServer(folder?: string, env: Record<string, string> =
     get processId() {
       return child.pid ?? 0;
     },
+    said: () => said,
     aws: { endpoint, region: "us-east-1", credentials: { accessKeyId: "test", secretAccessKey: "test" } },
     stop: async () => {
       child.kill("SIGTERM");

@@ -120,5 +120,5 @@ export function isNamedInBody({ dialect, operation }: Recognised, head: RequestH
 export function nameFromBody(recognised: Recognised, body: Buffer): void {
   const { children } = parseForm(body.toString());
   recognised.operation = children.get("Action")?.value;
-  recognised.service ??= versions[children.get("Version")?.value ?? ""];
+  recognised.service ??= versions.get(children.get("Version")?.value ?? "");
 }

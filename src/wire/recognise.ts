@@ -13,42 +13,42 @@ export interface Recognised {
   operation: string | undefined;
 }
 
-const dialects: Readonly<Record<string, Dialect>> = {
-  states: "json",
-  sagemaker: "json",
-  "sagemaker-runtime": "restJson",
-  s3: "restXml",
-  lambda: "restJson",
-  sns: "query",
-  sqs: "json",
-  sts: "query",
-  iam: "query",
-  logs: "json",
-  events: "json",
-  monitoring: "json",
-  "application-autoscaling": "json",
-};
+const dialects: ReadonlyMap<string, Dialect> = new Map<string, Dialect>([
+  ["states", "json"],
+  ["sagemaker", "json"],
+  ["sagemaker-runtime", "restJson"],
+  ["s3", "restXml"],
+  ["lambda", "restJson"],
+  ["sns", "query"],
+  ["sqs", "json"],
+  ["sts", "query"],
+  ["iam", "query"],
+  ["logs", "json"],
+  ["events", "json"],
+  ["monitoring", "json"],
+  ["application-autoscaling", "json"],
+]);
 
-const targets: Readonly<Record<string, string>> = {
-  AWSStepFunctions: "states",
-  SageMaker: "sagemaker",
-  AmazonSQS: "sqs",
-  Logs_20140328: "logs",
-  AWSEvents: "events",
-  GraniteServiceVersion20100801: "monitoring",
-  AnyScaleFrontendService: "application-autoscaling",
-};
+const targets: ReadonlyMap<string, string> = new Map([
+  ["AWSStepFunctions", "states"],
+  ["SageMaker", "sagemaker"],
+  ["AmazonSQS", "sqs"],
+  ["Logs_20140328", "logs"],
+  ["AWSEvents", "events"],
+  ["GraniteServiceVersion20100801", "monitoring"],
+  ["AnyScaleFrontendService", "application-autoscaling"],
+]);
 
 export function recognise(head: RequestHead): Recognised {
   const target = headerOf(head, "x-amz-target");
   if (target !== undefined) {
     const [prefix = "", operation] = target.split(".", 2);
-    return { service: targets[prefix], calledService: prefix, dialect: "json", operation };
+    return { service: targets.get(prefix), calledService: prefix, dialect: "json", operation };
   }
   const rpc = /^\/service\/([^/]+)\/operation\/([^/]+)$/.exec(head.path);
   if (rpc !== null && headerOf(head, "smithy-protocol") === "rpc-v2-cbor") {
     const [, prefix = "", operation] = rpc;
-    return { service: targets[prefix], calledService: prefix, dialect: "cbor", operation };
+    return { service: targets.get(prefix), calledService: prefix, dialect: "cbor", operation };
   }
   const called = head.scope?.service ?? hostService(head.host);
   if (called !== undefined) return ofService(called, head);
@@ -61,8 +61,8 @@ export function recognise(head: RequestHead): Recognised {
 function ofService(called: string, head: RequestHead): Recognised {
   // SageMaker and its runtime sign alike; the runtime alone has paths.
   const isRuntime = called === "runtime.sagemaker" || (called === "sagemaker" && head.path.startsWith("/endpoints/"));
-  const service = isRuntime ? "sagemaker-runtime" : (aliases[called] ?? called);
-  const known = dialects[service];
+  const service = isRuntime ? "sagemaker-runtime" : (aliases.get(called) ?? called);
+  const known = dialects.get(service);
   if (known === undefined) {
     return {
       service: undefined,
@@ -78,25 +78,25 @@ function ofService(called: string, head: RequestHead): Recognised {
 /** Unsigned query requests say which service they mean only by the date of its interface. */
 function ofVersion(head: RequestHead): Recognised {
   const version = head.query.get("Version");
-  const service = version === null ? undefined : versions[version];
+  const service = version === null ? undefined : versions.get(version);
   const operation = head.query.get("Action") ?? undefined;
   return { service, calledService: version ?? "a query service", dialect: "query", operation };
 }
 
-export const versions: Readonly<Record<string, string>> = {
-  "2010-03-31": "sns",
-  "2011-06-15": "sts",
-  "2010-05-08": "iam",
-  "2012-11-05": "sqs",
-  "2010-08-01": "monitoring",
-};
+export const versions: ReadonlyMap<string, string> = new Map([
+  ["2010-03-31", "sns"],
+  ["2011-06-15", "sts"],
+  ["2010-05-08", "iam"],
+  ["2012-11-05", "sqs"],
+  ["2010-08-01", "monitoring"],
+]);
 
-const aliases: Readonly<Record<string, string>> = {
-  "api.sagemaker": "sagemaker",
-  "sync-states": "states",
-  queue: "sqs",
-  "s3-control": "s3control",
-};
+const aliases: ReadonlyMap<string, string> = new Map([
+  ["api.sagemaker", "sagemaker"],
+  ["sync-states", "states"],
+  ["queue", "sqs"],
+  ["s3-control", "s3control"],
+]);
 
 /** `sts.us-east-1.amazonaws.com`, `runtime.sagemaker.eu-west-1.amazonaws.com`, `bucket.s3.amazonaws.com`. */
 function hostService(host: string): string | undefined {

@@ -182,3 +182,11 @@ function openPromise(): { promise: Promise<void>; resolve: () => void } {
   });
   return { promise, resolve };
 }
+
+for (const name of ["constructor", "toString", "__proto__"]) {
+  test(`"${name}" is a service like any other unknown one`, async () => {
+    const response = await fetch(wire.url, { method: "POST", body: "{}", headers: { "x-amz-target": `${name}.List` } });
+    assert.equal(response.status, 400);
+    assert.equal(response.headers.get("x-amzn-errortype"), "UnknownOperationException");
+  });
+}

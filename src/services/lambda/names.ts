@@ -9,7 +9,7 @@ export interface FunctionName {
 
 /** Understands `name`, `name:qualifier`, `account:function:name`, `function:name` and ARNs of any account and region. */
 export function parseFunctionName(text: string, qualifier?: string): FunctionName {
-  const decoded = text.includes("%") ? decodeURIComponent(text) : text;
+  const decoded = decodeName(text);
   const marker = decoded.lastIndexOf("function:");
   const [name, inName, ...rest] = (marker < 0 ? decoded : decoded.slice(marker + "function:".length)).split(":");
   if (!name || rest.length > 0 || !/^[a-zA-Z0-9_-]{1,140}$/.test(name)) throw invalidName(text);
@@ -19,6 +19,15 @@ export function parseFunctionName(text: string, qualifier?: string): FunctionNam
     throw new Fault("InvalidParameterValueException", message, { members: { Type: "User" } });
   }
   return { name, qualifier: inName ?? qualifier };
+}
+
+function decodeName(text: string): string {
+  if (!text.includes("%")) return text;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw invalidName(text);
+  }
 }
 
 function invalidName(text: string): Fault {
