@@ -86,6 +86,7 @@ export const hyperparameterDocumentation: Readonly<Record<string, string>> = {
   early_stopping_min_epochs: "default 10",
   early_stopping_patience: "default 10",
   early_stopping_tolerance: "default 0.01",
+  _tuning_objective_metric: "given by tuning jobs; the job itself makes no use of it",
 };
 
 const largeNetworks = [18, 34, 50, 101, 152, 200];

@@ -19,6 +19,8 @@ export interface Listed {
   createdMs: number;
   modifiedMs: number;
   status?: string;
+  /** Of a training job of a tuning job. */
+  objective?: number | undefined;
 }
 
 /** AWS's page size where the caller names none. */
@@ -62,6 +64,7 @@ function orderOf(
     CreationTime: (item) => item.createdMs,
     LastModifiedTime: (item) => item.modifiedMs,
     Status: (item) => item.status ?? "",
+    FinalObjectiveMetricValue: (item) => item.objective ?? -Number.MAX_VALUE,
   };
   const key = keys[SortBy ?? "CreationTime"];
   if (key === undefined) throw invalid(`SortBy "${SortBy}" is none of ${Object.keys(keys).join(", ")}.`);

@@ -2,7 +2,7 @@ import { Fault } from "../../kit/fault.ts";
 import type { Call } from "../../wire/service.ts";
 
 /** What the service keeps, by the word in its ARN; also the kind under which the Resources port keeps it. */
-export type ResourceWord = "training-job" | "model" | "endpoint-config" | "endpoint";
+export type ResourceWord = "training-job" | "hyper-parameter-tuning-job" | "model" | "endpoint-config" | "endpoint";
 
 export function kindOf(word: ResourceWord): string {
   return `sagemaker/${word}`;
@@ -16,19 +16,22 @@ export function arnOf(
   return `arn:aws:sagemaker:${region}:${accountId}:${word}/${name}`;
 }
 
-const spoken: Record<Exclude<ResourceWord, "training-job">, string> = {
+/** Those whose absence AWS tells of in one way. */
+type SpokenWord = Exclude<ResourceWord, "training-job" | "hyper-parameter-tuning-job">;
+
+const spoken: Record<SpokenWord, string> = {
   model: "model",
   "endpoint-config": "endpoint configuration",
   endpoint: "endpoint",
 };
 
 /** As AWS answers: `Could not find endpoint "arn:..."`. */
-export function notFound(word: Exclude<ResourceWord, "training-job">, name: string, call: Call): Fault {
+export function notFound(word: SpokenWord, name: string, call: Call): Fault {
   return invalid(`Could not find ${spoken[word]} "${arnOf(word, name, call)}".`);
 }
 
 /** As AWS answers: `Cannot create already existing model "arn:..."`. */
-export function alreadyExists(word: Exclude<ResourceWord, "training-job">, name: string, call: Call): Fault {
+export function alreadyExists(word: SpokenWord, name: string, call: Call): Fault {
   return invalid(`Cannot create already existing ${spoken[word]} "${arnOf(word, name, call)}".`);
 }
 

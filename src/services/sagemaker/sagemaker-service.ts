@@ -19,8 +19,11 @@ import { modelHandlers } from "./models.ts";
 import { stateChanges } from "./state-change-events.ts";
 import { tagHandlers } from "./tags.ts";
 import type { Algorithms } from "./training-algorithm.ts";
-import { trainingJobHandlers } from "./training-jobs.ts";
+import { checkTrainingRequest, createTrainingJob, trainingJobHandlers } from "./training-jobs.ts";
 import { TrainingRunner } from "./training-runner.ts";
+import { trialsOf } from "./tuning/tuning-job.ts";
+import { tuningJobHandlers } from "./tuning/tuning-jobs.ts";
+import { TuningRunner } from "./tuning/tuning-runner.ts";
 
 export interface SagemakerOptions {
   resources: Resources;
@@ -131,7 +134,20 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
     environment: programEnvironment,
     maxConcurrentJobs: options.maxConcurrentTrainingJobs ?? 1,
     stopGraceMs: options.stopGraceMs ?? defaultStopGraceMs,
-    onChange: changes.trainingJob,
+    onChange: (job) => {
+      changes.trainingJob(job);
+      tuning.onTrainingJob(job);
+    },
+    onMetric: (job, metric) => tuning.onMetric(job, metric),
+    report,
+  });
+  const training = { resources, clock, algorithms, runner };
+  const tuning = new TuningRunner({
+    resources,
+    clock,
+    startTraining: (request, job, trial) => void createTrainingJob(training, request, job, trial),
+    stopTraining: (name) => runner.stop(name),
+    onChange: (job) => changes.tuningJob(job, trialsOf(resources, job.name)),
     report,
   });
   const now = () => clock.now();
@@ -139,7 +155,14 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
     service: {
       name: "sagemaker",
       handlers: {
-        ...trainingJobHandlers({ resources, clock, algorithms, runner }),
+        ...trainingJobHandlers(training),
+        ...tuningJobHandlers({
+          resources,
+          clock,
+          algorithms,
+          runner: tuning,
+          checkTraining: (request) => void checkTrainingRequest(request, algorithms),
+        }),
         ...modelHandlers({ resources, blobs, now }),
         ...endpointConfigHandlers({ resources, now }),
         ...endpointHandlers({ resources, clock, fleet, ...(metrics && { metrics }), onChange: changes.endpoint }),
@@ -162,8 +185,10 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
       fleet.resume();
       asyncInference.resume();
       runner.resume();
+      tuning.resume();
     },
     close: async () => {
+      tuning.close();
       await Promise.all([runner.close(), asyncInference.close().then(() => fleet.close())]);
       await changes.close();
     },

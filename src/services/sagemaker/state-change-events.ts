@@ -4,9 +4,11 @@ import type { Events, ServiceEvent } from "../../ports/events.ts";
 import { describeEndpoint } from "./describe-endpoint.ts";
 import type { StoredEndpoint } from "./stored-endpoint.ts";
 import { describeTrainingJob, type StoredTrainingJob } from "./training-job.ts";
+import { describeTuningJob, type StoredTuningJob, type TrialJob } from "./tuning/tuning-job.ts";
 
 export interface StateChanges {
   trainingJob(job: StoredTrainingJob): void;
+  tuningJob(job: StoredTuningJob, trials: readonly TrialJob[]): void;
   endpoint(endpoint: StoredEndpoint): void;
   /** A step of a deployment. */
   deployment(endpoint: StoredEndpoint): void;
@@ -43,6 +45,8 @@ export function stateChanges(
   return {
     trainingJob: (job) =>
       announce("SageMaker Training Job State Change", job.arn, describeTrainingJob(job, clock.now())),
+    tuningJob: (job, trials) =>
+      announce("SageMaker HyperParameter Tuning Job State Change", job.arn, describeTuningJob(job, trials)),
     endpoint: (endpoint) => announceEndpoint("SageMaker Endpoint State Change", endpoint),
     deployment: (endpoint) => announceEndpoint("SageMaker Endpoint Deployment State Change", endpoint),
     close: async () => void (await Promise.all(open)),

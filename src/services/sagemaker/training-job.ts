@@ -5,6 +5,7 @@ import type {
   SecondaryStatus,
   TrainingJobStatus,
 } from "@aws-sdk/client-sagemaker";
+import type { TuningTrial } from "./tuning/tuning-job.ts";
 
 /** A training job as it is kept: what was asked, and what became of it. Times are milliseconds. */
 export interface StoredTrainingJob {
@@ -22,6 +23,8 @@ export interface StoredTrainingJob {
   failureReason?: string;
   metrics: StoredMetric[];
   artifact?: string;
+  /** Of a job that a tuning job started. */
+  tuning?: TuningTrial;
   /** How often a restart of the server began it again. */
   restarts: number;
 }
@@ -83,6 +86,7 @@ export function describeTrainingJob(job: StoredTrainingJob, nowMs: number): Desc
     ...request,
     OutputDataConfig: { KmsKeyId: "", ...request.OutputDataConfig },
     TrainingJobArn: job.arn,
+    ...(job.tuning === undefined ? {} : { TuningJobArn: job.tuning.jobArn }),
     TrainingJobStatus: job.status,
     SecondaryStatus: job.transitions.at(-1)?.status,
     SecondaryStatusTransitions: job.transitions.map((transition) => ({

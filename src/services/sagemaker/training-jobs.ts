@@ -20,6 +20,7 @@ import { checkCheckpointConfig } from "./training-checkpoints.ts";
 import { describeTrainingJob, isEnded, type StoredTrainingJob, withStage } from "./training-job.ts";
 import { trainingJobChangeHandlers } from "./training-job-changes.ts";
 import type { TrainingRunner } from "./training-runner.ts";
+import type { TuningTrial } from "./tuning/tuning-job.ts";
 
 const kind = kindOf("training-job");
 
@@ -49,13 +50,15 @@ export function trainingJobHandlers(options: TrainingJobHandlerOptions): Record<
   };
 }
 
-function createTrainingJob(
+/** `tuning` is of a job that a tuning job starts. */
+export function createTrainingJob(
   { resources, clock, algorithms, runner }: TrainingJobHandlerOptions,
   { Tags, ...request }: CreateTrainingJobRequest,
-  call: Call,
+  call: Pick<Call, "region" | "accountId">,
+  tuning?: TuningTrial,
 ): CreateTrainingJobResponse {
   const name = request.TrainingJobName as string;
-  const { metricDefinitions } = checkRequest(request, algorithms);
+  const { metricDefinitions } = checkTrainingRequest(request, algorithms);
   const arn = arnOf("training-job", name, call);
   const nowMs = clock.now();
   const created: StoredTrainingJob = {
@@ -76,6 +79,7 @@ function createTrainingJob(
     createdMs: nowMs,
     modifiedMs: nowMs,
     metrics: [],
+    ...(tuning === undefined ? {} : { tuning }),
     restarts: 0,
   };
   const job = withStage(created, { secondary: "Starting", message: "Starting the training job" }, nowMs);
@@ -116,7 +120,10 @@ function findTrainingJob(resources: Resources, name: string): StoredTrainingJob 
 }
 
 /** Refuses what would be passed over; what a local machine has no use for (roles, networks, volumes) is kept and shown. */
-function checkRequest(request: Omit<CreateTrainingJobRequest, "Tags">, algorithms: Algorithms): TrainingAlgorithm {
+export function checkTrainingRequest(
+  request: Omit<CreateTrainingJobRequest, "Tags">,
+  algorithms: Algorithms,
+): TrainingAlgorithm {
   const algorithm = algorithmOf(request, algorithms);
   parseS3Uri(request.OutputDataConfig?.S3OutputPath as string);
   checkCheckpointConfig(request.CheckpointConfig);

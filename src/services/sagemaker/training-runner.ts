@@ -37,6 +37,8 @@ export interface TrainingRunnerOptions {
   stopGraceMs: number;
   /** Told after every change of a job's status. */
   onChange: (job: StoredTrainingJob) => void;
+  /** Told of every value that a running job reports. */
+  onMetric: (job: StoredTrainingJob, metric: StoredMetric) => void;
   report: (message: string, error: unknown) => void;
 }
 
@@ -175,7 +177,7 @@ export class TrainingRunner {
     const { request, name } = job;
     this.#change(name, { secondary: "Starting", message: "Preparing the instances for training" });
     const algorithm = algorithmOf(request, algorithms);
-    const scraper = metricScraper(algorithm.metricDefinitions);
+    const scraper = metricScraper(algorithm.metricDefinitions, (metric) => this.#options.onMetric(job, metric));
     running.metrics = scraper.last;
     await layOutFolder(folder, request);
     running.abort.signal.throwIfAborted(); // after Stopping nothing but Stopped may follow
