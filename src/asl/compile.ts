@@ -27,6 +27,8 @@ import { validate } from "./validate.ts";
 type Fields = { [name: string]: Json };
 
 /** MaxDelaySeconds of a retrier that sets none. */
+/** AWS ends an EXPRESS execution after five minutes. */
+const maxExpressSeconds = 300;
 const noLimit = Number.POSITIVE_INFINITY;
 
 /**
@@ -42,7 +44,8 @@ export function compile(definition: string | Json, options: { type?: "STANDARD" 
     throw new Fault("InvalidDefinition", `Invalid State Machine Definition: '${texts.join(", ")}'`);
   }
   const machine = (typeof definition === "string" ? JSON.parse(definition) : definition) as Fields;
-  const timeoutSeconds = machine["TimeoutSeconds"] as number | undefined;
+  const given = machine["TimeoutSeconds"] as number | undefined;
+  const timeoutSeconds = options.type === "EXPRESS" ? Math.min(given ?? maxExpressSeconds, maxExpressSeconds) : given;
   return { scope: compileScope(machine, languageOf(machine, "JSONPath")), timeoutSeconds };
 }
 

@@ -111,7 +111,7 @@ export function sqliteExecutions({ database, logFile, onError }: SqliteExecution
     }
     const known = unsettled.get(record.id) ?? rows.take(record.id, { withBody: true });
     if (record.type === "forget") {
-      if (known !== undefined) forget(known);
+      if (known !== undefined) unsettled.forget(known);
       return;
     }
     for (const [id] of record.commit.outbox ?? []) lastMessageId = Math.max(lastMessageId, id);
@@ -163,12 +163,6 @@ export function sqliteExecutions({ database, logFile, onError }: SqliteExecution
       const timeout = setTimeout(go, afterMs).unref();
       settling = { cancel: () => clearTimeout(timeout) };
     }
-  }
-
-  function forget({ record, key }: Unsettled): void {
-    unsettled.settle(({ record: { id } }) => id === record.id);
-    const { key: settledKey } = key === undefined ? (selectKey.get<{ key: number }>(record.id) ?? {}) : { key };
-    if (settledKey !== undefined) database.transaction(() => rows.delete(settledKey));
   }
 
   const describe = (id: string): ExecutionRecord | undefined => {
@@ -295,7 +289,11 @@ export function sqliteExecutions({ database, logFile, onError }: SqliteExecution
       if (execution.record.status === "RUNNING") {
         throw new Error(`execution ${id} still runs and cannot be forgotten`);
       }
-      await write(id, otherLine({ type: "forget", id }), () => forget(execution));
+      await write(id, otherLine({ type: "forget", id }), () => {
+        // It may have come into the tables meanwhile.
+        const known = unsettled.get(id) ?? rows.take(id, { withBody: false });
+        if (known !== undefined) unsettled.forget(known);
+      });
     },
     close() {
       settling?.cancel();

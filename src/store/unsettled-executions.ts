@@ -8,6 +8,8 @@ export interface UnsettledExecutions {
   byToken(token: string): Unsettled | undefined;
   /** Something of it has become durable in that round of the log. */
   add(execution: Unsettled, round: number): void;
+  /** As if it had never been; its row, where it has one, goes without waiting for the disk: the log has that too. */
+  forget(execution: Unsettled): void;
   /** Those that match, in one transaction that does not wait for the disk: the log has them. */
   settle(isWanted: (execution: Unsettled) => boolean): void;
   /** Whether there are any of that round or an earlier one. */
@@ -50,14 +52,16 @@ export function unsettledExecutions(database: Database, rows: ExecutionRows): Un
     }
   };
 
-  const writeLazily = (some: readonly Unsettled[]): void => {
-    if (some.length === 0) return;
+  const lazily = (work: () => void): void => {
     database.exec("PRAGMA synchronous=NORMAL");
     try {
-      write(some);
+      work();
     } finally {
       database.exec("PRAGMA synchronous=FULL");
     }
+  };
+  const writeLazily = (some: readonly Unsettled[]): void => {
+    if (some.length > 0) lazily(() => write(some));
   };
 
   return {
@@ -71,6 +75,13 @@ export function unsettledExecutions(database: Database, rows: ExecutionRows): Un
       }
       for (const token of execution.tokens?.keys() ?? []) tokens.set(token, execution);
       for (const message of execution.messages?.keys() ?? []) messages.set(message, execution);
+    },
+    forget(execution) {
+      for (const token of execution.tokens?.keys() ?? []) tokens.delete(token);
+      for (const id of execution.messages?.keys() ?? []) messages.delete(id);
+      executions.delete(execution.record.id);
+      const { key } = execution;
+      if (key !== undefined) lazily(() => database.transaction(() => rows.delete(key)));
     },
     has(round) {
       const oldest = executions.values().next();

@@ -4,6 +4,7 @@ import type { Json } from "../../kit/json.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Store } from "../../ports/store.ts";
 import type { Engine } from "./engine.ts";
+import type { ExpressStarts } from "./express-starts.ts";
 import type { Kernel } from "./kernel.ts";
 import type { MachineDeletion } from "./machine-deletion.ts";
 import type { MapRuns } from "./map-run/map-runs.ts";
@@ -34,6 +35,8 @@ export interface ServiceContext {
   engine: Engine;
   /** Of EXPRESS machines: in memory, forgotten at the end. */
   expressEngine: Engine;
+  /** Of EXPRESS executions that nobody waits for. */
+  expressStarts: ExpressStarts;
   /** Of distributed Map states. */
   mapRuns: MapRuns;
   machineDeletion: MachineDeletion;

@@ -18,7 +18,7 @@ export async function startExecution(
   const arn = start.context.executionArn;
   if (target.machine.type === "EXPRESS") {
     // As AWS has it: accepted, carried out, and nobody can ask about it later.
-    await context.expressEngine.start(start);
+    await context.expressStarts.start(start);
     return { executionArn: arn, startedMs: start.startedMs };
   }
   const { outcome, record } = await context.engine.start(start);

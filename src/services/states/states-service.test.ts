@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Fault } from "../../kit/fault.ts";
 import type { Json } from "../../kit/json.ts";
+import { memoryStore } from "../../ports/memory-store.ts";
+import { testClock } from "../../ports/test-clock.ts";
 import { setUpService } from "./test-service.ts";
 
 const role = "arn:aws:iam::111111111111:role/sfn-role";
@@ -487,3 +489,37 @@ function chain(...names: string[]) {
 function single(task: object) {
   return { StartAt: "Only", States: { Only: { Type: "Task", ...task, End: true } } };
 }
+
+test("an express execution that was accepted runs again when the server ended before it did", async () => {
+  const clock = testClock();
+  const store = memoryStore({ clock });
+  const begun: Json[] = [];
+  const functions = { one: (event: Json) => begun.push(event) };
+  const first = setUp({ store, clock, functions });
+  const waiting = { Type: "Wait", Seconds: 5, Next: "one" };
+  const { States } = chain("one") as { States: { [name: string]: Json } };
+  const stateMachineArn = await first.create({ StartAt: "wait", States: { wait: waiting, ...States } }, "EXPRESS");
+  await first.call("StartExecution", { stateMachineArn, input: '{"n":1}' });
+  await clock.advance(1_000);
+  await first.close();
+  const second = setUp({ store, clock, functions });
+  await second.engine.recover();
+  assert.deepEqual(begun, []);
+  await clock.advance(5_000);
+  assert.equal(begun.length, 1);
+  assert.deepEqual(store.executions.running({ limit: 9 }), []);
+  const third = setUp({ store, clock, functions });
+  await third.engine.recover();
+  await clock.advance(60_000);
+  assert.equal(begun.length, 1);
+});
+
+test("an express execution ends after five minutes, whatever it waits for", async () => {
+  const { call, create, clock } = setUp();
+  const States = { wait: { Type: "Wait", Seconds: 400, End: true } };
+  const stateMachineArn = await create({ StartAt: "wait", States, TimeoutSeconds: 1_000 }, "EXPRESS");
+  const answer = call("StartSyncExecution", { stateMachineArn, input: "{}" });
+  await clock.advance(300_000);
+  const { status, error } = await answer;
+  assert.deepEqual([status, error], ["TIMED_OUT", "States.Timeout"]);
+});

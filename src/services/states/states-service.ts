@@ -13,6 +13,7 @@ import { aliasHandlers } from "./alias-handlers.ts";
 import { engine, type Logged } from "./engine.ts";
 import { executionHandlers } from "./execution-handlers.ts";
 import { executionLog, type LogMessage, logMessages } from "./execution-log.ts";
+import { expressStarts } from "./express-starts.ts";
 import { historyHandlers } from "./history-handler.ts";
 import { refusalOf, taskRunner } from "./integrations/run-task.ts";
 import { statesLanguage } from "./language.ts";
@@ -101,6 +102,7 @@ export function statesService(options: StatesServiceOptions): StatesService {
       isForgetful: true,
       onMessages: expressTold.wake,
     }),
+    expressStarts: expressStarts({ executions, engine: () => context.expressEngine, onError }),
     mapRuns: runs,
     machineDeletion: deletion,
     refusalOf: (resource) => refusalOf(operations, resource),
@@ -127,6 +129,7 @@ export function statesService(options: StatesServiceOptions): StatesService {
         const count = await context.engine.recover();
         await runs.recover();
         deletion.recover();
+        context.expressStarts.recover().catch(onError);
         return count;
       },
       async close() {
