@@ -78,7 +78,12 @@ test("an execution that succeeded is not redriven", () => {
 });
 
 test("event 25,000 is ExecutionFailed, and an endless loop ends there", () => {
-  const machine = machineOf({ A: { Type: "Pass", Next: "B" }, B: { Type: "Pass", Next: "A" } });
+  const never = { Variable: "$$.Execution.Id", IsNull: true, Next: "End" };
+  const machine = machineOf({
+    A: { Type: "Pass", Next: "B" },
+    B: { Type: "Choice", Choices: [never], Default: "A" },
+    End: { Type: "Succeed" },
+  });
   const { events, execution, effects } = begin(machine);
   const last = events.at(-1);
   assert.deepEqual(

@@ -153,11 +153,17 @@ test("a task token follows from the seed and differs from task to task", () => {
 });
 
 test("ids of events are 1, 2, 3, ... whatever runs at once", async () => {
-  const inner = { StartAt: "T", States: { T: { ...task, Retry: [{ ErrorEquals: ["E"] }], End: true } } };
+  const inner = (name: string) => ({
+    StartAt: name,
+    States: { [name]: { ...task, Retry: [{ ErrorEquals: ["E"] }], End: true } },
+  });
   const machine = machineOf({
     M: {
       Type: "Map",
-      ItemProcessor: { StartAt: "P", States: { P: { Type: "Parallel", Branches: [inner, inner], End: true } } },
+      ItemProcessor: {
+        StartAt: "P",
+        States: { P: { Type: "Parallel", Branches: [inner("T"), inner("U")], End: true } },
+      },
       End: true,
     },
   });

@@ -6,6 +6,8 @@ export interface Check {
   type: "STANDARD" | "EXPRESS";
   machineLanguage: Language;
   report(message: string, location: string, code?: string): undefined;
+  /** What does not make a definition unusable. */
+  warn(code: string, message: string, location: string): void;
   validateScope(scope: Json | undefined, place: Place): undefined;
 }
 

@@ -10,6 +10,9 @@ const maxLabelLength = 40;
 export function validateMap(check: Check, state: Fields, place: Place): undefined {
   const field = state["ItemProcessor"] === undefined ? "Iterator" : "ItemProcessor";
   const processor = state[field];
+  if (state["ItemProcessor"] !== undefined && state["Iterator"] !== undefined) {
+    check.report("Only one of the fields [ItemProcessor, Iterator] can be set", place.path);
+  }
   if (processor === undefined) check.report("The field 'ItemProcessor' is required but was missing", place.path);
   else check.validateScope(processor, { path: `${place.path}/${field}`, language: check.machineLanguage });
   const mode = modeOf(check, processor, `${place.path}/${field}/ProcessorConfig`);

@@ -3,8 +3,10 @@ import type { Diagnostic } from "./contract.ts";
 import { fieldsOfBranch, fieldsOfMachine, fieldsOfState, type Language, stateTypes } from "./fields.ts";
 import { jsonProblem } from "./json-problem.ts";
 import { type Check, isObject, type Place } from "./validate-check.ts";
+import { validateScopes } from "./validate-scopes.ts";
 import { validateState } from "./validate-state.ts";
 import { validateScopeTargets } from "./validate-targets.ts";
+import { warnOfState } from "./validate-warnings.ts";
 
 /** As many findings as ValidateStateMachineDefinition answers at most. */
 const maxDiagnostics = 100;
@@ -34,6 +36,9 @@ export function validate(
     report: (message, location, code = "SCHEMA_VALIDATION_FAILED") => {
       if (diagnostics.length < maxDiagnostics) diagnostics.push({ severity: "ERROR", code, message, location });
     },
+    warn: (code, message, location) => {
+      if (diagnostics.length < maxDiagnostics) diagnostics.push({ severity: "WARNING", code, message, location });
+    },
     validateScope: (scope, place) => validateScope(check, { scope, place, known: fieldsOfBranch }),
   };
   validateScope(check, {
@@ -42,6 +47,8 @@ export function validate(
     known: fieldsOfMachine,
   });
   validateTimeout(check, machine);
+  // Of the whole machine only once its parts are right.
+  if (diagnostics.every(({ severity }) => severity === "WARNING")) validateScopes(check, machine);
   return diagnostics;
 }
 
@@ -122,5 +129,9 @@ function validateOneState(
       `${place.path}/${field}`,
     );
   }
+  const comment = state["Comment"];
+  if (comment !== undefined && typeof comment !== "string")
+    check.report("Expected value of type String", `${place.path}/Comment`);
   validateState(check, { state, type: type as string, place: { path: place.path, language } });
+  warnOfState(check, state, { path: place.path, language });
 }
