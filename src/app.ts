@@ -216,7 +216,7 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
       authority,
       limits: { farewellMs: bounds.farewellMs },
       onRequest: (request, response) => {
-        if (doors(request, response)) return true;
+        if (doors(request, response) || lambda.answer(request, response)) return true;
         if (request.url !== sns.certificatePath) return false;
         response.writeHead(200, { "content-type": "application/x-pem-file" }).end(sns.certificatePem);
         return true;

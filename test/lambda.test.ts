@@ -1,19 +1,23 @@
 // Functions that queues feed, that stream, and that hand on what became of their events, as AWS's own clients see them.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { EventBridgeClient, PutRuleCommand, PutTargetsCommand } from "@aws-sdk/client-eventbridge";
 import {
   CreateEventSourceMappingCommand,
   DeleteEventSourceMappingCommand,
   GetEventSourceMappingCommand,
+  GetFunctionCommand,
   InvokeCommand,
   InvokeWithResponseStreamCommand,
   LambdaClient,
   PutFunctionEventInvokeConfigCommand,
   UpdateEventSourceMappingCommand,
 } from "@aws-sdk/client-lambda";
+import { CreateTopicCommand, SNSClient, SubscribeCommand } from "@aws-sdk/client-sns";
 import {
   CreateQueueCommand,
   GetQueueAttributesCommand,
@@ -191,6 +195,48 @@ export const handler = async ({ Records }) => {
     const record = JSON.parse(await receive(outcomes));
     assert.equal(record.requestContext.condition, "RetriesExhausted");
     assert.deepEqual([record.requestPayload, record.responsePayload.errorMessage], [{ why: "tired" }, "tired"]);
+  });
+
+  test("the end of an event reaches another function, a topic and the event bus", async () => {
+    const [called, topicQueue, busQueue] = [await queue("called"), await queue("of-topic"), await queue("of-bus")];
+    await js(
+      "hears",
+      `import { SQSClient, SendMessageCommand } from "@aws-sdk/client-sqs";
+export const handler = (event) =>
+  new SQSClient({}).send(new SendMessageCommand({ QueueUrl: ${JSON.stringify(called)}, MessageBody: event.requestContext.condition }));`,
+    );
+    const sns = new SNSClient(server.aws);
+    const { TopicArn = "" } = await sns.send(new CreateTopicCommand({ Name: "ends" }));
+    const Attributes = { RawMessageDelivery: "true" };
+    await sns.send(new SubscribeCommand({ TopicArn, Protocol: "sqs", Endpoint: arnOf("of-topic"), Attributes }));
+    const events = new EventBridgeClient(server.aws);
+    const EventPattern = JSON.stringify({ "detail-type": ["Lambda Function Invocation Result - Success"] });
+    await events.send(new PutRuleCommand({ Name: "ends", EventPattern }));
+    await events.send(new PutTargetsCommand({ Rule: "ends", Targets: [{ Id: "queue", Arn: arnOf("of-bus") }] }));
+    const functionArn = "arn:aws:lambda:us-east-1:000000000000:function:hears";
+    const bus = "arn:aws:events:us-east-1:000000000000:event-bus/default";
+    const targets = { "to-function": functionArn, "to-topic": TopicArn, "to-bus": bus };
+    await Promise.all(
+      Object.entries(targets).map(async ([name, Destination]) => {
+        await js(name, "export const handler = async (event) => event.n + 1;");
+        const DestinationConfig = { OnSuccess: { Destination } };
+        await lambda.send(new PutFunctionEventInvokeConfigCommand({ FunctionName: name, DestinationConfig }));
+        await lambda.send(new InvokeCommand({ FunctionName: name, InvocationType: "Event", Payload: '{"n":41}' }));
+      }),
+    );
+    assert.equal(await receive(called), "Success");
+    assert.equal(JSON.parse(await receive(topicQueue)).responsePayload, 42);
+    const event = JSON.parse(await receive(busQueue));
+    assert.deepEqual([event.source, event.detail.responsePayload], ["lambda", 42]);
+    assert.deepEqual(event.resources, [bus, "arn:aws:lambda:us-east-1:000000000000:function:to-bus:$LATEST"]);
+  });
+
+  test("the code of a function can be downloaded from where GetFunction says it lies", async () => {
+    await js("downloaded", "export const handler = async () => 1;");
+    const { Code, Configuration } = await lambda.send(new GetFunctionCommand({ FunctionName: "downloaded" }));
+    const zip = Buffer.from(await (await fetch(Code?.Location ?? "")).arrayBuffer());
+    assert.equal(createHash("sha256").update(zip).digest("base64"), Configuration?.CodeSha256);
+    assert.equal((await fetch((Code?.Location ?? "").replace(/[0-9a-f]{64}/, "../../secret"))).status >= 400, true);
   });
 
   const streaming = `export const handler = awslambda.streamifyResponse(async (event, stream) => {

@@ -2,17 +2,20 @@
 //
 // K1. A folder under its digest is complete: it was unpacked aside, is on the disk whole, and then renamed.
 import { createHash, randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createReadStream, existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { open, readdir } from "node:fs/promises";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { basename, join } from "node:path";
+import { pipeline } from "node:stream";
 import { maxZippedBytes, tooLargeZipped, unpackCode } from "./code-package.ts";
 
 export interface CodeStore {
   keep(zip: Uint8Array): Promise<StoredCode>;
   folderOf(sha256: string): string;
-  /** Where the archive itself can be read. */
-  locationOf(sha256: string): string;
+  /** Where the archive itself can be downloaded from the server at this address. */
+  locationOf(sha256: string, baseUrl: string): string;
+  /** Answers requests for such places; false for all others. Who knows an archive's digest may read it. */
+  answer(request: IncomingMessage, response: ServerResponse): boolean;
 }
 
 export interface StoredCode {
@@ -20,6 +23,9 @@ export interface StoredCode {
   sha256: string;
   sizeBytes: number;
 }
+
+/** No name of a bucket begins so. */
+const archivePath = "/_scones/function-code/";
 
 export function codeStore(folder: string): CodeStore {
   mkdirSync(folder, { recursive: true });
@@ -48,7 +54,19 @@ export function codeStore(folder: string): CodeStore {
       return stored;
     },
     folderOf: pathOf,
-    locationOf: (sha256) => pathToFileURL(`${pathOf(sha256)}.zip`).href,
+    locationOf: (sha256, baseUrl) => `${baseUrl}${archivePath}${basename(pathOf(sha256))}.zip`,
+    answer(request, response) {
+      const name = request.url?.startsWith(archivePath) ? request.url.slice(archivePath.length) : undefined;
+      if (name === undefined || request.method !== "GET") return false;
+      const file = join(folder, name);
+      if (!/^[0-9a-f]{64}\.zip$/.test(name) || !existsSync(file)) {
+        response.writeHead(404).end();
+        return true;
+      }
+      response.writeHead(200, { "content-type": "application/zip", "content-length": statSync(file).size });
+      pipeline(createReadStream(file), response, () => {}); // a caller that goes away has had enough
+      return true;
+    },
   };
 }
 

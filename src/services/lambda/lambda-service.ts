@@ -13,7 +13,7 @@ import { accountHandlers } from "./account-settings.ts";
 import { aliasHandlers } from "./aliases.ts";
 import { asyncInvocations } from "./async-invocations.ts";
 import { attributeHandlers } from "./attributes.ts";
-import { codeStore } from "./code-store.ts";
+import { type CodeStore, codeStore } from "./code-store.ts";
 import { destinationQueue } from "./destinations.ts";
 import { eventInvokeConfigHandlers } from "./event-invoke-configs.ts";
 import { eventSourceMappings } from "./event-source-mappings.ts";
@@ -47,6 +47,8 @@ export interface LambdaServiceOptions {
 export interface LambdaService {
   service: Service;
   functions: Functions;
+  /** Answers downloads of code, which are no operations; false for everything else. */
+  answer: CodeStore["answer"];
   /** Goes on with asynchronous events of an earlier run and with event sources; call it once everything that functions may call is there. */
   start(): void;
   /** May be called twice. */
@@ -102,6 +104,7 @@ export function lambdaService(options: LambdaServiceOptions): LambdaService {
       },
     },
     functions,
+    answer: code.answer,
     start() {
       asynchronous.resume();
       sources.start();

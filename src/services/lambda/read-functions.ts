@@ -28,7 +28,7 @@ export function readHandlers(context: LambdaContext): Record<string, Handler> {
       const { record, configuration } = find(input, call);
       return {
         Configuration: configuration,
-        Code: { RepositoryType: "S3", Location: code.locationOf(configuration.CodeSha256) },
+        Code: { RepositoryType: "S3", Location: code.locationOf(configuration.CodeSha256, call.baseUrl) },
         ...(Object.keys(record.tags).length > 0 && { Tags: record.tags }),
         ...(record.reservedConcurrency !== undefined && {
           Concurrency: { ReservedConcurrentExecutions: record.reservedConcurrency },
