@@ -13,6 +13,7 @@ import { aliasHandlers } from "./alias-handlers.ts";
 import { engine, type Logged } from "./engine.ts";
 import { executionHandlers } from "./execution-handlers.ts";
 import { executionLog, type LogMessage, logMessages } from "./execution-log.ts";
+import { recordStatus } from "./execution-metrics.ts";
 import { expressStarts } from "./express-starts.ts";
 import { historyHandlers } from "./history-handler.ts";
 import { refusalOf, taskRunner } from "./integrations/run-task.ts";
@@ -52,7 +53,7 @@ export interface StatesService {
 
 /** AWS Step Functions: the API, and the engine behind it. */
 export function statesService(options: StatesServiceOptions): StatesService {
-  const { store, functions, operations, events, clock } = options;
+  const { store, functions, operations, events, metrics, clock } = options;
   const language = statesLanguage;
   const { maxConcurrentTasks, maxCachedExecutions, onError = () => {} } = options;
   const { executions } = store;
@@ -66,7 +67,9 @@ export function statesService(options: StatesServiceOptions): StatesService {
     async tell(message) {
       if (message.kind === "log") return log.write(message);
       const event = statusEvent(executions, message);
-      if (event !== undefined) await events.announce(event);
+      if (event === undefined) return;
+      await events.announce(event);
+      if (metrics !== undefined) recordStatus({ metrics, executions }, message);
     },
     onError,
   });
