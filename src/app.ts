@@ -78,6 +78,7 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
       }),
     );
     const { metrics } = monitoring;
+    const logging = owned.add(logsService({ logs, resources, clock, report }));
     const childVariables = (): Record<string, string> =>
       clientVariables({
         url: present(later.url),
@@ -181,7 +182,7 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
         ...(config.credentials[0] ? { secretAccessKey: config.credentials[0].secretAccessKey } : {}),
       }),
       iamService(resources, { clock, callerRoleName: defaultRoleName }),
-      logsService({ logs, clock }),
+      logging,
       monitoring.service,
       lambda.service,
       sns,

@@ -31,6 +31,8 @@ export function memoryLogs(): Logs & { lines(group: string): string[] } {
     createGroup: () => {},
     createStream: () => {},
     deleteGroup: () => {},
+    deleteStream: () => {},
+    deleteBefore: () => {},
     groups: () => [],
     streams: () => [],
     read: () => [],

@@ -66,6 +66,33 @@ export function logsConformance(name: string, open: () => Store): void {
     assert.deepEqual([logs.groups(""), logs.read("g", "s", { from: 0, limit: 10 })], [[], []]);
   });
 
+  check("a deleted stream takes its lines along and leaves its neighbours", ({ logs }) => {
+    logs.append("g", "s", lines("one"));
+    logs.append("g", "t", lines("two"));
+    logs.deleteStream("g", "s");
+    const names = logs.streams("g", "").map(({ name }) => name);
+    assert.deepEqual([names, logs.read("g", "s", { from: 0, limit: 10 })], [["t"], []]);
+  });
+
+  check("old lines of a group are dropped from all its streams, and no longer counted", ({ logs }) => {
+    logs.append("g", "s", lines("one", "two", "three"));
+    logs.append("g", "t", lines("one"));
+    logs.append("h", "s", lines("one"));
+    logs.deleteBefore("g", 1001);
+    const left = logs.read("g", "s", { from: 0, limit: 10 }).map(({ sequence, message }) => [sequence, message]);
+    assert.deepEqual(left, [
+      [1, "two"],
+      [2, "three"],
+    ]);
+    assert.deepEqual(logs.read("g", "t", { from: 0, limit: 10 }), []);
+    assert.deepEqual(
+      logs.groups("").map(({ sizeBytes }) => sizeBytes),
+      [8, 3],
+    );
+    logs.append("g", "t", lines("four"));
+    assert.equal(logs.read("g", "t", { from: 0, limit: 10 })[0]?.sequence, 1);
+  });
+
   check("a stream that is not there reads as empty", ({ logs }) => {
     assert.deepEqual(logs.read("g", "s", { from: 0, limit: 10 }), []);
   });

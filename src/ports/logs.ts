@@ -5,6 +5,9 @@ export interface Logs {
   createGroup(group: string): void;
   createStream(group: string, stream: string): void;
   deleteGroup(group: string): void;
+  deleteStream(group: string, stream: string): void;
+  /** Drops the group's lines that are older. */
+  deleteBefore(group: string, beforeMs: number): void;
   groups(prefix: string): LogGroup[];
   streams(group: string, prefix: string): LogStream[];
   /**

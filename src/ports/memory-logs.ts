@@ -32,6 +32,12 @@ export function memoryLogs(clock: Clock): Logs {
     createGroup: (group) => void groupOf(group),
     createStream: (group, stream) => void streamOf(group, stream),
     deleteGroup: (group) => void groups.delete(group),
+    deleteStream: (group, stream) => void groups.get(group)?.streams.delete(stream),
+    deleteBefore(group, beforeMs) {
+      for (const stream of groups.get(group)?.streams.values() ?? []) {
+        stream.events = stream.events.filter(({ timestampMs }) => timestampMs >= beforeMs);
+      }
+    },
     groups: (prefix) =>
       byName(groups, prefix).map(([name, { createdMs, streams }]) => ({
         name,

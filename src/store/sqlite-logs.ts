@@ -66,6 +66,12 @@ export function sqliteLogs({ database, clock, commits }: { database: Database; c
   const deleteEvents = database.prepare(
     "DELETE FROM log_event WHERE stream IN (SELECT key FROM log_stream WHERE log_group = ?)",
   );
+  const deleteStreamEvents = database.prepare("DELETE FROM log_event WHERE stream = ?");
+  const deleteStreamRow = database.prepare("DELETE FROM log_stream WHERE key = ?");
+  const sizeBefore = database.prepare(
+    "SELECT coalesce(sum(length(CAST(message AS BLOB))), 0) AS bytes FROM log_event WHERE stream = ? AND timestamp_ms < ?",
+  );
+  const deleteEventsBefore = database.prepare("DELETE FROM log_event WHERE stream = ? AND timestamp_ms < ?");
   const deleteStreams = database.prepare("DELETE FROM log_stream WHERE log_group = ?");
   const deleteGroup = database.prepare("DELETE FROM log_group WHERE name = ?");
 
@@ -126,6 +132,25 @@ export function sqliteLogs({ database, clock, commits }: { database: Database; c
       database.transaction(() =>
         [deleteEvents, deleteStreams, deleteGroup].forEach((statement) => void statement.run(group)),
       );
+    },
+    deleteStream(group, stream) {
+      flush();
+      database.transaction(() => {
+        const row = selectStream.get<StreamRow>(group, stream);
+        if (row === undefined) return;
+        deleteStreamEvents.run(row.key);
+        deleteStreamRow.run(row.key);
+      });
+    },
+    deleteBefore(group, beforeMs) {
+      flush();
+      database.transaction(() => {
+        for (const { key, next_sequence, size_bytes } of selectStreams.all<StreamRow>(group, "", "")) {
+          const bytes = Number(sizeBefore.get<{ bytes: number }>(key, beforeMs)?.bytes);
+          if (Number(deleteEventsBefore.run(key, beforeMs).changes) === 0) continue;
+          updateStream.run(next_sequence, Number(size_bytes) - bytes, key);
+        }
+      });
     },
     groups(prefix) {
       flush();

@@ -134,6 +134,8 @@ export function memoryLogs(): Logs & { lines: Map<string, string[]> } {
     createGroup: () => undefined,
     createStream: () => undefined,
     deleteGroup: () => undefined,
+    deleteStream: () => undefined,
+    deleteBefore: () => undefined,
     groups: nothing,
     streams: nothing,
     read: nothing,

@@ -117,10 +117,44 @@ test("lines that are written can be read, and those of long ago are rejected", a
   await assert.rejects(call("CreateLogGroup", { logGroupName: "g" }), { code: "ResourceAlreadyExistsException" });
 });
 
+test("a retention policy drops what is older, now and later, and refuses what comes too late", async () => {
+  const { call, logs, clock } = setUp();
+  const dayMs = 86_400_000;
+  const write = (ageDays: number, message: string) =>
+    logs.append("g", "s", [{ timestampMs: clock.now() - ageDays * dayMs, message }]);
+  const left = () => logs.read("g", "s", { from: 0, limit: 10 }).map(({ message }) => message);
+  write(5, "old");
+  write(2, "recent");
+  await call("PutRetentionPolicy", { logGroupName: "g", retentionInDays: 3 });
+  assert.deepEqual(left(), ["recent"]);
+  assert.equal((await call("DescribeLogGroups", {})).logGroups[0].retentionInDays, 3);
+  await clock.advance(dayMs + 3_600_000);
+  assert.deepEqual(left(), []);
+  const timestamp = clock.now() - 4 * dayMs;
+  const logEvents = [{ timestamp, message: "late" }];
+  const answer = await call("PutLogEvents", { logGroupName: "g", logStreamName: "s", logEvents });
+  assert.equal(answer.rejectedLogEventsInfo.expiredLogEventEndIndex, 1);
+  await call("DeleteRetentionPolicy", { logGroupName: "g" });
+  assert.equal((await call("DescribeLogGroups", {})).logGroups[0].retentionInDays, undefined);
+  await assert.rejects(call("PutRetentionPolicy", { logGroupName: "g", retentionInDays: 2 }), {
+    code: "InvalidParameterException",
+  });
+});
+
+test("a stream is deleted with its lines", async () => {
+  const { call, logs } = setUp();
+  logs.append("g", "s", lines(1));
+  await call("DeleteLogStream", { logGroupName: "g", logStreamName: "s" });
+  assert.deepEqual((await call("DescribeLogStreams", { logGroupName: "g" })).logStreams, []);
+  await assert.rejects(call("DeleteLogStream", { logGroupName: "g", logStreamName: "s" }), {
+    code: "ResourceNotFoundException",
+  });
+});
+
 function setUp() {
   const clock = testClock();
-  const { logs } = memoryStore({ clock });
-  const { handlers } = logsService({ logs, clock });
+  const { logs, resources } = memoryStore({ clock });
+  const { handlers } = logsService({ logs, resources, clock, report: () => {} });
   const context: Call = {
     requestId: "r",
     region: "us-east-1",

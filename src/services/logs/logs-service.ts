@@ -2,6 +2,8 @@ import type {
   CreateLogGroupRequest,
   CreateLogStreamRequest,
   DeleteLogGroupRequest,
+  DeleteLogStreamRequest,
+  DeleteRetentionPolicyRequest,
   DescribeLogGroupsRequest,
   DescribeLogGroupsResponse,
   DescribeLogStreamsRequest,
@@ -12,13 +14,16 @@ import type {
   GetLogEventsResponse,
   PutLogEventsRequest,
   PutLogEventsResponse,
+  PutRetentionPolicyRequest,
 } from "@aws-sdk/client-cloudwatch-logs";
 import { Fault } from "../../kit/fault.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { LogStream, Logs } from "../../ports/logs.ts";
+import type { Resources } from "../../ports/resources.ts";
 import type { Call, Service } from "../../wire/service.ts";
 import { compilePattern } from "./filter-pattern.ts";
 import { type FoundEvent, readEvents, searchEvents } from "./read-events.ts";
+import { retention, retentionDays } from "./retention.ts";
 
 const defaultPage = 50;
 const defaultEvents = 10_000;
@@ -26,8 +31,21 @@ const defaultEvents = 10_000;
 const oldestMs = 14 * 86_400_000;
 const newestMs = 2 * 3_600_000;
 
+export interface LogsServiceOptions {
+  logs: Logs;
+  resources: Resources;
+  clock: Clock;
+  report: (line: string, error?: unknown) => void;
+}
+
+export interface LogsService extends Service {
+  close(): void;
+}
+
 /** CloudWatch Logs, as far as it takes to write and read log lines. */
-export function logsService({ logs, clock }: { logs: Logs; clock: Clock }): Service {
+export function logsService(options: LogsServiceOptions): LogsService {
+  const { logs, clock } = options;
+  const kept = retention(options);
   const groupOf = (input: { logGroupName?: string; logGroupIdentifier?: string }): string => {
     const identifier = input.logGroupName ?? input.logGroupIdentifier;
     if (identifier === undefined) throw invalid("Either logGroupName or logGroupIdentifier is required.");
@@ -60,7 +78,31 @@ export function logsService({ logs, clock }: { logs: Logs; clock: Clock }): Serv
       },
 
       async DeleteLogGroup(input: DeleteLogGroupRequest): Promise<object> {
-        logs.deleteGroup(groupOf(input));
+        const group = groupOf(input);
+        logs.deleteGroup(group);
+        kept.set(group, undefined);
+        return {};
+      },
+
+      async DeleteLogStream(input: DeleteLogStreamRequest): Promise<object> {
+        const group = groupOf(input);
+        logs.deleteStream(group, streamOf(group, input.logStreamName as string).name);
+        return {};
+      },
+
+      async PutRetentionPolicy(input: PutRetentionPolicyRequest): Promise<object> {
+        const days = input.retentionInDays as number;
+        if (!retentionDays.includes(days)) {
+          throw invalid(
+            `1 validation error detected: Value '${days}' at 'retentionInDays' failed to satisfy constraint: Member must satisfy enum value set: [${retentionDays.join(", ")}]`,
+          );
+        }
+        kept.set(groupOf(input), days);
+        return {};
+      },
+
+      async DeleteRetentionPolicy(input: DeleteRetentionPolicyRequest): Promise<object> {
+        kept.set(groupOf(input), undefined);
         return {};
       },
 
@@ -72,6 +114,7 @@ export function logsService({ logs, clock }: { logs: Logs; clock: Clock }): Serv
           logGroups: items.map(({ name, createdMs, sizeBytes }) => ({
             logGroupName: name,
             creationTime: createdMs,
+            retentionInDays: kept.get(name),
             metricFilterCount: 0,
             arn: `${groupArn(call, name)}:*`,
             storedBytes: sizeBytes,
@@ -125,13 +168,19 @@ export function logsService({ logs, clock }: { logs: Logs; clock: Clock }): Serv
           throw invalid("Log events in a single PutLogEvents request must be in chronological order.");
         }
         const tooOld = events.findLastIndex(({ timestampMs }) => timestampMs < nowMs - oldestMs) + 1;
+        const days = kept.get(group);
+        const expired =
+          days === undefined
+            ? 0
+            : events.findLastIndex(({ timestampMs }) => timestampMs < nowMs - days * 86_400_000) + 1;
         const tooNew = events.findIndex(({ timestampMs }) => timestampMs > nowMs + newestMs);
-        logs.append(group, name, events.slice(tooOld, tooNew === -1 ? undefined : tooNew));
-        const isRejected = tooOld > 0 || tooNew !== -1;
+        logs.append(group, name, events.slice(Math.max(tooOld, expired), tooNew === -1 ? undefined : tooNew));
+        const isRejected = tooOld > 0 || expired > 0 || tooNew !== -1;
         return {
           nextSequenceToken: "0",
           rejectedLogEventsInfo: isRejected
             ? {
+                expiredLogEventEndIndex: expired > 0 ? expired : undefined,
                 tooOldLogEventEndIndex: tooOld > 0 ? tooOld : undefined,
                 tooNewLogEventStartIndex: tooNew === -1 ? undefined : tooNew,
               }
@@ -194,6 +243,7 @@ export function logsService({ logs, clock }: { logs: Logs; clock: Clock }): Serv
         };
       },
     },
+    close: kept.close,
   };
 }
 
