@@ -10,6 +10,7 @@ import type { Events } from "./ports/events.ts";
 import type { Functions } from "./ports/functions.ts";
 import type { Operations } from "./ports/operations.ts";
 import { httpDoors } from "./serve/http-doors.ts";
+import { shedding } from "./serve/shedding.ts";
 import { applicationAutoscalingService } from "./services/application-autoscaling/application-autoscaling-service.ts";
 import { eventsService } from "./services/events/events-service.ts";
 import { iamService } from "./services/iam/iam-service.ts";
@@ -199,6 +200,7 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
       baseUrl: () => present(later.url),
       uuid: () => clock.uuid(),
     });
+    const sheds = shedding((endpointName) => sagemaker.refusesNow(endpointName));
     const doors = httpDoors({
       models: sagemaker.models,
       hasEndpoint: (name) => sagemaker.hasEndpoint(name),
@@ -217,7 +219,8 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
       authority,
       limits: { farewellMs: bounds.farewellMs },
       onRequest: (request, response) => {
-        if (doors(request, response) || lambda.answer(request, response)) return true;
+        const isAnswered = [sheds, doors, lambda.answer].some((door) => door(request, response));
+        if (isAnswered) return true;
         if (request.url !== sns.certificatePath) return false;
         response.writeHead(200, { "content-type": "application/x-pem-file" }).end(sns.certificatePem);
         return true;

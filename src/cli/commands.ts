@@ -246,6 +246,17 @@ export const commands: Command[] = [
     load: () => import("./watch.ts"),
   },
   {
+    name: "top",
+    summary: "endpoints live: requests, failures, latencies, queues and workers of each variant",
+    examples: ["scones top", "scones top --once", "scones top --json --interval 5"],
+    options: {
+      ...endpointOption,
+      interval: { type: "string", value: "SECONDS", description: "time between two readings", default: "1" },
+      once: { type: "boolean", description: "one reading, then the end; always so with --json and in pipes" },
+    },
+    load: () => import("./top.ts"),
+  },
+  {
     name: "graph",
     summary: "draw a state machine, or an execution with its states coloured by outcome",
     examples: [

@@ -17,11 +17,20 @@ export interface Terminal {
   progress(line: string): void;
   /** Runs a step: its name, then its time and result, or its failure. */
   step<T>(name: string, work: () => Promise<T>, describe: (value: T) => string): Promise<T>;
+  /** A whole screen to draw on again and again; absent where results are not read on a terminal. */
+  screen(): Screen | undefined;
   style(style: Parameters<typeof styleText>[0], text: string): string;
+}
+
+export interface Screen {
+  draw(lines: readonly string[]): void;
+  /** Gives the terminal back as it was. */
+  close(): void;
 }
 
 interface Output {
   isTTY?: boolean;
+  rows?: number;
   write(text: string): unknown;
 }
 
@@ -80,8 +89,21 @@ export function terminal(options: { isJson: boolean; stdout: Output; stderr: Out
     }
   }
 
+  function screen(): Screen | undefined {
+    if (isJson || !isInteractive(stdout)) return undefined;
+    stdout.write("\u001b[?1049h\u001b[?25l"); // the other screen, without a cursor
+    return {
+      draw: (lines) => {
+        const shown = lines.slice(0, (stdout.rows ?? 24) - 1);
+        stdout.write(`\u001b[H${shown.map((line) => `${line}\u001b[K\n`).join("")}\u001b[J`);
+      },
+      close: () => void stdout.write("\u001b[?25h\u001b[?1049l"),
+    };
+  }
+
   return {
     isJson,
+    screen,
     print,
     json: (value) => void (isJson && stdout.write(`${JSON.stringify(value, null, 2)}\n`)),
     note,

@@ -171,6 +171,10 @@ export class Fleet {
     return [...this.#slots].flatMap((slot) => (slot.worker === undefined ? [] : [slot.worker.pid]));
   }
 
+  get isFull(): boolean {
+    return this.#queue.length >= this.#options.maxQueue;
+  }
+
   get queueLength(): number {
     return this.#queue.length;
   }

@@ -158,6 +158,12 @@ export class Gateway implements Models {
     return (isForCandidate ? candidate.generation : current).infer(request);
   }
 
+  /** Whether a request would be refused because too many wait; counts it as refused when so. */
+  refusesNow(endpointName: string): boolean {
+    const endpoint = this.#endpoints.get(endpointName);
+    return endpoint !== undefined && endpoint.candidate === undefined && endpoint.current.refusesNow();
+  }
+
   hasEndpoint(name: string): boolean {
     return this.#endpoints.has(name);
   }

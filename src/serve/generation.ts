@@ -126,6 +126,14 @@ export class Generation {
     for (const { member, change } of planned) member.weight = change.weight ?? member.weight;
   }
 
+  /** Of several variants one may still have room: then each is asked. */
+  refusesNow(): boolean {
+    const [member, ...others] = this.#members;
+    if (member === undefined || others.length > 0 || member.variant.isFull?.() !== true) return false;
+    this.#measure(member, { status: 503, takenAt: performance.now() });
+    return true;
+  }
+
   get gauges(): Gauges[] {
     return this.#all().map(({ variant, outstanding }) => ({
       endpointName: this.#endpointName,

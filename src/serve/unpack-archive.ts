@@ -14,6 +14,13 @@ export interface UnpackLimits {
   maxEntries?: number;
 }
 
+/**
+ * Weights hardly shrink: what unpacks to more than this many times its size is a bomb, and is refused long before it fills the
+ * disk. Small archives may hold whatever they like.
+ */
+const maxExpansion = 100;
+const freeBytes = 64 * 1024 ** 2;
+
 /** The archive is not what it should be: the uploader's business, with a message for a FailureReason. */
 export class ArchiveError extends Error {
   constructor(message: string, options?: ErrorOptions) {
@@ -37,7 +44,11 @@ export async function unpackArchive(archive: Readable, folder: string, limits: U
   // Taken before anything flows, or the first entry would find nobody. By hand, not by `for await`: leaving that one early
   // waits for the entry at hand, which nobody reads any more.
   const entriesOf = unpacked[Symbol.asyncIterator]();
-  const fed = pipeline(archive, createGunzip(), unpacked);
+  let packedBytes = 0;
+  const counted = bounded(archive as AsyncIterable<Buffer>, (size) => {
+    packedBytes += size;
+  });
+  const fed = pipeline(counted, createGunzip(), unpacked);
   fed.catch(() => undefined); // reported below: the iteration over `unpacked` fails with the same error
   try {
     for (;;) {
@@ -59,6 +70,8 @@ export async function unpackArchive(archive: Readable, folder: string, limits: U
         bounded(entry as AsyncIterable<Buffer>, (size) => {
           bytes += size;
           if (bytes > maxBytes) throw new ArchiveError(`the archive unpacks to more than ${maxBytes} bytes`);
+          if (bytes > Math.max(freeBytes, maxExpansion * packedBytes))
+            throw new ArchiveError(`the archive unpacks to more than ${maxExpansion} times its size`);
         }),
         createWriteStream(target, { flags: "w", mode: 0o644 }),
       );

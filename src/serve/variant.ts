@@ -15,6 +15,8 @@ export interface Variant {
   workerIds(): number[];
   /** Absent where nobody knows. */
   queueLength?(): number;
+  /** Whether the next request would be refused. */
+  isFull?(): boolean;
   close(): Promise<void>;
 }
 
@@ -112,6 +114,7 @@ function packageVariant(
     scale: (workers) => fleet.scale(bounded(workers)),
     workerIds: () => fleet.workerIds,
     queueLength: () => fleet.queueLength,
+    isFull: () => fleet.isFull,
     close: () => fleet.close(),
   };
 }

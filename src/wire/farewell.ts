@@ -3,6 +3,7 @@
 // At first the listener stays open and every answer asks for its connection to be closed, while health says 503, so that
 // clients and load balancers go elsewhere; then nobody new is let in, and what is under way is answered.
 import type { Server, ServerResponse } from "node:http";
+import { Server as TcpServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 export interface FarewellOptions {
@@ -22,6 +23,13 @@ export interface Farewell {
   say(): Promise<void>;
 }
 
+/** A turn of the event loop takes in all connections that wait at the door; right after it nobody does. */
+function justAccepted(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
 /** Keep-alive clients that are at work ask more often than that. */
 const quietMs = 250;
 // Real time, not the port's: these are real sockets, and a test that stands still would never end.
@@ -36,10 +44,11 @@ export function farewell(server: Server, { farewellMs, graceMs, closeOthers }: F
     const begunAt = performance.now();
     const isAsked = () => busy > 0 || performance.now() - lastAskedAt < quietMs;
     while (isAsked() && performance.now() - begunAt < farewellMs) await sleep(lookEveryMs);
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    server.closeIdleConnections();
+    await justAccepted();
+    // Of the listener alone: the server's own close would cut connections whose first request is on its way.
+    const closed = new Promise<void>((resolve) => TcpServer.prototype.close.call(server, () => resolve()));
     const closesAt = performance.now() + (farewellMs === 0 ? 0 : graceMs);
-    while (busy > 0 && performance.now() < closesAt) await sleep(lookEveryMs);
+    while (isAsked() && performance.now() < closesAt) await sleep(lookEveryMs);
     server.closeAllConnections();
     closeOthers();
     await closed;

@@ -273,8 +273,9 @@ function signalOf(response: ServerResponse): AbortSignal {
 }
 
 function answerHealth(response: ServerResponse, isLeaving: boolean): void {
-  response.writeHead(isLeaving ? 503 : 200, { "content-type": "application/json" });
-  response.end(isLeaving ? '{"status":"stopping"}' : '{"status":"ok"}');
+  const body = isLeaving ? '{"status":"stopping"}' : '{"status":"ok"}';
+  response.writeHead(isLeaving ? 503 : 200, { "content-type": "application/json", "content-length": body.length });
+  response.end(body);
 }
 
 function internalFault(dialect: Dialect): Fault {

@@ -66,6 +66,8 @@ export interface Sagemaker {
   models: Models;
   asyncModels: AsyncModels;
   loads: EndpointLoads;
+  /** Whether a request would be refused because too many wait; counts it as refused when so. */
+  refusesNow(endpointName: string): boolean;
   /** Whether an endpoint of that name takes requests. */
   hasEndpoint(name: string): boolean;
   /** How the endpoints do, as Prometheus reads it. */
@@ -170,6 +172,7 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
       },
     },
     models: gateway,
+    refusesNow: (name) => gateway.refusesNow(name),
     hasEndpoint: (name) => gateway.hasEndpoint(name),
     metricsText: () => gateway.metricsText(),
     asyncModels: asyncInference,
