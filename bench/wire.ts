@@ -66,7 +66,7 @@ function operations(): Compared[] {
     },
     {
       name: "InvokeEndpoint, captured",
-      request: (url, signer) => invocation(url, picture, signer),
+      request: (url, signer) => invocation(url, picture, { credential: signer }),
       work: { kind: "infer", modelFolder: network, workers: 2 },
       target: 0.8,
     },
@@ -110,7 +110,7 @@ async function compare({ name, request, work, target }: Compared): Promise<Row[]
 
 /** A state machine, an object and an endpoint; answers what the state machine is described as. */
 async function prepare({ url }: Server, signer?: Credential): Promise<string> {
-  await deploy(url, network, 2, signer);
+  await deploy(url, network, 2, signer && { credential: signer });
   const roleArn = "arn:aws:iam::000000000000:role/bench";
   await askOnce(url, statesRequest(url, "CreateStateMachine", { name: "bench", roleArn, definition }, signer));
   const put = { method: "PUT", path: "/bench/picture.png", service: "s3", body: picture };

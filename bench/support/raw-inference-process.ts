@@ -5,7 +5,7 @@ import { median } from "../report.ts";
 import type { RawRun } from "./raw-inference.ts";
 
 const session = await openSession(readFileSync(process.argv[2] ?? ""));
-const side = 32;
+const side = Number(process.argv[3] ?? 32);
 const image = Float32Array.from({ length: 3 * side * side }, (_, n) => (n * 37) % 256);
 const feeds = { image: floatTensor(image, [1, 3, side, side]) };
 for (let n = 0; n < 20; n++) await session.run(feeds);

@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { join } from "node:path";
 
 /** ONNX Runtime alone: so many processes of one thread, each running one picture after the other. */
-export async function rawInference(modelFile: string, processes: number) {
+export async function rawInference(modelFile: string, { processes, side }: { processes: number; side: number }) {
   const program = join(import.meta.dirname, "raw-inference-process.js");
-  const children = Array.from({ length: processes }, () => fork(program, [modelFile]));
+  const children = Array.from({ length: processes }, () => fork(program, [modelFile, String(side)]));
   await Promise.all(children.map((child) => once(child, "message")));
   const run = async (child: ChildProcess, durationMs: number): Promise<RawRun> => {
     child.send(durationMs);

@@ -11,28 +11,41 @@ const program = join(import.meta.dirname, "..", "..", "..", "dist", "main.js");
 export interface Server {
   url: string;
   pid: number;
+  /** Asks it to end, as an operator does, and waits until it has. */
+  end(): Promise<void>;
+  /** Another one on the same folder and port, after this one has ended. */
+  again(): Promise<Server>;
+  /** Ends it and throws its folder away. */
   stop(): Promise<void>;
 }
 
 /** With a credential the server verifies every signature. */
-export async function startServer(credential?: Credential): Promise<Server> {
-  const folder = mkdtempSync(join(tmpdir(), "scones-bench-"));
+export function startServer(credential?: Credential): Promise<Server> {
+  return startOn(mkdtempSync(join(tmpdir(), "scones-bench-")), "0", credential);
+}
+
+async function startOn(folder: string, port: string, credential?: Credential): Promise<Server> {
   const keys = credential && {
     SCONES_ACCESS_KEY_ID: credential.accessKeyId,
     SCONES_SECRET_ACCESS_KEY: credential.secretAccessKey,
   };
-  const child = spawn(process.execPath, [program, "up", "--json", "--port", "0", "--data-dir", folder], {
+  const child = spawn(process.execPath, [program, "up", "--json", "--port", port, "--data-dir", folder], {
     stdio: ["ignore", "pipe", "ignore"],
     env: { ...process.env, ...keys },
   });
   process.on("exit", () => child.kill());
   const url = ((await firstJson(child.stdout)) as { endpoint: string }).endpoint;
+  const end = async (): Promise<void> => {
+    child.kill("SIGTERM");
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+  };
   return {
     url,
     pid: child.pid ?? 0,
+    end,
+    again: () => startOn(folder, new URL(url).port, credential),
     async stop() {
-      child.kill("SIGTERM");
-      if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+      await end();
       rmSync(folder, { recursive: true, force: true });
     },
   };
