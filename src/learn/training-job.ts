@@ -79,7 +79,6 @@ async function runJob(
     `Merging with provided configuration from ${join(prefix, "input/config/hyperparameters.json")}: ${pythonDictionary(strings)}`,
   );
   const asked = parseHyperparameters(strings);
-  refuseUnreadableChannels(join(prefix, "input", "config", "inputdataconfig.json"));
 
   const block = await options.block();
   const pretrained = chosenModel(asked, await readPretrained(join(prefix, "input", "data", "model")), log);
@@ -198,18 +197,6 @@ function readStrings(path: string): Record<string, string> {
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
     throw dataFault(`${path} holds no JSON object`);
   return parsed as Record<string, string>;
-}
-
-function refuseUnreadableChannels(path: string): void {
-  if (!existsSync(path)) return;
-  for (const [channel, value] of Object.entries(readStrings(path) as Record<string, unknown>)) {
-    const type = (value as { ContentType?: unknown } | null)?.ContentType;
-    if (type === "application/x-recordio") {
-      throw dataFault(
-        `channel "${channel}" has the content type application/x-recordio, which Scones does not read: give pictures (application/x-image)`,
-      );
-    }
-  }
 }
 
 function failureText(error: unknown): string {

@@ -6,9 +6,10 @@ import { type CifarArchive, cifarSide, readCifarArchive } from "./cifar-archive.
 import { dataFault } from "./data-fault.ts";
 import { parseListFile } from "./list-file.ts";
 import { type PictureSet, pictureSetBuilder } from "./picture-set.ts";
+import { openRecordFile, type RecordFile } from "./record-file.ts";
 
 // From a job's input channels to pictures in memory. A channel is one of: pictures with a `.lst` file (in the channel
-// `<name>_lst` or beside them), one folder per class, or a CIFAR archive.
+// `<name>_lst` or beside them), one folder per class, RecordIO files, or a CIFAR archive.
 
 export interface Data {
   /** Names of the classes in the order of the labels. */
@@ -38,13 +39,15 @@ interface Item {
   /** Path from the channel's folder, for messages. */
   name: string;
   label: number;
-  path: string;
+  read(): Uint8Array;
 }
 
 interface Listing {
   items: Item[];
   /** Where the data themselves name the classes. */
   labels?: string[];
+  /** Closes what the items are read from. */
+  close?(): void;
 }
 
 export async function readData(options: DataOptions): Promise<Data> {
@@ -61,12 +64,12 @@ export async function readData(options: DataOptions): Promise<Data> {
       `num_classes=${options.classes}, but the training data name ${labels.length} classes: ${shortList(labels)}`,
     );
   }
-  const set = readPictures(listing.items, { ...options, channel: "train", skipped });
+  const set = readPictures(listing, { ...options, channel: "train", skipped });
   refuseEmptyClasses(set, labels);
   if (!existsSync(join(options.channels, "validation"))) return { labels, train: set, skipped };
   const held = listChannel("validation", options);
   const items = held.labels === undefined ? held.items : relabelled(held, labels);
-  const validation = readPictures(items, { ...options, channel: "validation", skipped });
+  const validation = readPictures({ ...held, items }, { ...options, channel: "validation", skipped });
   return { labels, train: set, validation, skipped };
 }
 
@@ -91,19 +94,17 @@ function listChannel(channel: string, options: DataOptions): Listing {
   if (list !== undefined) {
     options.log?.(`Searching for .lst files in ${join(options.channels, `${channel}_lst`)}.`);
     const entries = parseListFile(readFileSync(list, "utf8"), { name: basename(list), classes: options.classes });
-    return { items: entries.map(({ file, label }) => ({ name: file, label, path: join(folder, file) })) };
+    return { items: entries.map(({ file, label }) => fileItem({ name: file, label, path: join(folder, file) })) };
   }
+  const records = filesIn(folder).filter((name) => name.endsWith(".rec"));
+  if (records.length > 0) return listRecords(folder, records, options);
   const classFolders = readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && !entry.name.startsWith("."))
     .map((entry) => entry.name)
     .sort();
   if (classFolders.length === 0) {
-    const isRecord = filesIn(folder).some((name) => name.endsWith(".rec"));
-    const what = isRecord
-      ? "RecordIO files, which Scones does not read"
-      : "neither a .lst file nor one folder per class";
     throw dataFault(
-      `channel "${channel}" has ${what}: give pictures with a .lst file, or one folder of pictures per class`,
+      `channel "${channel}" has neither a .lst file nor one folder per class: give pictures with a .lst file, one folder of pictures per class, or RecordIO files (.rec)`,
     );
   }
   if (classFolders.length > options.classes || (channel === "train" && classFolders.length !== options.classes)) {
@@ -114,10 +115,28 @@ function listChannel(channel: string, options: DataOptions): Listing {
   const items = classFolders.flatMap((name, label) =>
     filesIn(join(folder, name))
       .filter((file) => !file.startsWith("."))
-      .map((file) => ({ name: `${name}/${file}`, label, path: join(folder, name, file) })),
+      .map((file) => fileItem({ name: `${name}/${file}`, label, path: join(folder, name, file) })),
   );
   if (items.length === 0) throw dataFault(`channel "${channel}" holds no picture`);
   return { items, labels: classFolders };
+}
+
+function listRecords(folder: string, names: readonly string[], { classes }: DataOptions): Listing {
+  const files: RecordFile[] = [];
+  const close = () => {
+    for (const file of files.splice(0)) file.close();
+  };
+  try {
+    for (const name of names) files.push(openRecordFile(join(folder, name), { name, classes }));
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return { items: files.flatMap(({ entries }) => entries), close };
+}
+
+function fileItem({ path, ...item }: { name: string; label: number; path: string }): Item {
+  return { ...item, read: () => readFileSync(path) };
 }
 
 function relabelled(listing: Listing, labels: readonly string[]): Item[] {
@@ -130,23 +149,28 @@ function relabelled(listing: Listing, labels: readonly string[]): Item[] {
   });
 }
 
+/** Reads and closes what is listed. */
 function readPictures(
-  items: readonly Item[],
+  { items, close }: Listing,
   options: DataOptions & { channel: string; skipped: Data["skipped"] },
 ): PictureSet {
-  const builder = pictureSetBuilder(items.length, options);
   const { channel, log, maxSkipped = defaultMaxSkipped } = options;
   const skipped: Data["skipped"] = [];
-  items.forEach((item, index) => {
-    try {
-      builder.add(decodeImage(readFileSync(item.path)), item.label);
-    } catch (error) {
-      const reason = reasonOf(error);
-      if (reason === undefined) throw error;
-      skipped.push({ file: `${channel}/${item.name}`, reason });
-    }
-    if ((index + 1) % 10_000 === 0) log?.(`Read ${index + 1} of ${items.length} pictures of channel ${channel}.`);
-  });
+  const builder = pictureSetBuilder(items.length, options);
+  try {
+    items.forEach((item, index) => {
+      try {
+        builder.add(decodeImage(item.read()), item.label);
+      } catch (error) {
+        const reason = reasonOf(error);
+        if (reason === undefined) throw error;
+        skipped.push({ file: `${channel}/${item.name}`, reason });
+      }
+      if ((index + 1) % 10_000 === 0) log?.(`Read ${index + 1} of ${items.length} pictures of channel ${channel}.`);
+    });
+  } finally {
+    close?.();
+  }
   if (skipped.length > 0) {
     const names = shortList(skipped.map(({ file, reason }) => `${file} (${reason})`));
     const said = `${skipped.length} of ${items.length} pictures of channel "${channel}" cannot be read: ${names}`;

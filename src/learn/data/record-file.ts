@@ -1,0 +1,125 @@
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { dataFault } from "./data-fault.ts";
+
+/*
+ * RecordIO files of pictures, as `im2rec` writes them and the built-in algorithm reads them: MXNet's framing (dmlc-core, recordio.h) around
+ * an image record header and the bytes of a JPEG or PNG file. Only the headers are read at first; a picture is read when it is asked for, so
+ * a file may be larger than memory.
+ *
+ * A frame: uint32 magic, uint32 of which the upper 3 bits say which part of a record this is and the lower 29 how long, the bytes, padding to
+ * 4. A record whose bytes contain the magic on a multiple of 4 is cut there, and the magic left out between the parts.
+ * An image record header: uint32 count of further labels, float32 label, uint64 id, uint64 second id; then float32 labels, if there are any.
+ * All numbers are little-endian.
+ */
+
+export interface RecordEntry {
+  label: number;
+  /** For messages: the id that the record carries. */
+  name: string;
+  read(): Uint8Array;
+}
+
+export interface RecordFile {
+  entries: RecordEntry[];
+  close(): void;
+}
+
+const magic = 0xced7230a;
+const magicBytes = Uint8Array.of(0x0a, 0x23, 0xd7, 0xce);
+const frameHeaderBytes = 8;
+const imageHeaderBytes = 24;
+/** Which part of a record a frame is; 2 is one in the middle. */
+const whole = 0;
+const first = 1;
+const last = 3;
+/** As for a picture that is a file of its own. */
+const maxRecordBytes = 16 * 1024 * 1024;
+const maxRecords = 20_000_000;
+
+interface Part {
+  at: number;
+  length: number;
+}
+
+/** Opens a file and finds its records; every label must be a class: 0 to classes - 1. */
+export function openRecordFile(path: string, { name, classes }: { name: string; classes: number }): RecordFile {
+  const file = openSync(path, "r");
+  try {
+    const entries = recordsIn(file, name).map((parts, index): RecordEntry => {
+      const header = readBytes(file, parts[0] as Part, imageHeaderBytes);
+      const where = `record ${index} of ${name}`;
+      if (header.length < imageHeaderBytes) throw dataFault(`${where} is too short to hold a picture`);
+      const view = new DataView(header.buffer, header.byteOffset, header.length);
+      const label = view.getFloat32(4, true);
+      if (!Number.isInteger(label) || label < 0 || label >= classes) {
+        throw dataFault(
+          `the label ${label} of ${where} is unknown: with num_classes=${classes} labels are 0 to ${classes - 1}`,
+        );
+      }
+      const pictureAt = imageHeaderBytes + 4 * view.getUint32(0, true);
+      return {
+        label,
+        name: `${name}#${view.getBigUint64(8, true)}`,
+        read: () => recordBytes(file, parts).subarray(pictureAt),
+      };
+    });
+    if (entries.length === 0) throw dataFault(`${name} holds no record`);
+    return { entries, close: () => closeSync(file) };
+  } catch (error) {
+    closeSync(file);
+    throw error;
+  }
+}
+
+/** The parts of every record. */
+function recordsIn(file: number, name: string): Part[][] {
+  const { size } = fstatSync(file);
+  const records: Part[][] = [];
+  let open: Part[] | undefined;
+  for (let at = 0; at < size; ) {
+    const header = readBytes(file, { at, length: frameHeaderBytes }, frameHeaderBytes);
+    const view = new DataView(header.buffer, header.byteOffset, header.length);
+    if (header.length < frameHeaderBytes || view.getUint32(0, true) !== magic) {
+      throw dataFault(`${name} is damaged, or no RecordIO file: at byte ${at} no record begins`);
+    }
+    const word = view.getUint32(4, true);
+    const part = { at: at + frameHeaderBytes, length: word & 0x1fffffff };
+    const kind = word >>> 29;
+    if (part.at + part.length > size) throw dataFault(`${name} is cut off in the record at byte ${at}`);
+    const isStart = kind === whole || kind === first;
+    if (kind > last || isStart !== (open === undefined))
+      throw dataFault(`${name} is damaged: the parts of the record at byte ${at} do not fit`);
+    open = [...(open ?? []), part];
+    if (open.reduce((sum, { length }) => sum + length + 4, 0) > maxRecordBytes) {
+      throw dataFault(`the record at byte ${at} of ${name} has more than ${maxRecordBytes / 1024 ** 2} MiB`);
+    }
+    if (kind === whole || kind === last) {
+      records.push(open);
+      open = undefined;
+    }
+    if (records.length > maxRecords) throw dataFault(`${name} has more than ${maxRecords} records`);
+    at = part.at + Math.ceil(part.length / 4) * 4;
+  }
+  if (open !== undefined) throw dataFault(`${name} ends in the middle of a record`);
+  return records;
+}
+
+function recordBytes(file: number, parts: readonly Part[]): Uint8Array {
+  const pieces = parts.flatMap((part, i) => {
+    const bytes = readBytes(file, part, part.length);
+    return i === 0 ? [bytes] : [magicBytes, bytes];
+  });
+  return pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces);
+}
+
+/** The first `most` bytes of a part; fewer when it, or the file, is shorter. */
+function readBytes(file: number, { at, length }: Part, most: number): Uint8Array {
+  const bytes = new Uint8Array(Math.min(length, most));
+  let filled = 0;
+  while (filled < bytes.length) {
+    const count = readSync(file, bytes, filled, bytes.length - filled, at + filled);
+    if (count === 0) break;
+    filled += count;
+  }
+  return bytes.subarray(0, filled);
+}
