@@ -166,6 +166,7 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
       events,
       metrics,
       clock,
+      keptDays: config.executionDays,
       onError: (error) => report("an execution", error),
     });
     owned.add(states.engine);

@@ -9,6 +9,8 @@ export interface ServerConfig {
   dataDirectory: string;
   region: string;
   accountId: string;
+  /** Executions are forgotten so long after their end. */
+  executionDays: number;
   /** The endpoint that answers for every one that does not exist; absent: none does. */
   endpointAlias?: string;
   /** With keys every request must be signed with one of them; without, only this machine is served. */
@@ -22,6 +24,9 @@ export const defaultHost = "127.0.0.1";
 export const defaultRegion = "us-east-1";
 /** Twelve digits, as every ARN needs; zeros, so that nobody takes it for a real account. */
 export const defaultAccountId = "000000000000";
+
+/** As long as AWS keeps the history of an execution that has ended. */
+const defaultExecutionDays = 90;
 
 export const bounds = {
   /** Inferences waiting per endpoint variant before the caller is asked to come back: some seconds of work for small models. */
@@ -52,6 +57,7 @@ export function serverConfig(given: Partial<ServerConfig> = {}): ServerConfig {
     dataDirectory: given.dataDirectory ?? environment["SCONES_DATA_DIR"] ?? join(homedir(), ".scones"),
     region: given.region ?? environment["SCONES_REGION"] ?? defaultRegion,
     accountId: given.accountId ?? environment["SCONES_ACCOUNT_ID"] ?? defaultAccountId,
+    executionDays: given.executionDays ?? daysFrom(environment["SCONES_EXECUTION_DAYS"]) ?? defaultExecutionDays,
     endpointAlias: given.endpointAlias ?? (environment["SCONES_ENDPOINT_ALIAS"] || undefined),
     credentials: given.credentials ?? (keyId && secret ? [{ accessKeyId: keyId, secretAccessKey: secret }] : []),
   };
@@ -100,6 +106,14 @@ function portFrom(text: string | undefined): number | undefined {
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new Error(`SCONES_PORT must be a port number, not "${text}"`);
   return port;
+}
+
+function daysFrom(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const days = Number(text);
+  if (!Number.isInteger(days) || days < 1 || days > 36_500)
+    throw new Error(`SCONES_EXECUTION_DAYS must be a number of days from 1 to 36500, not "${text}"`);
+  return days;
 }
 
 /** Where programs such as Python are looked for. */

@@ -80,6 +80,12 @@ export function executionsConformance(name: string, open: () => Store): void {
     assert.deepEqual(ids(executions.list({ machine: "m", status: "FAILED", limit: 2 }).executions), ["b"]);
   });
 
+  check("lists keep the order of the starts, whichever was read first", async (executions) => {
+    for (const id of ["a", "b"]) await executions.start(newExecution(id));
+    executions.history("b", { limit: 1 });
+    assert.deepEqual(ids(executions.list({ machine: "m", limit: 9 }).executions), ["b", "a"]);
+  });
+
   check("running executions are found in pages", async (executions) => {
     for (const id of ["a", "b", "c"]) await executions.start(newExecution(id));
     await executions.append(commit("b", { sequence: 1, status: "ABORTED" }));
@@ -147,6 +153,19 @@ export function executionsConformance(name: string, open: () => Store): void {
       [record?.status, record?.redriveCount, record?.redrivenMs, record?.error, record?.stoppedMs],
       ["RUNNING", 1, 7, undefined, undefined],
     );
+  });
+
+  check("executions that ended long ago are pruned, piece by piece", async (executions) => {
+    for (const id of ["a", "b", "c", "d"]) await executions.start(newExecution(id));
+    await executions.append(commit("a", { sequence: 1, status: "SUCCEEDED", body: undefined, stoppedMs: 10 }));
+    await executions.append(commit("c", { sequence: 1, status: "FAILED", stoppedMs: 10 }));
+    await executions.append(commit("d", { sequence: 1, status: "SUCCEEDED", body: undefined, stoppedMs: 30 }));
+    const after = executions.prune({ endedBeforeMs: 20, limit: 2 });
+    assert.notEqual(after, undefined);
+    assert.equal(executions.prune({ endedBeforeMs: 20, limit: 9, after }), undefined);
+    assert.deepEqual(ids(executions.list({ machine: "m", limit: 9 }).executions), ["d", "b"]);
+    assert.deepEqual([executions.describe("a"), executions.history("c", { limit: 1 })], [undefined, []]);
+    assert.equal((await executions.start(newExecution("a"))).outcome, "created");
   });
 
   check("only an ended execution can be forgotten, and then nothing is left", async (executions) => {

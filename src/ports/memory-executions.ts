@@ -152,5 +152,13 @@ export function memoryExecutions(): Executions {
       rows.delete(id);
       for (const [token, record] of tokens) if (record.id === id) tokens.delete(token);
     },
+    prune({ endedBeforeMs, after, limit }) {
+      const some = [...rows.values()].filter(({ key }) => key > Number(after ?? 0)).slice(0, limit);
+      for (const { record } of some) {
+        const hasEnded = record.status !== "RUNNING" && (record.stoppedMs ?? 0) < endedBeforeMs;
+        if (hasEnded) rows.delete(record.id);
+      }
+      return some.length === limit ? String(some.at(-1)?.key) : undefined;
+    },
   };
 }

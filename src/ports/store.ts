@@ -46,6 +46,8 @@ export interface Executions {
   delivered(ids: readonly number[]): Promise<void>;
   /** Forgets everything about an execution that has ended. */
   forget(id: string): Promise<void>;
+  /** Forgets those of the next `limit` that ended before then; answers where to go on, `undefined` at the last. */
+  prune(options: { endedBeforeMs: number; after?: string; limit: number }): string | undefined;
 }
 
 export interface StoredEvent {

@@ -44,8 +44,8 @@ export interface ExecutionRows {
   /** As the tables hold it; `withBody` so that a change can be applied to it. */
   take(id: string, options: { withBody: boolean }): Unsettled | undefined;
   body(id: string): Json | undefined;
-  /** Writes what the tables do not hold yet, and answers the key of its row; belongs into a transaction. */
-  settle(execution: Unsettled): number;
+  /** Writes what the tables do not hold yet; belongs into a transaction. */
+  settle(execution: Unsettled): void;
   delete(key: number): void;
 }
 
@@ -56,8 +56,8 @@ export function executionRows(database: Database): ExecutionRows {
   const selectLastEvent = prepare("SELECT last_id FROM history WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1");
   const selectKey = prepare("SELECT key FROM execution WHERE id = ?");
   const insert = prepare(
-    `INSERT INTO execution (id, machine, status, sequence, definition_hash, body, is_active, input, output, error, cause,
-       started_ms, stopped_ms, redrive_count, redriven_ms, details) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO execution (key, id, machine, status, sequence, definition_hash, body, is_active, input, output, error, cause,
+       started_ms, stopped_ms, redrive_count, redriven_ms, details) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const update = prepare(
     `UPDATE execution SET status = ?, sequence = ?, body = ?, is_active = ?, output = ?, error = ?, cause = ?, stopped_ms = ?,
@@ -75,20 +75,20 @@ export function executionRows(database: Database): ExecutionRows {
   const deletions = ["timer", "token"].map((table) => prepare(`DELETE FROM ${table} WHERE execution = ?`));
   const deleteExecution = prepare("DELETE FROM execution WHERE key = ?");
 
-  const settleExecution = (execution: Unsettled): number => {
+  const settleExecution = (execution: Unsettled): void => {
     const { record, key } = execution;
     const { status, sequence, output, error, cause, stoppedMs, redriveCount, redrivenMs } = record;
     const body = execution.body === undefined ? null : JSON.stringify(execution.body);
     const isActive = execution.isActive ? 1 : 0;
     const ending = [output ?? null, error ?? null, cause ?? null] as const;
-    if (key === undefined) {
+    if (!execution.isStored) {
       const { id, machine, definitionHash, input, startedMs } = record;
-      const beginning = [id, machine, status, sequence, definitionHash, body, isActive, input] as const;
+      const beginning = [key, id, machine, status, sequence, definitionHash, body, isActive, input] as const;
       const dates = [startedMs, stoppedMs ?? null, redriveCount, redrivenMs ?? null] as const;
-      return Number(insert.run(...beginning, ...ending, ...dates, execution.detailsText).lastInsertRowid);
+      insert.run(...beginning, ...ending, ...dates, execution.detailsText);
+      return;
     }
     update.run(status, sequence, body, isActive, ...ending, stoppedMs ?? null, redriveCount, redrivenMs ?? null, key);
-    return key;
   };
 
   const body = (id: string): Json | undefined => {
@@ -107,6 +107,7 @@ export function executionRows(database: Database): ExecutionRows {
         record: readRecord(row),
         detailsText: row.details,
         key: Number(row.key),
+        isStored: true,
         body: withBody ? body(id) : undefined,
         isActive: false,
         lastEventId: Number(lastEventId),
@@ -114,8 +115,9 @@ export function executionRows(database: Database): ExecutionRows {
     },
     body,
     settle(execution) {
-      const isNew = execution.key === undefined;
-      const key = settleExecution(execution);
+      const { key } = execution;
+      const isNew = !execution.isStored;
+      settleExecution(execution);
       for (const { firstId, lastId, text } of joined(execution.events))
         insertHistory.run(historyKey(key, firstId), lastId, text);
       if (!isNew) {
@@ -136,7 +138,6 @@ export function executionRows(database: Database): ExecutionRows {
         insertToken.run(token, key, effectId, isClosed ? 1 : 0);
       }
       for (const [id, message] of execution.messages ?? []) insertMessage.run(id, message);
-      return key;
     },
     delete(key) {
       deleteHistory.run(...historyKeys(key));

@@ -48,7 +48,7 @@ export function sqliteExecutions({ database, logFile, onError }: SqliteExecution
   const insertDefinition = prepare("INSERT OR IGNORE INTO definition (hash, text) VALUES (?, ?)");
   const selectDefinition = prepare("SELECT text FROM definition WHERE hash = ?");
   const selectKey = prepare("SELECT key FROM execution WHERE id = ?");
-  const selectLastMessage = prepare("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'");
+  const selectLast = prepare("SELECT seq FROM sqlite_sequence WHERE name = ?");
   const listAll = prepare(
     `SELECT ${summaryColumns} FROM execution WHERE machine = ? AND key < ? ORDER BY key DESC LIMIT ?`,
   );
@@ -75,13 +75,15 @@ export function sqliteExecutions({ database, logFile, onError }: SqliteExecution
   const selectToken = prepare(
     "SELECT e.id, t.effect, t.is_closed FROM token t JOIN execution e ON e.key = t.execution WHERE t.token = ?",
   );
+  const selectForPruning = prepare("SELECT key, id, stopped_ms FROM execution WHERE key > ? ORDER BY key LIMIT ?");
   const selectRound = prepare("SELECT round FROM step_log");
   const updateRound = prepare("UPDATE step_log SET round = ?");
 
   /** A commit of such an execution is on its way to the disk: the next one waits for it. */
   const onTheWay = new Map<string, Promise<unknown>>();
   const definitions = new Set<string>();
-  let lastMessageId = Number(selectLastMessage.get<{ seq: number }>()?.seq ?? 0);
+  let lastKey = Number(selectLast.get<{ seq: number }>("execution")?.seq ?? 0);
+  let lastMessageId = Number(selectLast.get<{ seq: number }>("outbox")?.seq ?? 0);
   const nextMessageId = () => ++lastMessageId;
   let settling: { cancel: () => void } | undefined;
 
@@ -115,11 +117,15 @@ export function sqliteExecutions({ database, logFile, onError }: SqliteExecution
       return;
     }
     for (const [id] of record.commit.outbox ?? []) lastMessageId = Math.max(lastMessageId, id);
+    if (record.type === "start") lastKey = Math.max(lastKey, record.key);
     const sequence = record.type === "start" ? 0 : record.sequence;
     const execution =
       known ??
       (record.type === "start"
-        ? newUnsettled({ ...record, definition: { hash: record.hash } }, JSON.stringify(record.details))
+        ? newUnsettled(
+            { ...record, definition: { hash: record.hash } },
+            { key: record.key, detailsText: JSON.stringify(record.details) },
+          )
         : undefined);
     if (execution === undefined || execution.record.sequence !== sequence) return; // The tables know more.
     const body = bodyAfter(execution.body, record.commit);
@@ -187,9 +193,9 @@ export function sqliteExecutions({ database, logFile, onError }: SqliteExecution
         definitions.add(definition.hash);
       }
       const detailsText = JSON.stringify(execution.details);
-      const created = newUnsettled(execution, detailsText);
+      const created = newUnsettled(execution, { key: ++lastKey, detailsText });
       const commit = prepareCommit(execution, { before: created, nextMessageId });
-      await write(id, startLine(execution, detailsText, commit), (round) => {
+      await write(id, startLine(execution, created, commit), (round) => {
         take(created, commit, undefined);
         unsettled.add(created, round);
       });
@@ -294,6 +300,19 @@ export function sqliteExecutions({ database, logFile, onError }: SqliteExecution
         const known = unsettled.get(id) ?? rows.take(id, { withBody: false });
         if (known !== undefined) unsettled.forget(known);
       });
+    },
+    prune({ endedBeforeMs, after, limit }) {
+      if (after === undefined) unsettled.settle(({ record }) => (record.stoppedMs ?? endedBeforeMs) < endedBeforeMs);
+      const some = selectForPruning.all<{ key: number; id: string; stopped_ms: number | null }>(
+        Number(after ?? 0),
+        limit,
+      );
+      const hasEnded = (row: (typeof some)[number]): boolean => {
+        const stoppedMs = row.stopped_ms === null ? endedBeforeMs : Number(row.stopped_ms);
+        return stoppedMs < endedBeforeMs && unsettled.get(row.id) === undefined; // It may have been redriven.
+      };
+      unsettled.deleteRows(some.filter(hasEnded).map(({ key }) => Number(key)));
+      return some.length === limit ? String(some.at(-1)?.key) : undefined;
     },
     close() {
       settling?.cancel();

@@ -10,6 +10,8 @@ export interface UnsettledExecutions {
   add(execution: Unsettled, round: number): void;
   /** As if it had never been; its row, where it has one, goes without waiting for the disk: the log has that too. */
   forget(execution: Unsettled): void;
+  /** These rows go, without waiting for the disk: what comes back after power loss goes again. */
+  deleteRows(keys: readonly number[]): void;
   /** Those that match, in one transaction that does not wait for the disk: the log has them. */
   settle(isWanted: (execution: Unsettled) => boolean): void;
   /** Whether there are any of that round or an earlier one. */
@@ -36,18 +38,18 @@ export function unsettledExecutions(database: Database, rows: ExecutionRows): Un
 
   const write = (some: readonly Unsettled[], also = () => {}): void => {
     let change = 0;
-    const keys = database.transaction(() => {
+    database.transaction(() => {
       for (const id of delivered) change -= Number(deleteMessage.run(id).changes);
       for (const execution of some) change += execution.messages?.size ?? 0;
       also();
-      return some.map((execution) => rows.settle(execution));
+      for (const execution of some) rows.settle(execution);
     });
     messagesInTables += change;
     delivered.clear();
-    for (const [index, execution] of some.entries()) {
+    for (const execution of some) {
       for (const token of execution.tokens?.keys() ?? []) tokens.delete(token);
       for (const id of execution.messages?.keys() ?? []) messages.delete(id);
-      markSettled(execution, keys[index] as number);
+      markSettled(execution);
       executions.delete(execution.record.id);
     }
   };
@@ -80,8 +82,10 @@ export function unsettledExecutions(database: Database, rows: ExecutionRows): Un
       for (const token of execution.tokens?.keys() ?? []) tokens.delete(token);
       for (const id of execution.messages?.keys() ?? []) messages.delete(id);
       executions.delete(execution.record.id);
-      const { key } = execution;
-      if (key !== undefined) lazily(() => database.transaction(() => rows.delete(key)));
+      if (execution.isStored) lazily(() => database.transaction(() => rows.delete(execution.key)));
+    },
+    deleteRows(keys) {
+      if (keys.length > 0) lazily(() => database.transaction(() => keys.forEach((key) => void rows.delete(key))));
     },
     has(round) {
       const oldest = executions.values().next();

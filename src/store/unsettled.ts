@@ -12,8 +12,10 @@ export interface Unsettled {
   detailsText: string;
   body: Json | undefined;
   isActive: boolean;
-  /** Of its row in the tables; `undefined` until it has one. */
-  key: number | undefined;
+  /** Of its row in the tables: given at the start, so that they lie in the order of their starts. */
+  key: number;
+  /** Whether the tables have that row. */
+  isStored: boolean;
   /** JSON texts of the events of one commit each, without brackets. */
   events: { firstId: number; lastId: number; text: string }[];
   /** Of all events, those in the tables included. */
@@ -31,7 +33,7 @@ export interface Unsettled {
 
 /** One line of the step log. */
 export type LogRecord =
-  | ({ type: "start"; hash: string; commit: LoggedCommit } & Pick<
+  | ({ type: "start"; key: number; hash: string; commit: LoggedCommit } & Pick<
       NewExecution,
       "id" | "machine" | "input" | "startedMs" | "details"
     >)
@@ -59,7 +61,7 @@ export function newUnsettled(
   execution: Pick<NewExecution, "id" | "machine" | "input" | "startedMs" | "details"> & {
     definition: { hash: string };
   },
-  detailsText: string,
+  { key, detailsText }: { key: number; detailsText: string },
 ): Unsettled {
   const { id, machine, definition, input, startedMs, details } = execution;
   return unsettled({
@@ -75,14 +77,15 @@ export function newUnsettled(
       details,
     },
     detailsText,
-    key: undefined,
+    key,
+    isStored: false,
     body: undefined,
     isActive: false,
     lastEventId: 0,
   });
 }
 
-type Known = Pick<Unsettled, "record" | "detailsText" | "key" | "body" | "isActive" | "lastEventId">;
+type Known = Pick<Unsettled, "record" | "detailsText" | "key" | "isStored" | "body" | "isActive" | "lastEventId">;
 
 /** As it lies in the tables: nothing is left to be written. */
 export function unsettled(known: Known): Unsettled {
@@ -129,11 +132,11 @@ function textOf(events: readonly StoredEvent[]): string {
 /** The line for the log; the events follow the rest, so that their text need not be made or read twice. */
 export function startLine(
   execution: NewExecution,
-  detailsText: string,
+  { key, detailsText }: Pick<Unsettled, "key" | "detailsText">,
   { logged, eventsText }: PreparedCommit,
 ): string {
   const { id, machine, definition, input, startedMs } = execution;
-  const head = { type: "start", id, machine, hash: definition.hash, input, startedMs, commit: logged };
+  const head = { type: "start", key, id, machine, hash: definition.hash, input, startedMs, commit: logged };
   return `${JSON.stringify(head).slice(0, -1)},"details":${detailsText}}\t${eventsText}`;
 }
 
@@ -200,14 +203,14 @@ export function take(
 function close(execution: Unsettled, effectId: string): void {
   execution.timers?.delete(effectId);
   for (const token of execution.tokens?.values() ?? []) if (token.effectId === effectId) token.isClosed = true;
-  if (execution.key === undefined) return;
+  if (!execution.isStored) return;
   execution.closed ??= new Set();
   execution.closed.add(effectId);
 }
 
-/** The tables hold all of it now, under this key. */
-export function markSettled(execution: Unsettled, key: number): void {
-  execution.key = key;
+/** The tables hold all of it now. */
+export function markSettled(execution: Unsettled): void {
+  execution.isStored = true;
   execution.events = [];
   execution.closed = undefined;
   execution.isAllClosed = false;

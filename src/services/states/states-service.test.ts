@@ -523,3 +523,20 @@ test("an express execution ends after five minutes, whatever it waits for", asyn
   const { status, error } = await answer;
   assert.deepEqual([status, error], ["TIMED_OUT", "States.Timeout"]);
 });
+
+test("executions are forgotten 90 days after their end, with what belonged to their map runs", async () => {
+  const { call, create, start, clock, engine, store } = setUp();
+  await engine.recover();
+  const ItemProcessor = { ProcessorConfig: { Mode: "DISTRIBUTED" }, StartAt: "P", States: { P: { Type: "Fail" } } };
+  const map = { StartAt: "M", States: { M: { Type: "Map", ItemsPath: "$.list", ItemProcessor, End: true } } };
+  const stateMachineArn = await create(map);
+  const { executionArn } = await call("StartExecution", { stateMachineArn, input: '{"list":[1,2,3]}' });
+  const long = await start({ StartAt: "W", States: { W: { Type: "Wait", Seconds: 200 * 86_400, End: true } } });
+  await clock.advance(89 * 86_400_000);
+  assert.equal((await call("DescribeExecution", { executionArn })).status, "FAILED");
+  assert.equal(store.resources.list("states.mapRun").length, 1);
+  await clock.advance(2 * 86_400_000);
+  await assert.rejects(call("DescribeExecution", { executionArn }), { code: "ExecutionDoesNotExist" });
+  assert.deepEqual([store.resources.list("states.mapRun"), store.resources.list("states.mapRunInputs")], [[], []]);
+  assert.equal((await call("DescribeExecution", { executionArn: long })).status, "RUNNING");
+});

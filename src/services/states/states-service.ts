@@ -23,6 +23,7 @@ import { machineHandlers } from "./machine-handlers.ts";
 import { mapRuns } from "./map-run/map-runs.ts";
 import { mapRunHandlers } from "./map-run-handlers.ts";
 import { outbox } from "./outbox.ts";
+import { retention } from "./retention.ts";
 import type { ServiceContext } from "./service-context.ts";
 import { type StatusMessage, statusEvent } from "./status-events.ts";
 import { tagHandlers } from "./tag-handlers.ts";
@@ -39,6 +40,8 @@ export interface StatesServiceOptions {
   clock: Clock;
   maxConcurrentTasks?: number;
   maxCachedExecutions?: number;
+  /** How long executions that have ended are kept; as long as AWS keeps them unless told otherwise. */
+  keptDays?: number;
   onError?: (error: unknown) => void;
 }
 
@@ -84,6 +87,7 @@ export function statesService(options: StatesServiceOptions): StatesService {
     engines: () => ({ standard: context.engine, express: context.expressEngine }),
     onError,
   });
+  const kept = retention({ store, clock, days: options.keptDays ?? 90, onError });
   const deletion = machineDeletion({ store, engine: () => context.engine, onError });
   const context: ServiceContext = {
     store,
@@ -133,9 +137,11 @@ export function statesService(options: StatesServiceOptions): StatesService {
         await runs.recover();
         deletion.recover();
         context.expressStarts.recover().catch(onError);
+        kept.begin();
         return count;
       },
       async close() {
+        kept.close();
         runs.close();
         await deletion.close();
         await Promise.all([context.engine.close(), context.expressEngine.close()]);

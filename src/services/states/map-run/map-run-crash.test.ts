@@ -130,7 +130,7 @@ async function program(
       async invoke(_name, payload) {
         const { n } = JSON.parse(String(payload)) as { n: number };
         appendFileSync(log, `begun ${n}\n`);
-        await new Promise((resolve) => setTimeout(resolve, 1 + clock.random() * 4));
+        await new Promise((resolve) => setTimeout(resolve, 1 + clock.random() * 20));
         return { payload, executedVersion: "$LATEST", requestId: clock.uuid(), logTail: "" };
       },
     },
