@@ -39,6 +39,7 @@ const maxPending = 10_000;
 const throttleDelayMs = { first: 1000, most: 300_000 };
 
 const kind = "lambda-event";
+const pageSize = 100;
 
 interface PendingEvent {
   functionName: string;
@@ -167,9 +168,13 @@ export function asyncInvocations(options: AsyncInvocationsOptions): AsyncInvocat
       wait(requestId, 0);
     },
     resume() {
-      for (const { id, value } of resources.list<PendingEvent>(kind)) {
-        pending.add(id);
-        wait(id, Math.max(0, value.dueMs - clock.now()));
+      // In pages: only ids stay in memory, however large the events.
+      const page = (after?: string) => resources.list<PendingEvent>(kind, { after, limit: pageSize });
+      for (let rows = page(); rows.length > 0; rows = page(rows.at(-1)?.id)) {
+        for (const { id, value } of rows) {
+          pending.add(id);
+          wait(id, Math.max(0, value.dueMs - clock.now()));
+        }
       }
     },
     close() {

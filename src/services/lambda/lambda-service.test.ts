@@ -259,6 +259,18 @@ test("an event is answered at once, tried three times in all with AWS's pauses, 
   );
 });
 
+test("an event that waits for its next attempt when the server dies is tried when that is due, not before", async () => {
+  await using it = service({ isHurried: false });
+  await it.create({ Code: { ZipFile: await code("export const handler = async () => { throw new Error('no'); };") } });
+  await it.call("Invoke", { FunctionName: "greet", InvocationType: "Event" });
+  await it.until(() => it.pausesMs.includes(60_000));
+  await it.lambda.close();
+  it.pausesMs.length = 0;
+  it.restart();
+  const [remainingMs = 0] = it.pausesMs;
+  assert.ok(remainingMs > 30_000 && remainingMs <= 60_000, `${remainingMs} ms`);
+});
+
 const queue = "arn:aws:sqs:us-east-1:123456789012:outcomes";
 const failing = 'export const handler = async (event) => { throw new RangeError("no " + event.n); };';
 const asEvent = { FunctionName: "greet", InvocationType: "Event", Payload: Buffer.from('{"n":7}') };
@@ -378,7 +390,7 @@ test("a dry run checks and runs nothing", async () => {
   );
 });
 
-function service() {
+function service({ isHurried = true } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "scones-lambda-"));
   const clock = systemClock();
   const lines: string[] = [];
@@ -412,7 +424,7 @@ function service() {
     now: () => clock.now() + skippedMs,
     schedule(delayMs, callback) {
       pausesMs.push(delayMs);
-      if (delayMs < 60_000) return clock.schedule(delayMs, callback);
+      if (delayMs < 60_000 || !isHurried) return clock.schedule(delayMs, callback);
       return clock.schedule(1, () => {
         skippedMs += delayMs;
         callback();
