@@ -7,7 +7,7 @@ import { openDatabase } from "../../src/kit/sqlite.ts";
 import type { Executions } from "../../src/ports/store.ts";
 import { engine } from "../../src/services/states/engine.ts";
 import { statesLanguage } from "../../src/services/states/language.ts";
-import { outbox } from "../../src/services/states/status-events.ts";
+import { outbox } from "../../src/services/states/outbox.ts";
 import { sqliteStore } from "../../src/store/sqlite.ts";
 
 export interface Durable {
@@ -53,7 +53,7 @@ export async function durableEngine() {
   const onError = (error: unknown): never => {
     throw error;
   };
-  const announcer = outbox({ executions, events: { announce: async () => {} }, clock, onError });
+  const announcer = outbox({ executions, clock, tell: async () => {}, onError });
   const running = engine({
     executions,
     clock,
