@@ -8,12 +8,17 @@ export interface Checksum {
   base64(): string;
 }
 
-export const checksumAlgorithms = ["crc32", "crc32c", "crc64nvme", "sha1", "sha256", "sha512", "md5"] as const;
+/** In AWS's spelling: members are called `ChecksumCRC32`. */
+export const checksumAlgorithms = ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "SHA512", "MD5"] as const;
 export type ChecksumAlgorithm = (typeof checksumAlgorithms)[number];
+
+export function checksumHeader(algorithm: ChecksumAlgorithm): string {
+  return `x-amz-checksum-${algorithm.toLowerCase()}`;
+}
 
 export function createChecksum(algorithm: ChecksumAlgorithm): Checksum {
   switch (algorithm) {
-    case "crc32": {
+    case "CRC32": {
       let value = 0;
       return {
         update(bytes) {
@@ -22,12 +27,12 @@ export function createChecksum(algorithm: ChecksumAlgorithm): Checksum {
         base64: () => wordsToBase64(value),
       };
     }
-    case "crc32c":
+    case "CRC32C":
       return crc32c();
-    case "crc64nvme":
+    case "CRC64NVME":
       return crc64nvme();
     default: {
-      const hash = createHash(algorithm);
+      const hash = createHash(algorithm.toLowerCase());
       return { update: (bytes) => void hash.update(bytes), base64: () => hash.digest("base64") };
     }
   }

@@ -5,7 +5,13 @@ import { createHash } from "node:crypto";
 import { type Readable, Transform } from "node:stream";
 import { Fault } from "../kit/fault.ts";
 import { ChunkedDecoder } from "./aws-chunked.ts";
-import { type Checksum, type ChecksumAlgorithm, checksumAlgorithms, createChecksum } from "./checksums.ts";
+import {
+  type Checksum,
+  type ChecksumAlgorithm,
+  checksumAlgorithms,
+  checksumHeader,
+  createChecksum,
+} from "./checksums.ts";
 import { headerOf, type RequestHead } from "./request-head.ts";
 import { emptyHash, type Signed } from "./signatures.ts";
 
@@ -88,7 +94,7 @@ interface Check {
   header?: string;
 }
 
-const checksumHeaders = checksumAlgorithms.map((algorithm) => [algorithm, `x-amz-checksum-${algorithm}`] as const);
+const checksumHeaders = checksumAlgorithms.map((algorithm) => [algorithm, checksumHeader(algorithm)] as const);
 
 function checksOf(head: RequestHead): Check[] {
   const trailers = (headerOf(head, "x-amz-trailer") ?? "")
@@ -110,7 +116,7 @@ function checksOf(head: RequestHead): Check[] {
     if (Buffer.from(md5, "base64").length !== 16) {
       throw new Fault("InvalidDigest", "The Content-MD5 you specified is not valid.");
     }
-    checks.push({ checksum: createChecksum("md5"), expected: md5, fault: () => badMd5() });
+    checks.push({ checksum: createChecksum("MD5"), expected: md5, fault: () => badMd5() });
   }
   return checks;
 }
@@ -172,7 +178,7 @@ function payloadHashMismatch(found: string): Fault {
 }
 
 function badChecksum(algorithm: ChecksumAlgorithm): Fault {
-  return new Fault("BadDigest", `The ${algorithm.toUpperCase()} you specified did not match the calculated checksum.`);
+  return new Fault("BadDigest", `The ${algorithm} you specified did not match the calculated checksum.`);
 }
 
 function badMd5(): Fault {

@@ -1,24 +1,13 @@
 import { createHash } from "node:crypto";
 import { Fault } from "../../kit/fault.ts";
-import { type Checksum, createChecksum } from "../../wire/checksums.ts";
+import { type ChecksumAlgorithm, checksumAlgorithms, checksumHeader, createChecksum } from "../../wire/checksums.ts";
 
 /*
  * The additional checksums of S3. A client that names an algorithm gets its value stored and echoed; a client that gives a
  * value is refused when the body has another one. (A value in the trailer of an aws-chunked body is checked by the wire.)
  */
-export const checksumAlgorithms = ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"] as const;
-export type ChecksumAlgorithm = (typeof checksumAlgorithms)[number];
-
 /** The members of an input or output that carry checksums. */
 export type ChecksumMembers = { [Name in `Checksum${ChecksumAlgorithm}`]?: string | undefined };
-
-export function runningChecksum(algorithm: ChecksumAlgorithm): Checksum {
-  return createChecksum(algorithm.toLowerCase() as Lowercase<ChecksumAlgorithm>);
-}
-
-export function checksumHeader(algorithm: ChecksumAlgorithm): string {
-  return `x-amz-checksum-${algorithm.toLowerCase()}`;
-}
 
 /** The checksums that are stored with an object, as members of an answer. */
 export function checksumMembers(
@@ -54,7 +43,7 @@ export interface BodyExpectations extends ChecksumMembers {
 export function watchBody(input: BodyExpectations, largestBytes: number) {
   const given = checksumAlgorithms.find((algorithm) => input[`Checksum${algorithm}`] !== undefined);
   const algorithm = given ?? parseAlgorithm(input.ChecksumAlgorithm);
-  const checksum = algorithm && runningChecksum(algorithm);
+  const checksum = algorithm && createChecksum(algorithm);
   const md5 = input.ContentMD5 === undefined ? undefined : createHash("md5");
   if (input.ContentMD5 !== undefined && Buffer.from(input.ContentMD5, "base64").byteLength !== 16) {
     throw new Fault("InvalidDigest", "The Content-MD5 you specified was invalid.");

@@ -1,8 +1,9 @@
 import type { ListObjectsCommandInput, ListObjectsV2CommandInput } from "@aws-sdk/client-s3";
 import type { BlobInfo, BlobPage, Blobs } from "../../ports/blobs.ts";
+import { checksumAlgorithms, checksumHeader } from "../../wire/checksums.ts";
 import type { Call, Handler } from "../../wire/service.ts";
 import { ownerId, pageSize } from "./buckets.ts";
-import { checksumAlgorithms, checksumHeader } from "./checksums.ts";
+
 import { invalidArgument } from "./faults.ts";
 
 interface ListInput {

@@ -9,16 +9,10 @@ import type {
 } from "@aws-sdk/client-s3";
 import { Fault } from "../../kit/fault.ts";
 import type { PutOptions, UploadPart } from "../../ports/blobs.ts";
+import { type ChecksumAlgorithm, checksumHeader, createChecksum } from "../../wire/checksums.ts";
 import type { Call, Handler } from "../../wire/service.ts";
 import { ownerId, pageSize } from "./buckets.ts";
-import {
-  type ChecksumAlgorithm,
-  checksumHeader,
-  checksumMembers,
-  parseAlgorithm,
-  runningChecksum,
-  watchBody,
-} from "./checksums.ts";
+import { checksumMembers, parseAlgorithm, watchBody } from "./checksums.ts";
 import { parseRange } from "./conditions.ts";
 import { invalidArgument, malformedXml, noSuchKey } from "./faults.ts";
 import { urlEncode } from "./list-objects.ts";
@@ -246,7 +240,7 @@ function checksumType(algorithm: ChecksumAlgorithm, asked: string | undefined): 
     return "FULL_OBJECT";
   }
   if (asked !== "FULL_OBJECT") return "COMPOSITE";
-  if (algorithm === "SHA1" || algorithm === "SHA256") {
+  if (!algorithm.startsWith("CRC")) {
     throw new Fault(
       "InvalidRequest",
       `The FULL_OBJECT checksum type cannot be used with the ${algorithm.toLowerCase()} checksum algorithm.`,
@@ -269,7 +263,7 @@ function completedChecksum(
   }
   const named = new Map((input.MultipartUpload?.Parts ?? []).map((part) => [part.PartNumber, part]));
   const used = parts.filter((part) => named.has(part.partNumber));
-  const checksum = runningChecksum(algorithm);
+  const checksum = createChecksum(algorithm);
   for (const part of used) {
     const value = part.headers[checksumHeader(algorithm)] ?? "";
     const claimed = named.get(part.partNumber)?.[`Checksum${algorithm}`];

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { test } from "node:test";
 import { crc32 } from "node:zlib";
-import { runningChecksum } from "./checksums.ts";
+import { createChecksum } from "../../wire/checksums.ts";
 import { type Answer, faultOf, openBucket, openS3, textOf } from "./testing/service.ts";
 
 test("a bucket is made once, listed, located and removed when it is empty", async (context) => {
@@ -124,8 +124,8 @@ test("checksums are checked, kept and echoed", async (context) => {
 
 test("the checksums are those of the catalogue", () => {
   // The check values for "123456789" of the published parameter sets.
-  const digest = (algorithm: Parameters<typeof runningChecksum>[0]) => {
-    const checksum = runningChecksum(algorithm);
+  const digest = (algorithm: Parameters<typeof createChecksum>[0]) => {
+    const checksum = createChecksum(algorithm);
     checksum.update(Buffer.from("12345"));
     checksum.update(Buffer.from("6789"));
     return Buffer.from(checksum.base64(), "base64").toString("hex");

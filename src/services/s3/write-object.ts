@@ -7,9 +7,10 @@ import type {
 import { Fault } from "../../kit/fault.ts";
 import type { BlobBody, BlobInfo, Blobs, PutOptions } from "../../ports/blobs.ts";
 import type { Clock } from "../../ports/clock.ts";
+import { checksumHeader } from "../../wire/checksums.ts";
 import type { Call, Handler } from "../../wire/service.ts";
 import type { Buckets } from "./buckets.ts";
-import { checksumHeader, checksumMembers, parseAlgorithm, watchBody } from "./checksums.ts";
+import { checksumMembers, parseAlgorithm, watchBody } from "./checksums.ts";
 import { matches } from "./conditions.ts";
 import {
   invalidArgument,
