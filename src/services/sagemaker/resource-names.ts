@@ -2,7 +2,13 @@ import { Fault } from "../../kit/fault.ts";
 import type { Call } from "../../wire/service.ts";
 
 /** What the service keeps, by the word in its ARN; also the kind under which the Resources port keeps it. */
-export type ResourceWord = "training-job" | "hyper-parameter-tuning-job" | "model" | "endpoint-config" | "endpoint";
+export type ResourceWord =
+  | "training-job"
+  | "transform-job"
+  | "hyper-parameter-tuning-job"
+  | "model"
+  | "endpoint-config"
+  | "endpoint";
 
 export function kindOf(word: ResourceWord): string {
   return `sagemaker/${word}`;
@@ -17,7 +23,7 @@ export function arnOf(
 }
 
 /** Those whose absence AWS tells of in one way. */
-type SpokenWord = Exclude<ResourceWord, "training-job" | "hyper-parameter-tuning-job">;
+type SpokenWord = Exclude<ResourceWord, "training-job" | "transform-job" | "hyper-parameter-tuning-job">;
 
 const spoken: Record<SpokenWord, string> = {
   model: "model",

@@ -21,6 +21,8 @@ import { tagHandlers } from "./tags.ts";
 import type { Algorithms } from "./training-algorithm.ts";
 import { checkTrainingRequest, createTrainingJob, trainingJobHandlers } from "./training-jobs.ts";
 import { TrainingRunner } from "./training-runner.ts";
+import { transformJobHandlers } from "./transform-jobs.ts";
+import { TransformRunner } from "./transform-runner.ts";
 import { trialsOf } from "./tuning/tuning-job.ts";
 import { tuningJobHandlers } from "./tuning/tuning-jobs.ts";
 import { TuningRunner } from "./tuning/tuning-runner.ts";
@@ -152,6 +154,21 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
     onChange: (job) => changes.tuningJob(job, trialsOf(resources, job.name)),
     report,
   });
+  const transforms = new TransformRunner({
+    resources,
+    blobs,
+    logs,
+    operations: options.operations,
+    clock,
+    directory: join(options.directory, "transform"),
+    programEnvironment,
+    region: options.region,
+    accountId: options.accountId,
+    ...(options.maxWorkersPerVariant && { maxWorkers: options.maxWorkersPerVariant }),
+    stopGraceMs: options.stopGraceMs ?? defaultStopGraceMs,
+    onChange: changes.transformJob,
+    report,
+  });
   const now = () => clock.now();
   return {
     service: {
@@ -168,6 +185,7 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
         ...modelHandlers({ resources, blobs, now }),
         ...endpointConfigHandlers({ resources, now }),
         ...endpointHandlers({ resources, clock, fleet, ...(metrics && { metrics }), onChange: changes.endpoint }),
+        ...transformJobHandlers({ resources, clock, runner: transforms }),
         ...tagHandlers(resources),
       },
     },
@@ -187,12 +205,13 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
       gateway.recoverCaptures().catch((error: unknown) => report("captures of the last run", error));
       fleet.resume();
       asyncInference.resume();
+      transforms.resume();
       runner.resume();
       tuning.resume();
     },
     close: async () => {
       tuning.close();
-      await Promise.all([runner.close(), asyncInference.close().then(() => fleet.close())]);
+      await Promise.all([runner.close(), transforms.close(), asyncInference.close().then(() => fleet.close())]);
       await changes.close();
     },
   };

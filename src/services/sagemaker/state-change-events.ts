@@ -4,11 +4,13 @@ import type { Events, ServiceEvent } from "../../ports/events.ts";
 import { describeEndpoint } from "./describe-endpoint.ts";
 import type { StoredEndpoint } from "./stored-endpoint.ts";
 import { describeTrainingJob, type StoredTrainingJob } from "./training-job.ts";
+import { describeTransformJob, type StoredTransformJob } from "./transform-job.ts";
 import { describeTuningJob, type StoredTuningJob, type TrialJob } from "./tuning/tuning-job.ts";
 
 export interface StateChanges {
   trainingJob(job: StoredTrainingJob): void;
   tuningJob(job: StoredTuningJob, trials: readonly TrialJob[]): void;
+  transformJob(job: StoredTransformJob): void;
   endpoint(endpoint: StoredEndpoint): void;
   /** A step of a deployment. */
   deployment(endpoint: StoredEndpoint): void;
@@ -43,6 +45,7 @@ export function stateChanges(
     announce(detailType, endpoint.arn, { ...describeEndpoint(endpoint), EndpointStatus, Tags: {} });
   };
   return {
+    transformJob: (job) => announce("SageMaker Transform Job State Change", job.arn, describeTransformJob(job)),
     trainingJob: (job) =>
       announce("SageMaker Training Job State Change", job.arn, describeTrainingJob(job, clock.now())),
     tuningJob: (job, trials) =>
