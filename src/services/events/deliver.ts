@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { Fault } from "../../kit/fault.ts";
+import type { Clock } from "../../ports/clock.ts";
 import type { Functions } from "../../ports/functions.ts";
 import type { Operations } from "../../ports/operations.ts";
-import { targetKind } from "./rules.ts";
+import { targetKind } from "./targets.ts";
 
 /** One event for one target, as it waits in the queue: its input is made already, so a rule may change meanwhile. */
 export interface TargetJob {
@@ -12,6 +13,8 @@ export interface TargetJob {
   targetArn: string;
   payload: string;
   mostRetries?: number;
+  /** Not tried again after it. */
+  untilMs?: number;
   deadLetterArn?: string;
 }
 
@@ -23,10 +26,10 @@ export interface TargetOptions {
   operations: Operations;
   /** Queue URLs begin with it. */
   baseUrl: string;
-  random: () => number;
+  clock: Clock;
 }
 
-export function targetDeliverer({ functions, operations, baseUrl, random }: TargetOptions) {
+export function targetDeliverer({ functions, operations, baseUrl, clock }: TargetOptions) {
   const queueUrl = (arn: string) => `${baseUrl}/${arn.split(":")[4]}/${arn.split(":")[5]}`;
 
   return {
@@ -46,6 +49,9 @@ export function targetDeliverer({ functions, operations, baseUrl, random }: Targ
         case "states":
           await startOnce(job);
           return;
+        case "logs":
+          await log(job);
+          return;
         case undefined:
           throw new Error(`a rule has the target ${targetArn}, which nothing here can reach`);
         default:
@@ -57,7 +63,9 @@ export function targetDeliverer({ functions, operations, baseUrl, random }: Targ
       if (error instanceof Fault && !error.isRetryable) return undefined;
       if (job.mostRetries !== undefined && attempt > job.mostRetries) return undefined;
       const seconds = delaysSeconds[attempt - 1];
-      return seconds === undefined ? undefined : Math.round(seconds * 1000 * (1 + random() / 10));
+      if (seconds === undefined) return undefined;
+      const delayMs = Math.round(seconds * 1000 * (1 + clock.random() / 10));
+      return job.untilMs !== undefined && clock.now() + delayMs > job.untilMs ? undefined : delayMs;
     },
 
     async giveUp(job: TargetJob, error: unknown): Promise<void> {
@@ -75,6 +83,19 @@ export function targetDeliverer({ functions, operations, baseUrl, random }: Targ
       });
     },
   };
+
+  /** A stream per rule and day; the group must be there. */
+  async function log({ targetArn, ruleArn, payload }: TargetJob): Promise<void> {
+    const nowMs = clock.now();
+    const day = new Date(nowMs).toISOString().slice(0, 10).replaceAll("-", "/");
+    const logGroupName = targetArn.split(":")[6] ?? "";
+    const stream = { logGroupName, logStreamName: `${ruleArn.split("/").at(-1)}/${day}` };
+    await operations.call("logs", "CreateLogStream", stream).catch((error: unknown) => {
+      if (!(error instanceof Fault) || error.code !== "ResourceAlreadyExistsException") throw error;
+    });
+    const logEvents = [{ timestamp: nowMs, message: payload }];
+    await operations.call("logs", "PutLogEvents", { ...stream, logEvents });
+  }
 
   /** The name follows from the event, so that a delivery made twice starts one execution. */
   async function startOnce(job: TargetJob): Promise<void> {

@@ -153,7 +153,12 @@ test("what cannot be followed is refused when it is put", async (context) => {
   await assert.rejects(rule({ EventPattern: '{"a":"b"}' }), faultOf("InvalidEventPatternException"));
   await assert.rejects(rule({ EventPattern: "{" }), faultOf("InvalidEventPatternException"));
   await assert.rejects(rule({ EventPattern: undefined }), faultOf("ValidationException"));
-  await assert.rejects(rule({ ScheduleExpression: "rate(1 day)" }), faultOf("ValidationException"));
+  for (const ScheduleExpression of ["rate(1 days)", "cron(0 12 * * * *)"]) {
+    await assert.rejects(rule({ ScheduleExpression }), faultOf("ValidationException"));
+  }
+  await call("CreateEventBus", { Name: "another" });
+  const elsewhere = { EventBusName: "another", ScheduleExpression: "rate(1 day)" };
+  await assert.rejects(rule(elsewhere), faultOf("ValidationException"));
   await assert.rejects(rule({ EventBusName: "other" }), faultOf("ResourceNotFoundException"));
   await rule({});
   const target = (input: object) =>
@@ -190,6 +195,91 @@ test("a pattern can be tried on an event", async (context) => {
   const Event = JSON.stringify({ source: "aws.states", detail: { status: "FAILED" } });
   assert.equal((await call("TestEventPattern", { EventPattern, Event })).Result, true);
   assert.equal((await call("TestEventPattern", { EventPattern, Event: "{}" })).Result, false);
+});
+
+test("a rule with a schedule fires when it is due, also after a restart", async (context) => {
+  const first = open(context);
+  await first.call("PutRule", { Name: "tick", ScheduleExpression: "rate(5 minutes)" });
+  await first.call("PutTargets", { Rule: "tick", Targets: [{ Id: "1", Arn: arns.function }] });
+  await first.clock.advance(10 * 60_000);
+  assert.deepEqual(
+    first.invoked.map(({ event }) => [event["detail-type"], event.source, event.time, event.detail]),
+    [
+      ["Scheduled Event", "aws.events", "2026-01-01T00:05:00Z", {}],
+      ["Scheduled Event", "aws.events", "2026-01-01T00:10:00Z", {}],
+    ],
+  );
+  await first.close();
+  await first.clock.advance(7 * 60_000);
+  const second = open(context, first);
+  await first.clock.advance(3 * 60_000);
+  assert.deepEqual(
+    second.invoked.map(({ event }) => event.time),
+    ["2026-01-01T00:20:00Z"],
+  );
+  await second.call("DisableRule", { Name: "tick" });
+  await first.clock.advance(60 * 60_000);
+  assert.equal(second.invoked.length, 1);
+});
+
+test("events of one bus are not seen on another, and a bus with rules stays", async (context) => {
+  const { call, clock, called } = open(context);
+  const { EventBusArn } = await call("CreateEventBus", { Name: "orders", Tags: [{ Key: "team", Value: "shop" }] });
+  const pattern = JSON.stringify({ source: ["shop"] });
+  for (const EventBusName of ["default", EventBusArn]) {
+    await call("PutRule", { Name: "all", EventPattern: pattern, EventBusName });
+    await call("PutTargets", {
+      Rule: "all",
+      EventBusName,
+      Targets: [{ Id: "1", Arn: arns.topic, Input: `"${EventBusName}"` }],
+    });
+  }
+  const entry = { Source: "shop", DetailType: "sold", Detail: "{}" };
+  await call("PutEvents", { Entries: [{ ...entry, EventBusName: "orders" }] });
+  await clock.advance(0);
+  assert.deepEqual(
+    called.map(({ input }) => JSON.parse(input.Message)),
+    [EventBusArn],
+  );
+  assert.equal(
+    (await call("DescribeRule", { Name: "all", EventBusName: "orders" })).Arn.split(":").at(-1),
+    "rule/orders/all",
+  );
+  const names = (await call("ListEventBuses", {})).EventBuses.map(({ Name }: { Name: string }) => Name);
+  assert.deepEqual(names, ["default", "orders"]);
+  assert.deepEqual((await call("ListTagsForResource", { ResourceARN: EventBusArn })).Tags, [
+    { Key: "team", Value: "shop" },
+  ]);
+  await assert.rejects(call("DeleteEventBus", { Name: "orders" }), faultOf("ValidationException"));
+  await call("RemoveTargets", { Rule: "all", EventBusName: "orders", Ids: ["1"] });
+  await call("DeleteRule", { Name: "all", EventBusName: "orders" });
+  await call("DeleteEventBus", { Name: "orders" });
+  await assert.rejects(call("ListRules", { EventBusName: "orders" }), faultOf("ResourceNotFoundException"));
+  await assert.rejects(call("ListTagsForResource", { ResourceARN: EventBusArn }), faultOf("ResourceNotFoundException"));
+});
+
+test("a log group gets events as lines", async (context) => {
+  const { call, events, clock, called } = open(context);
+  await call("PutRule", { Name: "failures", EventPattern });
+  const Arn = "arn:aws:logs:us-east-1:000000000000:log-group:/aws/events/failures:*";
+  await call("PutTargets", { Rule: "failures", Targets: [{ Id: "1", Arn }] });
+  await events.announce(failed);
+  await clock.advance(0);
+  const [made, written] = called;
+  assert.deepEqual(made?.input, { logGroupName: "/aws/events/failures", logStreamName: "failures/2026/01/01" });
+  assert.equal(JSON.parse(written?.input.logEvents[0].message).id, failed.id);
+});
+
+test("an event is not tried beyond the age that its target allows", async (context) => {
+  const { call, events, clock, called, broken } = open(context);
+  await call("PutRule", { Name: "failures", EventPattern });
+  const RetryPolicy = { MaximumEventAgeInSeconds: 60 };
+  await call("PutTargets", { Rule: "failures", Targets: [{ Id: "1", Arn: arns.topic, RetryPolicy }] });
+  broken.add("sns");
+  await events.announce(failed);
+  await clock.advance(3_600_000);
+  // After 0, 1, 3, 8, 18 and 48 seconds; the next would be after 108.
+  assert.equal(called.length, 6);
 });
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are read member by member, as a client would

@@ -1,16 +1,21 @@
 import { Fault } from "../../kit/fault.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { deliveryQueue } from "../../ports/delivery-queue.ts";
-import type { Events } from "../../ports/events.ts";
+import type { Events, ServiceEvent } from "../../ports/events.ts";
 import type { Functions } from "../../ports/functions.ts";
 import type { Operations } from "../../ports/operations.ts";
 import type { Resources } from "../../ports/resources.ts";
 import type { Service } from "../../wire/service.ts";
+import { eventBuses } from "./buses.ts";
 import { type TargetJob, targetDeliverer } from "./deliver.ts";
-import { busEvent } from "./event.ts";
+import { type BusEvent, busEvent } from "./event.ts";
 import { putEventsHandlers } from "./put-events.ts";
-import { ruleBook } from "./rules.ts";
+import { type Rule, ruleStore } from "./rule-store.ts";
+import { ruleHandlers } from "./rules.ts";
+import { scheduler } from "./scheduler.ts";
+import { tagStore } from "./tags.ts";
 import { targetInput } from "./target-input.ts";
+import { targetHandlers } from "./targets.ts";
 
 export interface EventsOptions {
   resources: Resources;
@@ -35,11 +40,13 @@ export interface EventsService extends Service {
   close(): Promise<void>;
 }
 
-/** Amazon EventBridge with its default bus: rules match events, targets are functions, state machines, topics and queues. */
+/** Amazon EventBridge: rules follow events or schedules, targets are functions, state machines, topics, queues and log groups. */
 export function eventsService(options: EventsOptions): EventsService {
   const { resources, clock, report } = options;
-  const book = ruleBook(resources);
-  const deliverer = targetDeliverer({ ...options, random: () => clock.random() });
+  const rules = ruleStore(resources);
+  const tags = tagStore(resources, (arn) => rules.all().some((rule) => rule.arn === arn) || buses.has(arn));
+  const buses = eventBuses({ resources, clock, rules, tags });
+  const deliverer = targetDeliverer(options);
   const queue = deliveryQueue<TargetJob>({
     resources,
     clock,
@@ -58,37 +65,58 @@ export function eventsService(options: EventsOptions): EventsService {
     report: (error) => report("a delivery of EventBridge failed unexpectedly and waits for the next start", error),
   });
 
-  const events: Events = {
-    /** V1. When it returns, there is a row for each target of each rule that matched. */
-    async announce(announced) {
-      const event = busEvent(announced, options);
-      const jobs = book.matching(event).flatMap((rule) =>
-        rule.targets.map(
-          (target): TargetJob => ({
-            eventId: event.id,
-            ruleArn: rule.arn,
-            targetId: target.Id as string,
-            targetArn: target.Arn as string,
-            payload: targetInput(target, event, rule),
-            mostRetries: target.RetryPolicy?.MaximumRetryAttempts,
-            deadLetterArn: target.DeadLetterConfig?.Arn,
-          }),
-        ),
-      );
-      if (jobs.length === 0) return;
-      if (queue.size() + jobs.length > (options.mostWaiting ?? mostWaitingEvents)) {
-        throw new Fault("ThrottlingException", `${queue.size()} events wait for their targets already`, {
-          status: 429,
-        });
-      }
-      resources.transaction(() => queue.add(jobs));
-    },
+  /** V1. When it returns, there is a row for each target of each of the rules. */
+  function deliver(event: BusEvent, to: readonly Rule[]): void {
+    const acceptedMs = clock.now();
+    const jobs = to.flatMap((rule) =>
+      rule.targets.map((target): TargetJob => {
+        const ageSeconds = target.RetryPolicy?.MaximumEventAgeInSeconds;
+        return {
+          eventId: event.id,
+          ruleArn: rule.arn,
+          targetId: target.Id as string,
+          targetArn: target.Arn as string,
+          payload: targetInput(target, event, rule),
+          mostRetries: target.RetryPolicy?.MaximumRetryAttempts,
+          ...(ageSeconds === undefined ? {} : { untilMs: acceptedMs + ageSeconds * 1000 }),
+          deadLetterArn: target.DeadLetterConfig?.Arn,
+        };
+      }),
+    );
+    if (jobs.length === 0) return;
+    if (queue.size() + jobs.length > (options.mostWaiting ?? mostWaitingEvents)) {
+      throw new Fault("ThrottlingException", `${queue.size()} events wait for their targets already`, { status: 429 });
+    }
+    resources.transaction(() => queue.add(jobs));
+  }
+
+  const announce = async (announced: ServiceEvent, bus = "default"): Promise<void> => {
+    const event = busEvent(announced, options);
+    deliver(event, rules.matching(bus, event));
   };
+  const schedules = scheduler({
+    rules,
+    clock,
+    report,
+    fire(rule, dueMs) {
+      const about = { source: "aws.events", detailType: "Scheduled Event", resources: [rule.arn], detail: {} };
+      deliver(busEvent({ id: clock.uuid(), timeMs: dueMs, ...about }, options), [rule]);
+    },
+  });
 
   return {
     name: "events",
-    handlers: { ...book.handlers, ...putEventsHandlers({ events, clock }) },
-    events,
-    close: queue.close,
+    handlers: {
+      ...ruleHandlers({ rules, buses, tags, clock }),
+      ...targetHandlers({ rules, buses }),
+      ...buses.handlers,
+      ...tags.handlers,
+      ...putEventsHandlers({ announce, busNameOf: buses.nameOf, clock }),
+    },
+    events: { announce: (event) => announce(event) },
+    async close() {
+      schedules.close();
+      await queue.close();
+    },
   };
 }

@@ -2,9 +2,8 @@ import type { PutEventsCommandInput, PutEventsRequestEntry } from "@aws-sdk/clie
 import { Fault } from "../../kit/fault.ts";
 import type { Json } from "../../kit/json.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { Events } from "../../ports/events.ts";
+import type { ServiceEvent } from "../../ports/events.ts";
 import type { Handler } from "../../wire/service.ts";
-import { checkBus } from "./rules.ts";
 
 /** As EventBridge: all entries together. */
 const largestRequestBytes = 256 * 1024;
@@ -15,7 +14,14 @@ interface EntryError {
   ErrorMessage: string;
 }
 
-export function putEventsHandlers({ events, clock }: { events: Events; clock: Clock }): Record<string, Handler> {
+export interface PutEventsOptions {
+  announce: (event: ServiceEvent, bus: string) => Promise<void>;
+  /** Fails when there is no such bus. */
+  busNameOf: (given: string | undefined) => string;
+  clock: Clock;
+}
+
+export function putEventsHandlers({ announce, busNameOf, clock }: PutEventsOptions): Record<string, Handler> {
   return {
     async PutEvents(input: PutEventsCommandInput) {
       const entries = input.Entries ?? [];
@@ -31,20 +37,22 @@ export function putEventsHandlers({ events, clock }: { events: Events; clock: Cl
       }
       const Entries: object[] = [];
       for (const entry of entries) {
+        const bus = busNameOf(entry.EventBusName);
         const checked = check(entry);
         if ("ErrorCode" in checked) {
           Entries.push(checked);
           continue;
         }
         const id = clock.uuid();
-        await events.announce({
+        const event: ServiceEvent = {
           id,
           source: entry.Source as string,
           detailType: entry.DetailType as string,
           timeMs: entry.Time?.getTime() ?? clock.now(),
           resources: entry.Resources ?? [],
           detail: checked.detail,
-        });
+        };
+        await announce(event, bus);
         Entries.push({ EventId: id });
       }
       return { FailedEntryCount: Entries.filter((entry) => "ErrorCode" in entry).length, Entries };
@@ -53,7 +61,6 @@ export function putEventsHandlers({ events, clock }: { events: Events; clock: Cl
 }
 
 function check(entry: PutEventsRequestEntry): EntryError | { detail: { [name: string]: Json } } {
-  checkBus(entry.EventBusName);
   for (const name of ["Source", "DetailType", "Detail"] as const) {
     if (!entry[name])
       return refused("InvalidArgument", `Parameter ${name} is not valid. Reason: ${name} is a required argument.`);

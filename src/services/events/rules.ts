@@ -1,180 +1,89 @@
-import type {
-  ListRulesCommandInput,
-  ListTargetsByRuleCommandInput,
-  PutRuleCommandInput,
-  PutTargetsCommandInput,
-  RemoveTargetsCommandInput,
-  Target,
-} from "@aws-sdk/client-eventbridge";
+import type { ListRulesCommandInput, PutRuleCommandInput } from "@aws-sdk/client-eventbridge";
 import { compilePattern, type EventPattern, PatternError } from "../../kit/event-pattern.ts";
 import { Fault } from "../../kit/fault.ts";
 import type { Json } from "../../kit/json.ts";
-import type { Resources } from "../../ports/resources.ts";
+import type { Clock } from "../../ports/clock.ts";
 import type { Call, Handler } from "../../wire/service.ts";
-import { checkInput } from "./target-input.ts";
+import type { Buses } from "./buses.ts";
+import type { Rule, RuleStore } from "./rule-store.ts";
+import { parseSchedule, ScheduleError } from "./schedule.ts";
+import type { TagStore } from "./tags.ts";
 
-export interface Rule {
-  name: string;
-  arn: string;
-  pattern: string;
-  state: "ENABLED" | "DISABLED";
-  description?: string;
-  roleArn?: string;
-  createdBy: string;
-  targets: Target[];
+export interface RuleHandlersOptions {
+  rules: RuleStore;
+  buses: Buses;
+  tags: TagStore;
+  clock: Clock;
 }
 
-const kind = "events:rule";
-/** As EventBridge. */
-const mostTargets = 5;
 const largestPage = 100;
 
-export interface RuleBook {
-  handlers: Record<string, Handler>;
-  /** The enabled rules that an event matches. */
-  matching(event: Json): Rule[];
-}
+export function ruleHandlers({ rules, buses, tags, clock }: RuleHandlersOptions): Record<string, Handler> {
+  const ruleOf = (input: { Name?: string; EventBusName?: string }) =>
+    rules.get(buses.nameOf(input.EventBusName), input.Name ?? "");
 
-/** Rules live in resources; their compiled patterns are kept here, because every event of the house is tried on all of them. */
-export function ruleBook(resources: Resources): RuleBook {
-  let compiled: { rule: Rule; matches: EventPattern }[] | undefined;
-
-  function rules(): { rule: Rule; matches: EventPattern }[] {
-    compiled ??= resources
-      .list<Rule>(kind)
-      .map(({ value }) => ({ rule: value, matches: compilePattern(JSON.parse(value.pattern) as Json) }));
-    return compiled;
-  }
-
-  function find(input: { Name?: string; Rule?: string; EventBusName?: string }): Rule {
-    checkBus(input.EventBusName);
-    const name = input.Name ?? input.Rule ?? "";
-    const rule = resources.get<Rule>(kind, name);
-    if (rule === undefined) {
-      throw new Fault("ResourceNotFoundException", `Rule ${name} does not exist on EventBus default.`);
-    }
-    return rule.value;
-  }
-
-  function save(rule: Rule): void {
-    resources.put(kind, rule.name, rule);
-    compiled = undefined;
-  }
-
-  const handlers: Record<string, Handler> = {
+  return {
     PutRule(input: PutRuleCommandInput, call: Call) {
-      checkBus(input.EventBusName);
+      const bus = buses.nameOf(input.EventBusName);
       const name = input.Name ?? "";
-      if (!/^[.\-_A-Za-z0-9]{1,64}$/.test(name)) {
-        throw invalid(
-          `Value '${name}' at 'name' failed to satisfy constraint: 1 to 64 of A-Z, a-z, 0-9, '.', '-', '_'`,
-        );
-      }
-      if (input.ScheduleExpression !== undefined) {
-        throw invalid(
-          "Parameter ScheduleExpression is not supported: rules follow events here (see COMPATIBILITY.md).",
-        );
-      }
-      if (input.EventPattern === undefined) {
-        throw invalid("Parameter(s) EventPattern or ScheduleExpression must be specified.");
-      }
-      checkPattern(input.EventPattern);
-      if (input.State !== undefined && input.State !== "ENABLED" && input.State !== "DISABLED") {
-        throw invalid(`Rule state ${input.State} is not supported: use ENABLED or DISABLED.`);
-      }
-      const before = resources.get<Rule>(kind, name)?.value;
+      checkRule(input, bus);
+      const before = rules.find(bus, name);
+      const path = bus === "default" ? name : `${bus}/${name}`;
+      const schedule = input.ScheduleExpression;
+      const isSameSchedule = schedule !== undefined && schedule === before?.schedule;
       const rule: Rule = {
         name,
-        arn: before?.arn ?? `arn:aws:events:${call.region}:${call.accountId}:rule/${name}`,
+        arn: before?.arn ?? `arn:aws:events:${call.region}:${call.accountId}:rule/${path}`,
+        ...(bus === "default" ? {} : { bus }),
         pattern: input.EventPattern,
-        state: input.State ?? "ENABLED",
+        schedule,
+        scheduledMs: isSameSchedule ? before?.scheduledMs : clock.now(),
+        state: input.State === "DISABLED" ? "DISABLED" : "ENABLED",
         description: input.Description,
         roleArn: input.RoleArn,
         createdBy: before?.createdBy ?? call.accountId,
         targets: before?.targets ?? [],
       };
-      save(rule);
+      rules.save(rule);
+      // As EventBridge: tags of a rule that exists are changed by TagResource alone.
+      if (before === undefined) tags.add(rule.arn, input.Tags ?? []);
       return { RuleArn: rule.arn };
     },
 
     DescribeRule(input: { Name: string; EventBusName?: string }) {
-      const rule = find(input);
+      const rule = ruleOf(input);
       return { ...summary(rule), CreatedBy: rule.createdBy };
     },
 
     ListRules(input: ListRulesCommandInput) {
-      checkBus(input.EventBusName);
+      const bus = buses.nameOf(input.EventBusName);
       const limit = Math.min(input.Limit ?? largestPage, largestPage);
       const after = input.NextToken && Buffer.from(input.NextToken, "base64url").toString();
-      const found = resources.list<Rule>(kind, { prefix: input.NamePrefix ?? "", after, limit: limit + 1 });
+      const found = rules.list(bus, { prefix: input.NamePrefix, after, limit: limit + 1 });
       const page = found.slice(0, limit);
-      const last = found.length > limit ? page.at(-1)?.id : undefined;
-      return {
-        Rules: page.map(({ value }) => summary(value)),
-        NextToken: last && Buffer.from(last).toString("base64url"),
-      };
-    },
-
-    ListRuleNamesByTarget(input: { TargetArn: string; EventBusName?: string }) {
-      checkBus(input.EventBusName);
-      const having = rules().filter(({ rule }) => rule.targets.some((target) => target.Arn === input.TargetArn));
-      return { RuleNames: having.map(({ rule }) => rule.name) };
+      const last = found.length > limit ? page.at(-1)?.name : undefined;
+      return { Rules: page.map(summary), NextToken: last && Buffer.from(last).toString("base64url") };
     },
 
     /** Deleting what is not there is no error, as in EventBridge. */
     DeleteRule(input: { Name: string; EventBusName?: string }) {
-      checkBus(input.EventBusName);
-      const rule = resources.get<Rule>(kind, input.Name)?.value;
+      const rule = rules.find(buses.nameOf(input.EventBusName), input.Name);
       if (rule === undefined) return {};
       if (rule.targets.length > 0) throw invalid("Rule can't be deleted since it has targets.");
-      resources.delete(kind, rule.name);
-      compiled = undefined;
+      rules.remove(rule);
+      tags.forget(rule.arn);
       return {};
     },
 
     EnableRule(input: { Name: string; EventBusName?: string }) {
-      save({ ...find(input), state: "ENABLED" });
+      rules.save({ ...ruleOf(input), state: "ENABLED" });
       return {};
     },
 
     DisableRule(input: { Name: string; EventBusName?: string }) {
-      save({ ...find(input), state: "DISABLED" });
+      rules.save({ ...ruleOf(input), state: "DISABLED" });
       return {};
     },
-
-    PutTargets(input: PutTargetsCommandInput) {
-      const rule = find(input);
-      const targets = new Map(rule.targets.map((target) => [target.Id, target]));
-      for (const target of input.Targets ?? []) {
-        checkTarget(target);
-        targets.set(target.Id, target);
-      }
-      if (targets.size > mostTargets) {
-        throw new Fault(
-          "LimitExceededException",
-          `The requested resource exceeds the maximum number allowed: ${mostTargets} targets.`,
-        );
-      }
-      save({ ...rule, targets: [...targets.values()] });
-      return { FailedEntryCount: 0, FailedEntries: [] };
-    },
-
-    RemoveTargets(input: RemoveTargetsCommandInput) {
-      const rule = find(input);
-      const removed = new Set(input.Ids ?? []);
-      const known = new Set(rule.targets.map((target) => target.Id as string));
-      save({ ...rule, targets: rule.targets.filter((target) => !removed.has(target.Id as string)) });
-      const FailedEntries = [...removed]
-        .filter((id) => !known.has(id ?? ""))
-        .map((TargetId) => ({
-          TargetId,
-          ErrorCode: "ResourceNotFoundException",
-          ErrorMessage: `Rule ${rule.name} does not have a target with the Id ${TargetId}.`,
-        }));
-      return { FailedEntryCount: FailedEntries.length, FailedEntries };
-    },
-
-    ListTargetsByRule: (input: ListTargetsByRuleCommandInput) => ({ Targets: find(input).targets }),
 
     TestEventPattern(input: { EventPattern: string; Event: string }) {
       const matches = checkPattern(input.EventPattern);
@@ -187,31 +96,33 @@ export function ruleBook(resources: Resources): RuleBook {
       return { Result: matches(event) };
     },
   };
-
-  return {
-    handlers,
-    matching: (event) =>
-      rules()
-        .filter(({ rule, matches }) => rule.state === "ENABLED" && rule.targets.length > 0 && matches(event))
-        .map(({ rule }) => rule),
-  };
 }
 
-/** There is one bus. */
-export function checkBus(name: string | undefined): void {
-  if (name === undefined || name === "default" || /^arn:[^:]*:events:.*:event-bus\/default$/.test(name)) return;
-  throw new Fault("ResourceNotFoundException", `Event bus ${name} does not exist.`);
+function checkRule(input: PutRuleCommandInput, bus: string): void {
+  const { Name: name = "", EventPattern, ScheduleExpression, State } = input;
+  if (!/^[.\-_A-Za-z0-9]{1,64}$/.test(name)) {
+    throw invalid(`Value '${name}' at 'name' failed to satisfy constraint: 1 to 64 of A-Z, a-z, 0-9, '.', '-', '_'`);
+  }
+  if (EventPattern === undefined && ScheduleExpression === undefined) {
+    throw invalid("Parameter(s) EventPattern or ScheduleExpression must be specified.");
+  }
+  if (EventPattern !== undefined) checkPattern(EventPattern);
+  if (ScheduleExpression !== undefined) checkSchedule(ScheduleExpression, bus);
+  if (State !== undefined && State !== "ENABLED" && State !== "DISABLED") {
+    throw invalid(`Rule state ${State} is not supported: use ENABLED or DISABLED.`);
+  }
 }
 
-export type TargetKind = "lambda" | "sns" | "sqs" | "states";
-
-/** The service that a target's ARN names; `undefined` for one that is not reachable from here. */
-export function targetKind(arn: string): TargetKind | undefined {
-  const [, , service, , , kind] = arn.split(":");
-  if (service === "lambda" && kind === "function") return "lambda";
-  if (service === "states" && kind === "stateMachine") return "states";
-  if (service === "sns" || service === "sqs") return service;
-  return undefined;
+function checkSchedule(text: string, bus: string): void {
+  if (bus !== "default") throw invalid("ScheduleExpression is supported only on the default event bus.");
+  try {
+    parseSchedule(text);
+  } catch (error) {
+    if (!(error instanceof ScheduleError)) throw error;
+    throw new Fault("ValidationException", `Parameter ScheduleExpression is not valid: ${error.message}.`, {
+      cause: error,
+    });
+  }
 }
 
 function checkPattern(text: string): EventPattern {
@@ -225,29 +136,16 @@ function checkPattern(text: string): EventPattern {
   }
 }
 
-function checkTarget(target: Target): void {
-  const arn = target.Arn ?? "";
-  if (!/^arn:[^:]+:[^:]+:[^:]*:\d*:.+$/.test(arn)) {
-    throw invalid(`Parameter ${arn} is not valid. Reason: Provided Arn is not in correct format.`);
-  }
-  if (targetKind(arn) === undefined) {
-    throw invalid(
-      `Parameter ${arn} is not valid. Reason: targets are functions, state machines, topics and queues here.`,
-    );
-  }
-  if (!/^[.\-_A-Za-z0-9]{1,64}$/.test(target.Id ?? "")) throw invalid(`Target Id "${target.Id}" is not valid.`);
-  checkInput(target);
-}
-
 function summary(rule: Rule): object {
   return {
     Name: rule.name,
     Arn: rule.arn,
     EventPattern: rule.pattern,
+    ScheduleExpression: rule.schedule,
     State: rule.state,
     Description: rule.description,
     RoleArn: rule.roleArn,
-    EventBusName: "default",
+    EventBusName: rule.bus ?? "default",
   };
 }
 
