@@ -83,8 +83,10 @@ async function canary(admin: Administrator): Promise<void> {
 }
 
 async function killWorkers(server: Server): Promise<void> {
-  for (const { pid } of childrenOf(server.pid).filter(({ command }) => command.includes("/serve/worker.js"))) {
-    process.kill(pid, "SIGKILL");
+  const workersNow = () => childrenOf(server.pid).filter(({ command }) => command.includes("/serve/worker.js"));
+  for (const { pid } of workersNow()) {
+    // Those of a generation that was replaced end by themselves.
+    if (workersNow().some((worker) => worker.pid === pid)) process.kill(pid, "SIGKILL");
     await sleep(500);
   }
 }

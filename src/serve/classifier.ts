@@ -49,7 +49,9 @@ export async function loadClassifier(
     extra: { session: { set_denormal_as_zero: "1", intra_op: { allow_spinning: "0" } } },
   });
   checkNames(session, manifest);
-  const run = batchRunner(session, manifest, maxBatch);
+  const run = isFixedToOne(session, manifest)
+    ? oneByOne(batchRunner(session, manifest, 1))
+    : batchRunner(session, manifest, maxBatch);
   for (const size of [1, maxBatch]) {
     const trial = await run(Array.from({ length: size }, () => middleGrey(manifest)));
     if (trial.some((probabilities) => !isDistribution(probabilities))) {
@@ -66,6 +68,23 @@ function checkNames(session: InferenceSession, manifest: ModelManifest): void {
   if (!session.outputNames.includes(manifest.output.name)) {
     throw new Error(`the network has no output "${manifest.output.name}"; it has ${session.outputNames.join(", ")}`);
   }
+}
+
+/** Many networks are exported for one picture at a time; for any other fixed number there is no use here. */
+function isFixedToOne(session: InferenceSession, manifest: ModelManifest): boolean {
+  const input = session.inputMetadata.find(({ name }) => name === manifest.input.name);
+  const batch = input?.isTensor ? input.shape[0] : undefined;
+  if (typeof batch !== "number" || batch < 0) return false;
+  if (batch === 1) return true;
+  throw new Error(`the network takes exactly ${batch} pictures at once; export it with a free first dimension`);
+}
+
+function oneByOne(run: Run): Run {
+  return async (images) => {
+    const rows: Float32Array[] = [];
+    for (const image of images) rows.push(...(await run([image])));
+    return rows;
+  };
 }
 
 type Run = (images: readonly Image[]) => Promise<Float32Array[]>;

@@ -170,6 +170,31 @@ test("a model whose numbers are no probabilities does not pass its trial", async
   await assert.rejects(serving("nonsense"), /answers float32 \[1, 2\], expected float32 \[1, 3\]/);
 });
 
+test("a network that was exported for one picture at a time answers many at once", async () => {
+  writeTinyModel(join(root, "single"), 4, 1);
+  const { gateway, done } = await serving("single");
+  const answers = await Promise.all(Array.from({ length: 20 }, () => ask(gateway)));
+  await done();
+  assert.equal(new Set(answers.map(({ body }) => Buffer.from(body).toString())).size, 1);
+});
+
+test("a network that was exported for three pictures at a time is refused with advice", async () => {
+  writeTinyModel(join(root, "triple"), 4, 3);
+  const gateway = gatewayOf();
+  await assert.rejects(gateway.deploy(definition("triple")), /takes exactly 3 pictures at once; export it with a free/);
+  await gateway.close();
+});
+
+test("more threads per worker leave room for fewer workers", async () => {
+  const gateway = gatewayOf();
+  const model = { type: "package", folder: join(root, "strong"), threads: 2 } as const;
+  await gateway.deploy({ ...definition("strong"), variants: [{ ...variant("strong"), workers: 9, model }] });
+  const workers = gateway.workerIds("colours").length;
+  const answer = await ask(gateway);
+  await gateway.close();
+  assert.deepEqual([workers, JSON.parse(Buffer.from(answer.body).toString()).length], [2, 2]);
+});
+
 test("a full queue is answered 503 at once, and what was taken is answered", async () => {
   const { gateway, done } = await serving("strong", { workers: 1 }, { maxQueue: 5 });
   const answers = await Promise.all(Array.from({ length: 60 }, () => ask(gateway).catch((error: Error) => error)));

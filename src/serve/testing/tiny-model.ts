@@ -8,9 +8,12 @@ import type { ModelManifest } from "../../ports/model-package.ts";
  * A red picture is of class 0, a blue one of class 1. ONNX files are protocol buffers: field number and kind, then the value.
  */
 
-/** Writes a package (model.json and model.onnx) into `folder`. `strength` tells two models apart by their answers. */
-export function writeTinyModel(folder: string, strength = 4): ModelManifest {
-  const model = tinyNetwork(strength);
+/**
+ * Writes a package (model.json and model.onnx) into `folder`. `strength` tells two models apart by their answers; `batch` is
+ * the network's first dimension.
+ */
+export function writeTinyModel(folder: string, strength = 4, batch: number | "N" = "N"): ModelManifest {
+  const model = tinyNetwork(strength, batch);
   const manifest: ModelManifest = {
     format: "scones.image-classifier/1",
     model: { file: "model.onnx", sha256: createHash("sha256").update(model).digest("hex") },
@@ -24,7 +27,7 @@ export function writeTinyModel(folder: string, strength = 4): ModelManifest {
   return manifest;
 }
 
-function tinyNetwork(strength: number): Buffer {
+function tinyNetwork(strength: number, batch: number | "N"): Buffer {
   const weights = Buffer.alloc(24);
   [strength, -strength, 0, 0, -strength, strength].forEach((value, i) => {
     weights.writeFloatLE(value, i * 4);
@@ -35,8 +38,8 @@ function tinyNetwork(strength: number): Buffer {
     bytes(1, node("Softmax", ["logits"], "probabilities", [int("axis", 1)])),
     text(2, "tiny"),
     bytes(5, Buffer.concat([number(1, 3), number(1, 2), number(2, 1), text(8, "weights"), bytes(9, weights)])),
-    bytes(11, value("image", ["N", 3, "H", "W"])),
-    bytes(12, value("probabilities", ["N", 2])),
+    bytes(11, value("image", [batch, 3, "H", "W"])),
+    bytes(12, value("probabilities", [batch, 2])),
   ]);
   return Buffer.concat([number(1, 8), bytes(7, graph), bytes(8, Buffer.concat([text(1, ""), number(2, 17)]))]);
 }
