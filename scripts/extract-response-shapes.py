@@ -23,6 +23,7 @@ target = root / "src/services/states/test-state/response-shapes.json"
 
 # Scones' model -> the name in `aws-sdk:` and botocore's name.
 own = {
+    "application-autoscaling": ("applicationautoscaling", "application-autoscaling"),
     "events": ("eventbridge", "events"),
     "iam": ("iam", "iam"),
     "lambda": ("lambda", "lambda"),

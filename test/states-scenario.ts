@@ -122,6 +122,8 @@ export function statesScenario(name: string): ScenarioStep[] {
       save: { run: "mapRuns.0.mapRunArn" },
     },
     { operation: "DescribeMapRun", input: { mapRunArn: "$run" }, until: ["itemCounts.running", "3"] },
+    // A list may lag behind a count, as on AWS.
+    { operation: "ListExecutions", input: { mapRunArn: "$run" }, until: ["executions.2.status", "RUNNING"] },
     { operation: "ListExecutions", input: { mapRunArn: "$run" }, pages: "executions" },
     { operation: "UpdateMapRun", input: { mapRunArn: "$run", maxConcurrency: 2 } },
     { operation: "ListMapRuns", input: { executionArn: "$fan" }, pages: "mapRuns" },

@@ -48,14 +48,15 @@ export function machineDeletion(options: {
 
   return {
     delete(name) {
-      const isBusy = resources.transaction(() => {
+      // Asked before the transaction: to answer, the store may have to write what it has only logged.
+      const isBusy = running(name).length > 0;
+      resources.transaction(() => {
         for (const { number } of versionsOf(resources, name)) resources.delete(versionKind, versionId(name, number));
         for (const { id } of resources.list(aliasKind, { prefix: `${name}:` })) resources.delete(aliasKind, id);
         const machine = resources.get<MachineRecord>(machineKind, name)?.value;
-        if (machine === undefined) return false;
-        if (running(name).length === 0) resources.delete(machineKind, name);
-        else resources.put(machineKind, name, { ...machine, isDeleting: true });
-        return running(name).length > 0;
+        if (machine === undefined) return;
+        if (isBusy) resources.put(machineKind, name, { ...machine, isDeleting: true });
+        else resources.delete(machineKind, name);
       });
       if (isBusy) begin(name);
     },

@@ -10,6 +10,7 @@ export const sdkServices: Readonly<Record<string, { model: string; name: string 
   sagemaker: { model: "sagemaker", name: "SageMaker" },
   sagemakerruntime: { model: "sagemaker-runtime", name: "SageMakerRuntime" },
   eventbridge: { model: "events", name: "EventBridge" },
+  applicationautoscaling: { model: "application-autoscaling", name: "ApplicationAutoScaling" },
   cloudwatch: { model: "monitoring", name: "CloudWatch" },
   cloudwatchlogs: { model: "logs", name: "CloudWatchLogs" },
 };
