@@ -114,16 +114,17 @@ function task(random: Dice, { language }: Place, name: string): Fields {
     : { ...common, Arguments: { state: name, n: "{% $states.input.n %}" } };
 }
 
-function added(random: Dice, { language }: Place): Fields {
+function added(random: Dice, { language, depth }: Place): Fields {
   const more = random.upTo(9);
+  const variable = `v${depth}`; // An inner scope must not assign what an outer one does.
   if (language === "JSONata") {
     return {
       Output: `{% $merge([$states.input, {"n": $states.input.n + ${more}}]) %}`,
-      Assign: { v: "{% $states.input.n %}" },
+      Assign: { [variable]: "{% $states.input.n %}" },
     };
   }
   const Parameters = { "n.$": `States.MathAdd($.n, ${more})`, "list.$": "$.list" };
-  return { Parameters, Assign: { "v.$": "$.n" } };
+  return { Parameters, Assign: { [`${variable}.$`]: "$.n" } };
 }
 
 /** What branches or iterations answered stands beside what was there. */
