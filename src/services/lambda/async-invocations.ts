@@ -85,9 +85,9 @@ export function asyncInvocations(options: AsyncInvocationsOptions): AsyncInvocat
     };
     if (clock.now() > lastMs) return end(event, ending("EventAgeExceeded"));
 
-    const later = (changes: Partial<PendingEvent>, delayMs: number, else_: Ending) => {
+    const later = (changes: Partial<PendingEvent>, delayMs: number, otherwise: Ending) => {
       const dueMs = clock.now() + delayMs;
-      if (dueMs > lastMs) return end(event, { ...else_, condition: "EventAgeExceeded" });
+      if (dueMs > lastMs) return end(event, { ...otherwise, condition: "EventAgeExceeded" });
       resources.put<PendingEvent>(kind, id, { ...event, ...changes, dueMs });
       wait(id, delayMs);
     };
