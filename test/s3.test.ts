@@ -116,7 +116,7 @@ describe("S3", () => {
     await run("purge", "s:rclone-bucket");
   });
 
-  for (const algorithm of Object.values(ChecksumAlgorithm).filter((name) => /^(CRC|SHA|MD5)/.test(name))) {
+  for (const algorithm of Object.values(ChecksumAlgorithm).filter((name) => /^(CRC|MD5$|SHA1$|SHA256$)/.test(name))) {
     test(`keeps and tells the ${algorithm} that the AWS SDK makes`, async () => {
       const at = { Bucket: "pictures", Key: `checked by ${algorithm}` };
       const put = await s3.send(new PutObjectCommand({ ...at, Body: "bytes", ChecksumAlgorithm: algorithm }));
