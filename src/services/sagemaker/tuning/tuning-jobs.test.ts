@@ -120,6 +120,14 @@ test("a grid tries every combination", async () => {
         ],
       },
     },
+    // As the SageMaker SDK sends it.
+    TrainingJobDefinition: definition(reportQuality, {
+      ResourceConfig: undefined,
+      HyperParameterTuningResourceConfig: {
+        VolumeSizeInGB: 30,
+        InstanceConfigs: [{ InstanceType: "ml.p3.2xlarge", InstanceCount: 1, VolumeSizeInGB: 30 }],
+      },
+    }),
   });
   const job = await ended(sagemaker, "grid");
   const tried = (await trials(sagemaker, "grid")).map(({ TunedHyperParameters }: { TunedHyperParameters: object }) =>

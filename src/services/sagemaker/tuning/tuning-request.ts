@@ -4,6 +4,7 @@ import type {
   HyperParameterTrainingJobDefinition,
   HyperParameterTuningJobConfig,
   HyperParameterTuningJobObjective,
+  HyperParameterTuningResourceConfig,
   ParameterRanges,
 } from "@aws-sdk/client-sagemaker";
 import { gridSize, type ParameterRange, type Scaling, type SearchSpace } from "../../../learn/tuning/search-space.ts";
@@ -105,6 +106,7 @@ export function trainingRequestOf(
   const { HyperParameterTuningResourceConfig, RetryStrategy, ...request } = shared;
   return {
     ...request,
+    ResourceConfig: request.ResourceConfig ?? resourceConfigOf(HyperParameterTuningResourceConfig),
     TrainingJobName: trial.name,
     HyperParameters: {
       ...StaticHyperParameters,
@@ -112,6 +114,11 @@ export function trainingRequestOf(
       _tuning_objective_metric: trial.objective.MetricName as string,
     },
   } as CreateTrainingJobRequest;
+}
+
+/** Instance types are labels here: of several that would do, the first. */
+function resourceConfigOf({ InstanceConfigs, AllocationStrategy, ...given }: HyperParameterTuningResourceConfig = {}) {
+  return { ...given, ...InstanceConfigs?.[0] };
 }
 
 function numericRange(
@@ -179,9 +186,6 @@ function refuseWhatIsNotSupported({ Autotune, ...request }: TuningRequest): void
   for (const definition of [request.TrainingJobDefinition ?? [], request.TrainingJobDefinitions ?? []].flat()) {
     const ranges = definition.HyperParameterRanges ?? config.ParameterRanges;
     if ((ranges?.AutoParameters ?? []).length > 0) throw notSupported("AutoParameters");
-    if (definition.HyperParameterTuningResourceConfig !== undefined) {
-      throw notSupported("HyperParameterTuningResourceConfig");
-    }
     if (definition.RetryStrategy !== undefined) throw notSupported("RetryStrategy");
   }
 }
