@@ -1,99 +1,245 @@
-// Trains the built-in image classifier on one data set with several seeds, and prints what came out as medians.
+// What the built-in image classifier costs and reaches, against PyTorch and against its targets.
 //
-//   npm run bench:training -- DATA [--preset default] [--seeds 1,2,3] [--shape 3,32,32] [--set name=value] [--json]
+//   npm run bench:training -- DATA [--parts speed,repeat,parity,accuracy,folds,six,transfer] [--preset default] [--seeds 1,2,3,4,5]
+//                                  [--more FOLDER] [--backbone FOLDER] [--json]
 //
-// DATA is a folder with train/, test/, train.lst and test.lst. The test pictures are only measured; no run and no epoch
-// is chosen by them. Times are of the whole program, from its start to the stored model; say how busy the machine was.
-import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+// DATA is a folder with train/, test/, train.lst and test.lst; MORE, another one whose classes come beside those of DATA (six classes);
+// BACKBONE, one with backbone.json. The test pictures are only measured: no run and no epoch is chosen by them. Speeds are medians of
+// interleaved rounds; times of accuracy runs are of the whole program. Say how busy the machine was.
+
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import type { Evaluation } from "../src/learn/evaluation.ts";
-import type { EpochReport } from "../src/learn/training/worker-job.ts";
+import { decodeImage } from "../src/images/decode-image.ts";
+import { layoutOf, runNetwork } from "../src/learn/network.ts";
+import { resnet9 } from "../src/learn/networks.ts";
+import { readWeights } from "../src/learn/onnx/model-reader.ts";
+import { randomFrom, shuffled } from "../src/learn/random.ts";
+import { ReferenceOperators, reference } from "../src/learn/reference/reference-operators.ts";
+import type { Normalisation } from "../src/learn/training/augmentation.ts";
+import { floatsOf, floatTensor, openSession } from "../src/learn/training/runtime.ts";
 import { median, type Row, report } from "./report.ts";
 import { machine } from "./support/machine.ts";
+import { matrixPeak } from "./support/matrix-peak.ts";
+import { findPyTorch, pytorchSpeed } from "./support/pytorch.ts";
+import { type Labelled, labelledPictures, type TrainingRun, trainingRun } from "./support/training-run.ts";
 
-const trainingProgram = join(import.meta.dirname, "..", "..", "dist", "learn", "train-process.js");
-
-interface Run {
-  validation: number;
-  heldOut: number;
-  seconds: number;
-  cpuSeconds: number;
-  imagesPerSecond: number;
-}
+/** Of the recipe's network, forward, both gradients, per picture of 32 x 32. */
+const gigaflopPerPicture = 0.175;
+const speedBatch = 128;
+const speedRounds = 3;
+const folds = 6;
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
+    parts: { type: "string", default: "speed,repeat,parity,accuracy" },
     preset: { type: "string", default: "default" },
-    seeds: { type: "string", default: "1,2,3" },
-    shape: { type: "string", default: "3,32,32" },
-    set: { type: "string", multiple: true, default: [] },
+    seeds: { type: "string", default: "1,2,3,4,5" },
+    more: { type: "string" },
+    backbone: { type: "string" },
     json: { type: "boolean", default: false },
   },
 });
 const [given] = positionals;
-if (given === undefined) throw new Error("usage: npm run bench:training -- DATA [--preset P] [--seeds 1,2]");
+if (given === undefined)
+  throw new Error("usage: npm run bench:training -- DATA [--parts A,B] [--preset P] [--seeds 1,2]");
 const data = resolve(given);
-const pictures = readFileSync(join(data, "train.lst"), "utf8").trim().split("\n");
-
+const set = { train: labelledPictures(data, "train"), test: labelledPictures(data, "test") };
+const seeds = values.seeds.split(",");
+const parts: Record<string, () => Promise<Row[]>> = {
+  speed,
+  repeat,
+  parity,
+  accuracy,
+  folds: crossValidation,
+  six,
+  transfer,
+};
 const rows: Row[] = [];
-const runs: Run[] = [];
-for (const seed of values.seeds.split(",")) {
-  const run = train(seed);
-  runs.push(run);
-  rows.push({ name: `seed ${seed}: accuracy on the test pictures`, value: 100 * run.validation, unit: "%" });
-  rows.push({ name: "  wall time", value: run.seconds, unit: "s" });
+for (const name of values.parts.split(",")) {
+  const part = parts[name];
+  if (part === undefined) throw new Error(`--parts knows ${Object.keys(parts).join(", ")}, not "${name}"`);
+  rows.push(...(await part()));
 }
-const of = (value: (run: Run) => number) => median(runs.map(value));
-rows.push({
-  name: `median, preset ${values.preset}: test pictures`,
-  value: 100 * of((run) => run.validation),
-  unit: "%",
-});
-rows.push({ name: "  pictures held out of training", value: 100 * of((run) => run.heldOut), unit: "%" });
-rows.push({ name: "  wall time", value: of((run) => run.seconds), unit: "s" });
-rows.push({ name: "  processor time", value: of((run) => run.cpuSeconds), unit: "s" });
-rows.push({ name: "  pictures trained on", value: of((run) => run.imagesPerSecond), unit: "/s" });
 report(rows, machine());
 
-function train(seed: string): Run {
-  const prefix = mkdtempSync(join(tmpdir(), "scones-bench-"));
-  const channels = join(prefix, "input/data");
-  for (const folder of ["train_lst", "validation_lst"]) mkdirSync(join(channels, folder), { recursive: true });
-  symlinkSync(join(data, "train"), join(channels, "train"));
-  symlinkSync(join(data, "test"), join(channels, "validation"));
-  cpSync(join(data, "train.lst"), join(channels, "train_lst/train.lst"));
-  cpSync(join(data, "test.lst"), join(channels, "validation_lst/validation.lst"));
-  mkdirSync(join(prefix, "input/config"), { recursive: true });
-  const hyperparameters = {
-    image_shape: values.shape,
-    num_classes: String(new Set(pictures.map((line) => line.split("\t")[1])).size),
-    num_training_samples: String(pictures.length),
-    preset: values.preset,
-    seed,
-    ...(Object.fromEntries(values.set.map((pair) => pair.split("="))) as Record<string, string>),
+async function speed(): Promise<Row[]> {
+  const pytorch = findPyTorch();
+  if (pytorch === undefined) process.stderr.write("PyTorch cannot be had here: its rows are left out\n");
+  const found: Row[] = [];
+  for (const [threads, target] of [
+    [1, 1],
+    [2, 1],
+    [4, 1.2],
+  ] as const) {
+    const ours: number[] = [];
+    const theirs: number[] = [];
+    const theirProcesses: number[] = [];
+    let memory = 0;
+    for (let round = 0; round < speedRounds; round++) {
+      const run = await trainingRun(set, {
+        epochs: "4",
+        mini_batch_size: String(speedBatch),
+        workers: String(threads),
+        augmentation_type: "crop_color_transform",
+        hold_out: "0",
+      });
+      ours.push(...run.curve.slice(1).map(({ imagesPerSecond }) => imagesPerSecond));
+      memory = Math.max(memory, run.peakMegabytes);
+      if (pytorch === undefined) continue;
+      const how = { batch: speedBatch, groups: 3, steps: 7 };
+      theirs.push(...(await pytorchSpeed(pytorch, { ...how, processes: 1, threads })));
+      if (threads === 1) continue;
+      const split = { ...how, batch: speedBatch / threads, steps: 14 };
+      theirProcesses.push(...(await pytorchSpeed(pytorch, { ...split, processes: threads, threads: 1 })));
+    }
+    const peak = await matrixPeak(threads);
+    const rate = median(ours);
+    const share = (rate * gigaflopPerPicture) / peak;
+    found.push({ name: `${threads} threads, batch ${speedBatch}: pictures trained on`, value: rate, unit: "/s" });
+    found.push(targeted(`  share of the matrix product's peak (${peak.toFixed(0)} GFLOP/s)`, share, { least: 0.6 }));
+    found.push(targeted("  peak memory", memory, { most: 1024, unit: "MB" }));
+    if (theirs.length > 0) {
+      found.push({ name: `  PyTorch ${pytorch?.version}`, value: median(theirs), unit: "/s" });
+      found.push(targeted("  ratio to PyTorch", rate / median(theirs), { least: target }));
+    }
+    if (theirProcesses.length > 0) {
+      found.push({
+        name: `  ratio to ${threads} PyTorch processes that exchange nothing`,
+        value: rate / median(theirProcesses),
+        unit: "",
+      });
+    }
+  }
+  return found;
+}
+
+async function repeat(): Promise<Row[]> {
+  const digests = new Set<string>();
+  for (let i = 0; i < 2; i++) digests.add((await trainingRun(set, { epochs: "2", seed: "7" })).manifest.model.sha256);
+  return [targeted("different models of two runs with the same seed and workers", digests.size - 1, { most: 0 })];
+}
+
+/** The exported model against the float64 reference with the same weights. */
+async function parity(): Promise<Row[]> {
+  const { model, manifest } = await trainingRun(set, { preset: "fast" });
+  const weights = readWeights(model);
+  const network = resnet9(manifest.labels.length);
+  const layout = layoutOf(network);
+  const parameters = new Float64Array(layout.total);
+  const running = new Float64Array(layout.statistics);
+  for (const one of layout.parameters) parameters.set(weights.get(one.name)!.values, one.offset);
+  for (const { name, offset, channels } of layout.norms) {
+    running.set(weights.get(`${name}.mean`)!.values, offset);
+    running.set(weights.get(`${name}.variance`)!.values, offset + channels);
+  }
+  const { mean, deviation } = manifest.provenance!["normalisation"] as Normalisation;
+  const temperature = manifest.provenance!["temperature"] as number;
+  const session = await openSession(model);
+  let largest = 0;
+  for (const { path } of set.test.slice(0, 16)) {
+    const picture = decodeImage(readFileSync(path)).data;
+    const image = Float32Array.from({ length: 3072 }, (_, i) => picture[(i % 1024) * 3 + Math.floor(i / 1024)]!);
+    const x = Float64Array.from(image, (value, i) => (value - mean[i >> 10]!) / deviation[i >> 10]!);
+    const operators = new ReferenceOperators(parameters, layout.statistics, running);
+    const logits = [...runNetwork(network, layout, operators, reference(x, [1, 3, 32, 32])).values];
+    const answers = await session.run({ image: floatTensor(image, [1, 3, 32, 32]) });
+    const probabilities = floatsOf(answers, "probabilities");
+    // A difference of logits is all that probabilities show.
+    const served = (Math.log(probabilities[1]!) - Math.log(probabilities[0]!)) * temperature;
+    largest = Math.max(largest, Math.abs(served - (logits[1]! - logits[0]!)));
+  }
+  return [targeted("largest difference of exported logits from the float64 reference", largest, { most: 1e-3 })];
+}
+
+async function accuracy(): Promise<Row[]> {
+  const runs: TrainingRun[] = [];
+  for (const seed of seeds) runs.push(await trainingRun(set, { preset: values.preset, seed }));
+  const name = `preset ${values.preset}, seeds ${seeds.join(" ")}`;
+  return [
+    ...qualityOf(runs, { name, least: 0.94 }),
+    targeted("  longest wall time", Math.max(...runs.map(({ seconds }) => seconds)), { most: 360, unit: "s" }),
+    { name: "  median processor time", value: median(runs.map(({ cpuSeconds }) => cpuSeconds)), unit: "s" },
+    targeted("  peak memory", Math.max(...runs.map(({ peakMegabytes }) => peakMegabytes)), { most: 1024, unit: "MB" }),
+  ];
+}
+
+async function crossValidation(): Promise<Row[]> {
+  const runs: TrainingRun[] = [];
+  for (const split of foldsOf([...set.train, ...set.test]))
+    runs.push(await trainingRun(split, { preset: values.preset }));
+  return qualityOf(runs, { name: `${folds}-fold cross-validation, preset ${values.preset}`, least: 0.93 });
+}
+
+async function six(): Promise<Row[]> {
+  if (values.more === undefined) throw new Error("part six needs --more FOLDER");
+  const more = resolve(values.more);
+  const both = {
+    train: [...set.train, ...labelledPictures(more, "train")],
+    test: [...set.test, ...labelledPictures(more, "test")],
   };
-  writeFileSync(join(prefix, "input/config/hyperparameters.json"), JSON.stringify(hyperparameters));
-  const startedAt = performance.now();
-  const child = spawnSync(process.execPath, [trainingProgram], {
-    env: { ...process.env, SCONES_ML_PREFIX: prefix },
-    encoding: "utf8",
-    maxBuffer: 2 ** 28,
-  });
-  if (child.status !== 0) throw new Error(`the training failed: ${child.stdout.slice(-2000)}${child.stderr}`);
-  const seconds = (performance.now() - startedAt) / 1000;
-  const metrics = <T>(name: string) => JSON.parse(readFileSync(join(prefix, "model/metrics", name), "utf8")) as T;
-  const evaluation = metrics<Evaluation>("evaluation.json");
-  const curve = metrics<EpochReport[]>("training-curve.json");
-  rmSync(prefix, { recursive: true });
-  return {
-    validation: evaluation.validation?.accuracy ?? Number.NaN,
-    heldOut: evaluation.heldOut?.accuracy ?? Number.NaN,
-    seconds,
-    cpuSeconds: Number(/CPU time ([0-9.]+) s/.exec(child.stdout)?.[1]),
-    imagesPerSecond: median(curve.map((epoch) => epoch.imagesPerSecond)),
-  };
+  return qualityOf([await trainingRun(both, { preset: values.preset })], { name: "six classes", least: 0.85 });
+}
+
+async function transfer(): Promise<Row[]> {
+  if (values.backbone === undefined) throw new Error("part transfer needs --backbone FOLDER");
+  const how = { use_pretrained_model: "1", pretrained: resolve(values.backbone) };
+  const official = await trainingRun(set, how);
+  const runs: TrainingRun[] = [];
+  for (const split of foldsOf([...set.train, ...set.test])) runs.push(await trainingRun(split, how));
+  return [
+    ...qualityOf([official], { name: "with a backbone", least: 0.96 }),
+    { name: "  wall time", value: official.seconds, unit: "s" },
+    ...qualityOf(runs, { name: `with a backbone, ${folds}-fold cross-validation`, least: 0.95 }),
+  ];
+}
+
+/** Accuracy, and the calibration error over the answers of all runs: few answers alone make it look larger than it is. */
+function qualityOf(runs: readonly TrainingRun[], { name, least }: { name: string; least: number }): Row[] {
+  const measured = runs.map(({ evaluation }) => evaluation.validation!);
+  const each = measured.map((one) => one.accuracy.toFixed(3)).join(" ");
+  const mean = measured.reduce((sum, one) => sum + one.accuracy, 0) / runs.length;
+  const error = measured.reduce((sum, one) => sum + one.expectedCalibrationError, 0) / runs.length;
+  return [
+    targeted(`${name}: mean accuracy (${each})`, mean, { least }),
+    targeted("  expected calibration error, mean of runs", error, { most: 0.03 }),
+    targeted("  the same, of all answers together", pooledCalibrationError(runs), { most: 0.03 }),
+  ];
+}
+
+function pooledCalibrationError(runs: readonly TrainingRun[]): number {
+  const bins = new Map<number, { pictures: number; difference: number }>();
+  for (const { pictures, confidence, accuracy: right } of runs.flatMap(
+    ({ evaluation }) => evaluation.validation!.reliability,
+  )) {
+    const key = Math.min(14, Math.floor(confidence * 15));
+    const bin = bins.get(key) ?? { pictures: 0, difference: 0 };
+    bins.set(key, { pictures: bin.pictures + pictures, difference: bin.difference + pictures * (confidence - right) });
+  }
+  const total = [...bins.values()].reduce((sum, { pictures }) => sum + pictures, 0);
+  return [...bins.values()].reduce((sum, { difference }) => sum + Math.abs(difference), 0) / total;
+}
+
+/** Class by class, so that every fold has as much of each. */
+function foldsOf(all: readonly Labelled[]): { train: Labelled[]; test: Labelled[] }[] {
+  const foldOf = new Map<Labelled, number>();
+  for (const label of [...new Set(all.map((one) => one.label))].sort()) {
+    const members = all.filter((one) => one.label === label).sort((a, b) => (a.path < b.path ? -1 : 1));
+    for (const [i, position] of shuffled(members.length, randomFrom(1)).entries())
+      foldOf.set(members[position]!, i % folds);
+  }
+  return Array.from({ length: folds }, (_, fold) => ({
+    train: all.filter((one) => foldOf.get(one) !== fold),
+    test: all.filter((one) => foldOf.get(one) === fold),
+  }));
+}
+
+function targeted(
+  name: string,
+  value: number,
+  { least, most, unit = "" }: { least?: number; most?: number; unit?: string },
+): Row {
+  const meets = (least === undefined || value >= least) && (most === undefined || value <= most);
+  return { name, value, unit, target: least === undefined ? `<= ${most}` : `>= ${least}`, meets };
 }

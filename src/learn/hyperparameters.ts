@@ -20,6 +20,7 @@ export interface Hyperparameters {
   maxImageSide: number;
   /** The share of the training pictures that is kept away from training, to measure and calibrate on. */
   holdOut: number;
+  balanceClasses: boolean;
   /** Absent: no limit. With one, a slow machine gives a model of fewer epochs, and not the same one twice. */
   maxSeconds?: number;
   /** Absent: the recipe's own small network. */
@@ -59,6 +60,8 @@ export const hyperparameterDocumentation: Readonly<Record<string, string>> = {
   max_seconds:
     "seconds in which the schedule of the training is run through, however slow the machine; ours, default no limit",
   hold_out: "share of the training pictures kept away to measure and calibrate on, 0 to 0.5; ours, default 0.1",
+  balance_classes:
+    "True or False: pictures of rare classes count more, by the square root of what they lack; ours, default True",
   num_layers:
     "a residual network of 18, 34, 50, 101, 152, 200 or 20, 32, 44, 56, 110 layers; default our small network",
   epochs: "passes over the training pictures; default by preset and number of pictures",
@@ -118,6 +121,7 @@ export function parseHyperparameters(strings: Readonly<Record<string, string>>):
     maxImageSide: given.integer("max_image_side", 16, 512) ?? 64,
     holdOut: given.number("hold_out", 0, 0.5) ?? 0.1,
     maxSeconds: given.number("max_seconds", 1, 30 * 86_400),
+    balanceClasses: given.flag("balance_classes") ?? true,
     numLayers: given.integer("num_layers", 1, 1000),
     epochs: given.integer("epochs", 1, 100_000),
     miniBatchSize: given.integer("mini_batch_size", 1, 8192),

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { Fault } from "../kit/fault.ts";
+import { balanceOf } from "./data/balance.ts";
 import { dataFault } from "./data/data-fault.ts";
 import { readData } from "./data/read-data.ts";
 import { type Hyperparameters, parseHyperparameters } from "./hyperparameters.ts";
@@ -11,7 +12,7 @@ import { networkJob, storedModels } from "./network-job.ts";
 import type { Training } from "./training/train.ts";
 import { DivergedError } from "./training/worker-group.ts";
 import type { EpochReport } from "./training/worker-job.ts";
-import { logResult, pythonDictionary } from "./training-log.ts";
+import { logBalance, logResult, pythonDictionary } from "./training-log.ts";
 import { knownWeights } from "./transfer/known-weights.ts";
 import { type Pretrained, readPretrained } from "./transfer/pretrained.ts";
 import { transferJob } from "./transfer/transfer-job.ts";
@@ -99,6 +100,7 @@ async function runJob(
     );
   }
 
+  logBalance(balanceOf(data.train.labels, asked.numClasses), { asked, labels: data.labels, log });
   if (isStopping()) return log("Stopped before the first step: there is no model.");
   const dataSha256 = createHash("sha256").update(data.train.pixels).update(data.train.labels).digest("hex");
   const versions = {
@@ -110,6 +112,7 @@ async function runJob(
     dataSha256,
     trainingPictures: data.train.count,
     skippedFiles: data.skipped.length,
+    nearDuplicates: data.nearDuplicates.slice(0, 100),
     ...versions,
   };
   const checkpoints = join(prefix, "checkpoints");
@@ -141,6 +144,7 @@ async function runJob(
   logResult(finished, join(prefix, "model"), log);
   const { user, system } = process.cpuUsage();
   log(`CPU time ${((user + system) / 1e6).toFixed(1)} s`);
+  log(`Peak memory ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MB`);
 }
 
 /** What is begun with, if anything: asked for, or a backbone for pictures that are too large to learn from scratch here. */

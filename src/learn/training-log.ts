@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Balance } from "./data/balance.ts";
 import type { Hyperparameters } from "./hyperparameters.ts";
 import type { Finished } from "./model-folder.ts";
 import type { Plan } from "./recipe.ts";
@@ -43,6 +44,19 @@ export function logPlan(
     ["seed", plan.seed],
   ];
   for (const [name, value] of lines) log(`${name}: ${value}`);
+}
+
+export function logBalance(
+  { factors, isNeeded }: Balance,
+  { asked, labels, log }: { asked: Hyperparameters; labels: readonly string[]; log: (line: string) => void },
+): void {
+  if (!isNeeded) return;
+  const said = labels.map((label, k) => `${label} ${factors[k]!.toFixed(2)}`).join(", ");
+  log(
+    asked.balanceClasses
+      ? `Classes differ in size: pictures of rare ones count more (${said}); balance_classes=False turns that off.`
+      : `Warning: classes differ in size, and balance_classes is off; it would have counted pictures ${said}.`,
+  );
 }
 
 export function logEpoch(curve: readonly EpochReport[], plan: Plan, log: (line: string) => void): void {

@@ -5,6 +5,7 @@ import { ImageError } from "../../images/image.ts";
 import { type CifarArchive, cifarSide, readCifarArchive } from "./cifar-archive.ts";
 import { dataFault } from "./data-fault.ts";
 import { parseListFile } from "./list-file.ts";
+import { nearDuplicates } from "./near-duplicates.ts";
 import { type PictureSet, pictureSetBuilder } from "./picture-set.ts";
 import { openRecordFile, type RecordFile } from "./record-file.ts";
 
@@ -19,6 +20,8 @@ export interface Data {
   validation?: PictureSet;
   /** Files that could not be read, with the reason. */
   skipped: { file: string; reason: string }[];
+  /** Pictures of the validation channel that are, but for noise, pictures of the training channel. */
+  nearDuplicates: { train: string; validation: string; distance: number }[];
 }
 
 export interface DataOptions {
@@ -64,13 +67,24 @@ export async function readData(options: DataOptions): Promise<Data> {
       `num_classes=${options.classes}, but the training data name ${labels.length} classes: ${shortList(labels)}`,
     );
   }
-  const set = readPictures(listing, { ...options, channel: "train", skipped });
+  const { set, names } = readPictures(listing, { ...options, channel: "train", skipped });
   refuseEmptyClasses(set, labels);
-  if (!existsSync(join(options.channels, "validation"))) return { labels, train: set, skipped };
+  if (!existsSync(join(options.channels, "validation"))) return { labels, train: set, skipped, nearDuplicates: [] };
   const held = listChannel("validation", options);
   const items = held.labels === undefined ? held.items : relabelled(held, labels);
   const validation = readPictures({ ...held, items }, { ...options, channel: "validation", skipped });
-  return { labels, train: set, validation, skipped };
+  const found = nearDuplicates(set, validation.set).map(({ first, second, distance }) => ({
+    train: names[first]!,
+    validation: validation.names[second]!,
+    distance,
+  }));
+  if (found.length > 0) {
+    const pairs = shortList(found.map((pair) => `${pair.validation} is like ${pair.train}`));
+    options.log?.(
+      `Warning: ${found.length} pairs of pictures stand in both channels, so that the validation accuracy is too good: ${pairs}`,
+    );
+  }
+  return { labels, train: set, validation: validation.set, skipped, nearDuplicates: found };
 }
 
 function listChannel(channel: string, options: DataOptions): Listing {
@@ -153,7 +167,8 @@ function relabelled(listing: Listing, labels: readonly string[]): Item[] {
 function readPictures(
   { items, close }: Listing,
   options: DataOptions & { channel: string; skipped: Data["skipped"] },
-): PictureSet {
+): { set: PictureSet; names: string[] } {
+  const names: string[] = [];
   const { channel, log, maxSkipped = defaultMaxSkipped } = options;
   const skipped: Data["skipped"] = [];
   const builder = pictureSetBuilder(items.length, options);
@@ -161,6 +176,7 @@ function readPictures(
     items.forEach((item, index) => {
       try {
         builder.add(decodeImage(item.read()), item.label);
+        names.push(item.name);
       } catch (error) {
         const reason = reasonOf(error);
         if (reason === undefined) throw error;
@@ -172,15 +188,15 @@ function readPictures(
     close?.();
   }
   if (skipped.length > 0) {
-    const names = shortList(skipped.map(({ file, reason }) => `${file} (${reason})`));
-    const said = `${skipped.length} of ${items.length} pictures of channel "${channel}" cannot be read: ${names}`;
+    const files = shortList(skipped.map(({ file, reason }) => `${file} (${reason})`));
+    const said = `${skipped.length} of ${items.length} pictures of channel "${channel}" cannot be read: ${files}`;
     if (skipped.length > maxSkipped * items.length) {
       throw dataFault(`${said}. That is more than ${maxSkipped * 100} %: repair or remove them`);
     }
     log?.(`Warning: ${said}. They are skipped.`);
     options.skipped.push(...skipped);
   }
-  return builder.finish();
+  return { set: builder.finish(), names };
 }
 
 /** What is wrong with the file, or `undefined` when the fault is not the file's. */
@@ -206,7 +222,13 @@ function fromArchive(archive: CifarArchive, { classes, height, width, log }: Dat
     });
     return builder.finish();
   };
-  return { labels: archive.labels, train: setOf(archive.train), validation: setOf(archive.test), skipped: [] };
+  return {
+    labels: archive.labels,
+    train: setOf(archive.train),
+    validation: setOf(archive.test),
+    skipped: [],
+    nearDuplicates: [],
+  };
 }
 
 /** `label_categories.json`, as some preparations of the data write it: {"key_mapping": {"0": "bicycle", ...}}. */

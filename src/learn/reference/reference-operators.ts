@@ -19,9 +19,12 @@ export class ReferenceOperators implements Operators<Reference> {
   readonly parameters: Float64Array;
   readonly gradients: Float64Array;
   readonly statistics: Float64Array;
+  readonly #running: ArrayLike<number> | undefined;
   readonly #tape: (() => void)[] = [];
 
-  constructor(parameters: ArrayLike<number>, statistics: number) {
+  /** With `running` means and variances the norms use those, as a served model does; forward only. */
+  constructor(parameters: ArrayLike<number>, statistics: number, running?: ArrayLike<number>) {
+    this.#running = running;
     this.parameters = Float64Array.from(parameters);
     this.gradients = new Float64Array(parameters.length);
     this.statistics = new Float64Array(statistics);
@@ -71,8 +74,10 @@ export class ReferenceOperators implements Operators<Reference> {
     for (let c = 0; c < channels; c++) {
       const at: number[] = [];
       for (let n = 0; n < batch; n++) for (let i = 0; i < area; i++) at.push((n * channels + c) * area + i);
-      const mean = at.reduce((sum, i) => sum + x.values[i]!, 0) / count;
-      const variance = at.reduce((sum, i) => sum + (x.values[i]! - mean) ** 2, 0) / count;
+      const batchMean = at.reduce((sum, i) => sum + x.values[i]!, 0) / count;
+      const mean = this.#running?.[norm.offset + c] ?? batchMean;
+      const batchVariance = at.reduce((sum, i) => sum + (x.values[i]! - mean) ** 2, 0) / count;
+      const variance = this.#running?.[norm.offset + channels + c] ?? batchVariance;
       this.statistics[norm.offset + c] = mean;
       this.statistics[norm.offset + channels + c] = variance;
       const inverse = 1 / Math.sqrt(variance + epsilon);

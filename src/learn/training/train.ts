@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { balancedShowings } from "../data/balance.ts";
 import { holdOut } from "../data/hold-out.ts";
 import type { PictureSet } from "../data/picture-set.ts";
 import type { Data } from "../data/read-data.ts";
@@ -63,7 +64,11 @@ export function startTraining(options: TrainingOptions): Training {
     share: asked.holdOut,
     seed: asked.seed,
   });
-  const plan = planOf(asked, { pictures: trainIndices.length, cores, block, known: options.known?.network });
+  const { labels, count } = data.train;
+  const showings = asked.balanceClasses
+    ? balancedShowings(trainIndices, { labels, count, classes: asked.numClasses, seed: asked.seed })
+    : trainIndices;
+  const plan = planOf(asked, { pictures: showings.length, cores, block, known: options.known?.network });
   options.onPlan(plan, { train: trainIndices.length, heldOut: heldOutIndices.length });
   const layout = layoutOf(plan.network);
   const blocking = { batch: plan.batch / plan.workers, block: plan.block };
@@ -101,7 +106,7 @@ export function startTraining(options: TrainingOptions): Training {
       gradientModel: gradientModel(plan.network, layout, { blocking, ...sides }),
       evaluationModel: evaluationModel(plan.network, layout, sides),
       set: data.train,
-      trainIndices,
+      showings,
       heldOutIndices,
       validation: data.validation,
       normalisation,

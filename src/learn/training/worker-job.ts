@@ -39,7 +39,8 @@ export interface WorkerJob {
   gradientModel: Uint8Array;
   evaluationModel: Uint8Array;
   set: PictureSet;
-  trainIndices: Uint32Array;
+  /** What one epoch shows (`balancedShowings`). */
+  showings: Uint32Array;
   heldOutIndices: Uint32Array;
   validation?: PictureSet;
   normalisation: Normalisation;

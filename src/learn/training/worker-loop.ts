@@ -37,7 +37,7 @@ export async function workerLoop(job: WorkerJob, tell: (message: WorkerMessage) 
 
   for (let epoch = resumed?.epoch ?? 0; epoch < epochs && !isOver(); epoch++) {
     const startedMs = performance.now();
-    const order = shuffled(job.trainIndices.length, randomFrom(plan.seed, 2, epoch));
+    const order = shuffled(job.showings.length, randomFrom(plan.seed, 2, epoch));
     let [loss, right, steps] = [0, 0, 0];
     for (; steps < stepsPerEpoch && !isOver(); steps++) {
       await gradients(epoch, order, steps);
@@ -104,7 +104,7 @@ type Share = (epoch: number, order: Uint32Array, stepOfEpoch: number) => Promise
 
 /** Prepares this worker's share of a batch, computes its gradients and lays them out for the others. */
 async function gradientsOfShare(job: WorkerJob): Promise<Share> {
-  const { worker, plan, layout, shared, set, trainIndices } = job;
+  const { worker, plan, layout, shared, set, showings } = job;
   const share = plan.batch / plan.workers;
   const { classes } = plan.network;
   const size = 3 * set.height * set.width;
@@ -125,8 +125,9 @@ async function gradientsOfShare(job: WorkerJob): Promise<Share> {
     const first = stepOfEpoch * plan.batch + worker * share;
     target.fill(plan.labelSmoothing / classes);
     for (let i = 0; i < share; i++) {
-      const index = trainIndices[order[(first + i) % order.length]!]!;
-      augment.picture(index, randomFrom(plan.seed, 3, epoch, index), { target: x, offset: i * size });
+      const showing = showings[order[(first + i) % order.length]!]!;
+      const index = showing % set.count;
+      augment.picture(index, randomFrom(plan.seed, 3, epoch, showing), { target: x, offset: i * size });
       labels[i] = set.labels[index]!;
       target[i * classes + labels[i]!]! += 1 - plan.labelSmoothing;
     }

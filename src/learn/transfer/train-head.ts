@@ -1,3 +1,4 @@
+import { balanceOf } from "../data/balance.ts";
 import type { PictureSet } from "../data/picture-set.ts";
 import { probabilitiesOf } from "../metrics.ts";
 import { randomFrom, shuffled } from "../random.ts";
@@ -20,6 +21,7 @@ export interface HeadOptions {
   classes: number;
   threads: number;
   seed: number;
+  balanceClasses: boolean;
   log(line: string): void;
 }
 
@@ -47,13 +49,17 @@ export async function trainHead(
   const labels = Int32Array.from({ length: 2 * count }, (_, row) => truth[row % count]!);
   const problem = await regression({ values: rows, width, labels }, { classes, threads });
   const foldOf = stratifiedFolds(truth, seed);
+  const { factors, isNeeded } = balanceOf(truth, classes);
+  const weightOf = (label: number) => (options.balanceClasses && isNeeded ? factors[label]! : 1);
   const plain = rows.subarray(0, count * width);
 
   const path: (TrainedHead["path"][number] & { logits: Float64Array })[] = [];
   for (const penalty of penalties) {
     const logits = new Float64Array(count * classes);
     for (let fold = 0; fold < folds; fold++) {
-      const rowWeights = Float64Array.from(labels, (_, row) => (foldOf[row % count] === fold ? 0 : 1));
+      const rowWeights = Float64Array.from(labels, (label, row) =>
+        foldOf[row % count] === fold ? 0 : weightOf(label),
+      );
       const all = logitsOf(await problem.fit(rowWeights, penalty), { values: plain, width });
       for (let n = 0; n < count; n++) {
         if (foldOf[n] === fold) logits.set(all.subarray(n * classes, (n + 1) * classes), n * classes);
@@ -66,7 +72,7 @@ export async function trainHead(
     if (loss > 1.5 * Math.min(...path.map((one) => one.loss))) break;
   }
   const best = path.reduce((least, one) => (one.loss < least.loss ? one : least));
-  const classifier = await problem.fit(new Float64Array(2 * count).fill(1), best.penalty);
+  const classifier = await problem.fit(Float64Array.from(labels, weightOf), best.penalty);
   return {
     classifier,
     penalty: best.penalty,

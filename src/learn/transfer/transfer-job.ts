@@ -35,7 +35,7 @@ export async function transferJob(
   const split = holdOut(data.train.labels, { share: asked.holdOut, seed: asked.seed });
   const { classifier, penalty, outOfFold, path } = await trainHead(
     { features: trainFeatures, set: data.train, indices: split.train },
-    { classes, threads, seed: asked.seed, log },
+    { classes, threads, seed: asked.seed, balanceClasses: asked.balanceClasses, log },
   );
   const scored = (set: PictureSet, { values, width }: ExtractedFeatures, indices: ArrayLike<number>) => {
     const rows = new Float32Array(indices.length * width);

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { randomFrom } from "../random.ts";
+import { barPicture, jobFolder } from "../testing/job-folder.ts";
+import { balancedShowings } from "./balance.ts";
+import { nearDuplicates } from "./near-duplicates.ts";
+import { pictureSetBuilder } from "./picture-set.ts";
+import { readData } from "./read-data.ts";
+
+test("pictures that stand in both channels are named", async (context) => {
+  const folder = jobFolder(context);
+  folder.pictures("train", 12);
+  folder.pictures("validation", 4);
+  folder.write("input/data/validation/3.png", barPicture(1, 7 + 12_000));
+  const data = await readData({ channels: join(folder.prefix, "input/data"), classes: 2, height: 32, width: 32 });
+  assert.deepEqual(data.nearDuplicates, [{ train: "7.png", validation: "3.png", distance: 0 }]);
+});
+
+test("a picture that was compressed again, made brighter or noisy is found in the other set; a like one is not", () => {
+  const random = randomFrom(5);
+  const scene = (seed: number, change: (value: number) => number) => {
+    const own = randomFrom(seed);
+    const corners = Array.from({ length: 16 }, () => own.integer(200));
+    return Uint8Array.from({ length: 3 * 1024 }, (_, i) => {
+      const [y, x] = [(i % 1024) >> 5, i % 32];
+      return Math.max(0, Math.min(255, change(20 + corners[(y >> 3) * 4 + (x >> 3)]!)));
+    });
+  };
+  const setOf = (pictures: Uint8Array[]) => {
+    const builder = pictureSetBuilder(pictures.length, { height: 32, width: 32 });
+    for (const picture of pictures) builder.addPlanar(picture, { height: 32, width: 32, label: 0 });
+    return builder.finish();
+  };
+  const same = (value: number) => value;
+  const first = setOf([1, 2, 3, 4].map((seed) => scene(seed, same)));
+  const noisy = scene(2, (value) => value + random.integer(7) - 3);
+  const brighter = scene(3, (value) => value + 8);
+  const found = nearDuplicates(first, setOf([scene(9, same), noisy, brighter]));
+  assert.deepEqual(
+    found.map((pair) => [pair.first, pair.second]),
+    [
+      [1, 1],
+      [2, 2],
+    ],
+  );
+});
+
+test("pictures of rare classes are shown again, each time as another showing", () => {
+  const labels = Int32Array.from({ length: 110 }, (_, i) => (i < 100 ? 0 : 1));
+  const indices = Uint32Array.from(labels, (_, i) => i);
+  const showings = balancedShowings(indices, { labels, count: 110, classes: 2, seed: 1 });
+  const rare = [...showings].filter((showing) => labels[showing % 110] === 1);
+  assert.equal(rare.length, 32);
+  assert.equal(new Set(showings).size, showings.length);
+  const even = indices.subarray(95, 105);
+  assert.equal(balancedShowings(even, { labels, count: 110, classes: 2, seed: 1 }), even);
+});
+
+test("pictures of two sets are compared at the size that they are trained on", () => {
+  const builder = pictureSetBuilder(1, { height: 5, width: 6 });
+  builder.addPlanar(new Uint8Array(90), { height: 5, width: 6, label: 0 });
+  const tiny = builder.finish();
+  assert.equal(nearDuplicates(tiny, tiny).length, 1);
+});
