@@ -188,7 +188,7 @@ async function restart(credential: Credential, archive: Uint8Array): Promise<Row
 
 /** Nobody was listening any more. */
 function noLoad(error: NodeJS.ErrnoException): Load {
-  if (error.code !== "ECONNREFUSED") throw error;
+  if (error.syscall !== "connect") throw error;
   return { perSecond: 0, latenciesMs: { length: 0 } as Load["latenciesMs"], statuses: new Map() };
 }
 

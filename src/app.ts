@@ -6,6 +6,7 @@ import { diskBlobs } from "./blobs/disk.ts";
 import { bounds, type ClientConfig, programSearchPath, type ServerConfig } from "./config.ts";
 import { functionEnvironments } from "./functions/function-environments.ts";
 import { systemClock } from "./kit/clock.ts";
+import { serverLog } from "./kit/server-log.ts";
 import type { Events } from "./ports/events.ts";
 import type { Functions } from "./ports/functions.ts";
 import type { Operations } from "./ports/operations.ts";
@@ -44,12 +45,18 @@ export interface Scones {
 
 /** Starts everything on one data directory; what was running when the last process ended goes on. */
 export async function startScones(config: ServerConfig): Promise<Scones> {
+  const clock = systemClock();
+  const log = serverLog({
+    format: config.logFormat,
+    write: (text) => void process.stderr.write(text),
+    now: () => clock.now(),
+  });
+  const { report } = log;
   const { dataDirectory, region, accountId } = config;
   mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
   const place = (name: string): string => join(dataDirectory, name);
   const owned = closers();
   try {
-    const clock = systemClock();
     const store = owned.add(
       sqliteStore({ file: place("scones.sqlite"), clock, onError: (error) => report("the store", error) }),
     );
@@ -153,6 +160,7 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
         accountId,
         programEnvironment: () => ({ ...childVariables(), PATH: programSearchPath() }),
         maxQueue: bounds.endpointQueueLength,
+        onEvent: log.event,
         report,
       }),
     );
@@ -219,6 +227,9 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
       clock,
       authority,
       limits: { farewellMs: bounds.farewellMs },
+      report: ({ kind, operation, requestId, error }) => {
+        if (kind === "bug") report(`bug in ${operation} (request ${requestId})`, error);
+      },
       onRequest: (request, response) => {
         const isAnswered = [sheds, doors, lambda.answer].some((door) => door(request, response));
         if (isAnswered) return true;
@@ -286,9 +297,4 @@ function closers() {
 function present<T>(value: T | undefined): T {
   if (value === undefined) throw new Error("a part was used before Scones was put together");
   return value;
-}
-
-function report(what: string, error?: unknown): void {
-  const text = error instanceof Error ? `: ${error.stack ?? error.message}` : "";
-  process.stderr.write(`scones: ${what}${text}\n`);
 }

@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
+import type { LogFormat } from "./kit/server-log.ts";
 
 // The only file that reads the environment. What a number bounds, and why it is what it is, stands beside it.
 
@@ -13,6 +14,8 @@ export interface ServerConfig {
   executionDays: number;
   /** The endpoint that answers for every one that does not exist; absent: none does. */
   endpointAlias?: string;
+  /** How the server speaks of itself on stderr. */
+  logFormat: LogFormat;
   /** With keys every request must be signed with one of them; without, only this machine is served. */
   credentials: { accessKeyId: string; secretAccessKey: string }[];
 }
@@ -59,6 +62,7 @@ export function serverConfig(given: Partial<ServerConfig> = {}): ServerConfig {
     accountId: given.accountId ?? environment["SCONES_ACCOUNT_ID"] ?? defaultAccountId,
     executionDays: given.executionDays ?? daysFrom(environment["SCONES_EXECUTION_DAYS"]) ?? defaultExecutionDays,
     endpointAlias: given.endpointAlias ?? (environment["SCONES_ENDPOINT_ALIAS"] || undefined),
+    logFormat: given.logFormat ?? logFormatFrom(environment["SCONES_LOG_FORMAT"]),
     credentials: given.credentials ?? (keyId && secret ? [{ accessKeyId: keyId, secretAccessKey: secret }] : []),
   };
 }
@@ -98,6 +102,12 @@ export function isInteractive(stream: { isTTY?: boolean }): boolean {
   if (environment["NO_COLOR"] !== undefined || environment["CI"] !== undefined || environment["TERM"] === "dumb")
     return false;
   return stream.isTTY === true;
+}
+
+function logFormatFrom(text: string | undefined): LogFormat {
+  if (text === undefined || text === "" || text === "text") return "text";
+  if (text === "json") return "json";
+  throw new Error(`SCONES_LOG_FORMAT must be text or json, not "${text}"`);
 }
 
 function portFrom(text: string | undefined): number | undefined {

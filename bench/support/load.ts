@@ -92,7 +92,7 @@ class Tally {
     const { request, mayRefuse = false } = this.#options;
     const { status, text } = await line.ask(typeof request === "function" ? request() : request).then(
       (answer) => ({ status: answer.status, text: answer.status === 200 ? "" : answer.body.toString() }),
-      (error: NodeJS.ErrnoException) => ({ status: error.code === "ECONNREFUSED" ? nobody : 0, text: error.message }),
+      (error: NodeJS.ErrnoException) => ({ status: error.syscall === "connect" ? nobody : 0, text: error.message }),
     );
     if (status === 200) this.#latenciesMs.add(performance.now() - begunAt);
     else if (!mayRefuse) throw new Error(`answered ${status}: ${text}`);

@@ -15,6 +15,12 @@ const serverOptions: Record<string, Option> = {
     value: "NAME",
     description: "model endpoint that answers for every one that does not exist",
   },
+  "log-format": {
+    type: "string",
+    value: "FORMAT",
+    description: "what the server says of itself on stderr: text for people, json for one object per line",
+    default: "text",
+  },
   "data-dir": { type: "string", value: "FOLDER", description: "where everything is kept", default: "~/.scones" },
 };
 

@@ -1,5 +1,5 @@
 import { serverConfig } from "../config.ts";
-import { exitCodes, type Invocation, textOption, wholeNumberOption } from "./command.ts";
+import { exitCodes, type Invocation, textOption, UsageError, wholeNumberOption } from "./command.ts";
 
 export async function run(invocation: Invocation): Promise<number> {
   const { terminal, signal } = invocation;
@@ -24,8 +24,17 @@ export function serverOptions(invocation: Pick<Invocation, "options">): Paramete
     ...(host === undefined ? {} : { host }),
     ...(dataDirectory === undefined ? {} : { dataDirectory }),
     ...(endpointAlias === undefined ? {} : { endpointAlias }),
+    ...logFormatOf(invocation),
     ...(isPortGiven ? { port: wholeNumberOption(invocation, "port", { default: 0, min: 0, max: 65_535 }) } : {}),
   };
+}
+
+function logFormatOf(invocation: Pick<Invocation, "options">): { logFormat?: "text" | "json" } {
+  const format = textOption(invocation, "log-format");
+  if (format === undefined) return {};
+  if (format !== "text" && format !== "json")
+    throw new UsageError(`--log-format must be text or json, not "${format}"`);
+  return { logFormat: format };
 }
 
 /** The lines to copy to use any AWS client against this server. */

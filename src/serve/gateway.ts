@@ -8,7 +8,13 @@ import type { InferenceRequest, InferenceResponse, Models } from "../ports/model
 import { CaptureSpool } from "./capture-spool.ts";
 import { EndpointMetrics } from "./endpoint-metrics.ts";
 import { defaultMaxQueue, defaultTimeoutMs } from "./fleet.ts";
-import { type EndpointDefinition, Generation, type GenerationOptions, type VariantChange } from "./generation.ts";
+import {
+  type EndpointDefinition,
+  Generation,
+  type GenerationOptions,
+  type VariantChange,
+  type VariantLine,
+} from "./generation.ts";
 import { endpointNotFound } from "./model-error.ts";
 
 /*
@@ -35,6 +41,8 @@ export interface GatewayOptions {
   captureFolder?: string;
   /** Told how endpoints do. */
   metrics?: Metrics;
+  /** Told of what variants say beside their answers. */
+  onVariantLine?: (line: VariantLine) => void;
 }
 
 /** As SageMaker waits for its containers. */
@@ -70,6 +78,7 @@ export class Gateway implements Models {
       maxQueue: defaultMaxQueue,
       inferenceTimeoutMs: defaultTimeoutMs,
       stopGraceMs: defaultStopGraceMs,
+      onVariantLine: () => undefined,
       spool: captureFolder === undefined ? undefined : new CaptureSpool(captureFolder, options.clock.uuid()),
       ...options,
       metrics: new EndpointMetrics(metrics),

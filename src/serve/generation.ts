@@ -29,6 +29,14 @@ export interface GenerationOptions extends Omit<VariantOptions, "endpointName" |
   logs: Logs;
   spool: CaptureSpool | undefined;
   metrics: EndpointMetrics;
+  /** Told of what a variant says beside its answers: ended workers, failed inferences, dropped captures. */
+  onVariantLine: (line: VariantLine) => void;
+}
+
+export interface VariantLine {
+  endpoint: string;
+  variant: string;
+  message: string;
 }
 
 /** New shares and numbers of workers of one variant. */
@@ -193,8 +201,10 @@ export class Generation {
     const variantName = definition.name;
     const metrics = this.#options.metrics.variant({ endpointName, variantName, configName: this.#configName });
     const stream = `${definition.name}/i-${clock.uuid().replaceAll("-", "").slice(0, 17)}`;
-    const onLine = (message: string) =>
+    const onLine = (message: string) => {
       logs.append(`/aws/sagemaker/Endpoints/${endpointName}`, stream, [{ timestampMs: clock.now(), message }]);
+      this.#options.onVariantLine({ endpoint: endpointName, variant: variantName, message });
+    };
     const onDrop = (records: number) => metrics.droppedCaptures(records);
     return {
       variant: variantOf(definition, { ...this.#options, endpointName, onLine }),

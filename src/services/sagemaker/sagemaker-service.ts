@@ -10,6 +10,7 @@ import type { AsyncModels, Models } from "../../ports/models.ts";
 import type { Operations } from "../../ports/operations.ts";
 import type { Resources } from "../../ports/resources.ts";
 import { Gateway } from "../../serve/gateway.ts";
+import type { VariantLine } from "../../serve/generation.ts";
 import type { Service } from "../../wire/service.ts";
 import { AsyncInference } from "./async-inference.ts";
 import { endpointConfigHandlers } from "./endpoint-configs.ts";
@@ -36,6 +37,8 @@ export interface SagemakerOptions {
   operations: Operations;
   /** Told how endpoints do. */
   metrics?: Metrics;
+  /** Told of what happens to endpoints, for the server's log. */
+  onEvent?: (name: string, fields: Readonly<Record<string, unknown>>) => void;
   clock: Clock;
   /** Folders of running training jobs and unpacked models live here; it must outlive the process. */
   directory: string;
@@ -96,6 +99,7 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
       maxWorkersPerVariant: options.maxWorkersPerVariant,
       inferenceTimeoutMs: options.inferenceTimeoutMs,
       metrics: options.metrics,
+      onVariantLine: (line: VariantLine) => options.onEvent?.("endpoint", { ...line }),
       stopGraceMs: options.stopGraceMs,
     }),
     clock,
@@ -112,7 +116,11 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
     gateway,
     directory: join(options.directory, "endpoints"),
     programEnvironment,
-    onChange: changes.endpoint,
+    onChange: (endpoint) => {
+      changes.endpoint(endpoint);
+      const { name, status, failureReason } = endpoint;
+      options.onEvent?.("endpoint", { endpoint: name, status, ...(failureReason && { failureReason }) });
+    },
     onStage: changes.deployment,
     ...(metrics && { metrics }),
     report,
