@@ -12,8 +12,9 @@ import type { Logs } from "../ports/logs.ts";
 import { type Exit, exited, exitText, responseTooLarge, timedOut, timedOutText } from "./error-objects.ts";
 import type { FunctionSpec, Invocation, Outcome } from "./function-spec.ts";
 import type { Interpreter } from "./interpreters.ts";
-import { invocationLog, type Report } from "./invocation-log.ts";
+import { invocationLog } from "./invocation-log.ts";
 import type { Place } from "./isolation.ts";
+import { platformLines, type Report } from "./platform-lines.ts";
 import { processCommand, processVariables } from "./process-plan.ts";
 import { type RuntimeApi, type RuntimeResult, startRuntimeApi } from "./runtime-api.ts";
 
@@ -56,7 +57,10 @@ const lastWordsMs = 200;
 
 export function startEnvironment(options: EnvironmentOptions): Environment {
   const { spec, clock, place } = options;
-  const log = invocationLog({ logs: options.logs, clock, group: spec.logGroup, version: spec.version });
+  const platform = platformLines(spec.log, clock);
+  const log = invocationLog({
+    ...{ logs: options.logs, clock, group: spec.logGroup, version: spec.version, lines: platform },
+  });
   const startedAt = clock.now();
   let api: RuntimeApi | undefined;
   let child: ChildProcess | undefined;
@@ -80,15 +84,13 @@ export function startEnvironment(options: EnvironmentOptions): Environment {
   });
 
   begin().catch((error: Error) => {
-    log.write(`[scones] the process could not be started: ${error.message}`);
+    log.write([`[scones] the process could not be started: ${error.message}`]);
     over({ code: 127 });
   });
 
   async function begin(): Promise<void> {
-    log.write(
-      `INIT_START Runtime Version: ${spec.runtime} (${options.interpreter.path} ${options.interpreter.version})`,
-    );
-    for (const note of options.notes) log.write(`[scones] ${note}`);
+    log.write(platform.init({ ...options.interpreter, name: spec.runtime }));
+    log.write(options.notes.map((note) => `[scones] ${note}`));
     api = await startRuntimeApi({ ready, result, initError });
     if (!isAlive) return api.close();
     const [command, ...args] = place.wrap(processCommand(spec, options.interpreter, place));
@@ -102,7 +104,7 @@ export function startEnvironment(options: EnvironmentOptions): Environment {
     log.follow(child.stdout!);
     log.follow(child.stderr!);
     child.on("error", (error) => {
-      log.write(`[scones] the process could not be started: ${error.message}`);
+      log.write([`[scones] the process could not be started: ${error.message}`]);
       if (child?.pid === undefined) over({ code: 127 });
     });
     child.on("exit", (code, signal) => {
@@ -220,11 +222,12 @@ export function startEnvironment(options: EnvironmentOptions): Environment {
     const report = { requestId, durationMs };
     switch (ending.kind) {
       case "timeout":
-        log.write(`${new Date(clock.now()).toISOString()} ${requestId} ${timedOutText(spec.timeoutMs)}`);
+        log.write(
+          platform.failure([`${new Date(clock.now()).toISOString()} ${requestId} ${timedOutText(spec.timeoutMs)}`]),
+        );
         return close(timedOut(requestId, spec.timeoutMs), { ...report, durationMs: spec.timeoutMs, status: "timeout" });
       case "exit":
-        log.write(`RequestId: ${requestId} Error: ${exitText(ending.exit)}`);
-        log.write("Runtime.ExitError");
+        log.write(platform.failure([`RequestId: ${requestId} Error: ${exitText(ending.exit)}`, "Runtime.ExitError"]));
         return close(exited(requestId, ending.exit), { ...report, status: "error" });
       case "result":
         if (ending.result.kind === "too large") return close(responseTooLarge(), { ...report, status: "error" });

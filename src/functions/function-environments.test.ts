@@ -145,6 +145,32 @@ test("the log of a call begins with START and ends with END and REPORT", async (
   );
 });
 
+test("a log in JSON is JSON line by line, the platform's and the function's, from its level on", async () => {
+  await using it = machine();
+  const log = { format: "JSON", applicationLevel: "WARN", systemLevel: "INFO" } as const;
+  const js = `export const handler = async () => { console.info("quiet"); console.warn("loud", 1); throw new RangeError("far"); };`;
+  const py = `import logging
+def lambda_handler(event, context):
+    logging.getLogger("shop").info("quiet")
+    logging.getLogger("shop").warning("loud %d", 1)
+    raise ValueError("far")
+`;
+  await it.call(it.define(js, { ...node, log, name: "json-node" }));
+  await it.call(it.define(py, { log, name: "json-python" }));
+  const kinds = (name: string) =>
+    it.logs
+      .lines(`/aws/lambda/${name}`)
+      .filter((line) => line.startsWith("{"))
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      .map(({ type, level, log_level, message, errorType }) => type ?? `${level ?? log_level} ${errorType ?? message}`);
+  const around = (...between: string[]) => ["platform.initStart", "platform.start", ...between, "platform.report"];
+  assert.deepEqual(kinds("json-python"), around("WARNING loud 1", "ERROR ValueError"));
+  assert.match(
+    kinds("json-node").join(),
+    /^platform\.initStart,platform\.start,WARN loud 1,ERROR .*,platform\.report$/,
+  );
+});
+
 test("nothing of the server's environment reaches a function, and what is asked for does", async () => {
   process.env["SCONES_SECRET_OF_THE_SERVER"] = "1";
   await using it = machine({ environmentOf: (name) => ({ AWS_ENDPOINT_URL: `http://for.${name}` }) });

@@ -1,3 +1,5 @@
+import type { LogFormat } from "./platform-lines.ts";
+
 /** Everything an environment must know of a function version. Two specs that differ in any field never share an environment. */
 export interface FunctionSpec {
   name: string;
@@ -16,6 +18,7 @@ export interface FunctionSpec {
   memoryMb: number;
   ephemeralStorageMb: number;
   logGroup: string;
+  log: LogFormat;
   /** The user's own environment variables. */
   variables: Readonly<Record<string, string>>;
   /** At most this many at a time, then 429; absent: the environments' own bound, and callers wait their turn. */

@@ -5,6 +5,7 @@
 import type { Readable } from "node:stream";
 import type { Clock } from "../ports/clock.ts";
 import type { LogEvent, Logs } from "../ports/logs.ts";
+import type { PlatformLines, Report } from "./platform-lines.ts";
 
 /** Far above what a useful log needs, far below what would hurt: 1 MiB of output per invocation. */
 export const maxOutputBytes = 1024 * 1024;
@@ -19,24 +20,23 @@ export interface InvocationLog {
   readonly stream: string;
   /** Takes everything the process writes there from now on. */
   follow(output: Readable): void;
-  /** A line of the platform's own. */
-  write(line: string): void;
+  /** Lines of the platform's own. */
+  write(lines: readonly string[]): void;
   start(requestId: string, version: string): void;
   /** Ends the invocation's part, and answers its last 4 KB. */
   end(report: Report): string;
 }
 
-export interface Report {
-  requestId: string;
-  durationMs: number;
-  memoryMb: number;
-  maxMemoryKb?: number;
-  initMs?: number;
-  status?: "timeout" | "error";
+export interface InvocationLogOptions {
+  logs: Logs;
+  clock: Clock;
+  group: string;
+  version: string;
+  lines: PlatformLines;
 }
 
-export function invocationLog(options: { logs: Logs; clock: Clock; group: string; version: string }): InvocationLog {
-  const { logs, clock, group } = options;
+export function invocationLog(options: InvocationLogOptions): InvocationLog {
+  const { logs, clock, group, lines: platform } = options;
   const day = new Date(clock.now()).toISOString().slice(0, 10).replaceAll("-", "/");
   const stream = `${day}/[${options.version}]${clock.uuid().replaceAll("-", "")}`;
   let tail: string[] = [];
@@ -45,7 +45,7 @@ export function invocationLog(options: { logs: Logs; clock: Clock; group: string
   let droppedBytes = 0;
   const partial = new Map<Readable, { parts: Buffer[]; sizeBytes: number }>();
 
-  function append(lines: string[]): void {
+  function append(lines: readonly string[]): void {
     if (lines.length === 0) return;
     const timestampMs = clock.now();
     const events: LogEvent[] = lines.map((message) => ({ timestampMs, message }));
@@ -102,30 +102,17 @@ export function invocationLog(options: { logs: Logs; clock: Clock; group: string
       output.on("data", (chunk: Buffer) => take(output, chunk));
       output.on("error", () => {}); // the process is gone: its exit is what counts
     },
-    write: (line) => append([line]),
+    write: append,
     start(requestId, version) {
       flush();
       tail = [];
       tailSize = 0;
-      append([`START RequestId: ${requestId} Version: ${version}`]);
+      append(platform.start(requestId, version));
     },
     end(report) {
       flush();
-      append([`END RequestId: ${report.requestId}`, reportLine(report)]);
+      append(platform.end(report));
       return Buffer.from(tail.join("")).subarray(-tailBytes).toString();
     },
   };
-}
-
-function reportLine({ requestId, durationMs, memoryMb, maxMemoryKb, initMs, status }: Report): string {
-  const parts = [
-    `REPORT RequestId: ${requestId}`,
-    `Duration: ${durationMs.toFixed(2)} ms`,
-    `Billed Duration: ${Math.ceil(durationMs)} ms`,
-    `Memory Size: ${memoryMb} MB`,
-    ...(maxMemoryKb === undefined ? [] : [`Max Memory Used: ${Math.ceil(maxMemoryKb / 1024)} MB`]),
-    ...(initMs === undefined ? [] : [`Init Duration: ${initMs.toFixed(2)} ms`]),
-    ...(status === undefined ? [] : [`Status: ${status}`]),
-  ];
-  return `${parts.join("\t")}\t`;
 }

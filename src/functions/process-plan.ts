@@ -57,6 +57,8 @@ export function processVariables(
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(spec.memoryMb),
     AWS_LAMBDA_INITIALIZATION_TYPE: "on-demand",
     AWS_LAMBDA_LOG_GROUP_NAME: spec.logGroup,
+    AWS_LAMBDA_LOG_FORMAT: spec.log.format,
+    ...(spec.log.format === "JSON" && { AWS_LAMBDA_LOG_LEVEL: spec.log.applicationLevel }),
     AWS_LAMBDA_LOG_STREAM_NAME: logStream,
   };
 }

@@ -84,6 +84,7 @@ export function machine(options: Partial<FunctionEnvironmentsOptions> = {}): Mac
         memoryMb: 128,
         ephemeralStorageMb: 512,
         logGroup: `/aws/lambda/${name}`,
+        log: { format: "Text", applicationLevel: "INFO", systemLevel: "INFO" },
         variables: {},
         ...changes,
       };

@@ -14,6 +14,7 @@ const [host, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(":");
 const taskRoot = process.env.LAMBDA_TASK_ROOT;
 const streaming = Symbol.for("aws.lambda.runtime.handler.streaming");
 const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+const logsJson = process.env.AWS_LAMBDA_LOG_FORMAT === "JSON";
 let isLeaving = false;
 let requestId = "undefined"; // AWS prints this word before the first invocation
 
@@ -301,10 +302,28 @@ function patchConsole() {
   for (const [method, level] of Object.entries(levels)) {
     // One call is one log event: line ends within it become carriage returns.
     console[method] = (...values) => {
+      if (logsJson) return logJson(level, values);
       const text = `${new Date().toISOString()}\t${requestId}\t${level}\t${format(...values)}`;
       process.stdout.write(`${text.replaceAll("\n", "\r")}\n`);
     };
   }
+}
+
+const levelOrder = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
+
+function logJson(level, values) {
+  const least = process.env.AWS_LAMBDA_LOG_LEVEL ?? "INFO";
+  if (levelOrder.indexOf(level) < levelOrder.indexOf(least)) return;
+  const [first] = values;
+  const message =
+    values.length === 1 && typeof first === "object" && !(first instanceof Error) ? first : format(...values);
+  const error = values.find((value) => value instanceof Error);
+  const about = error && {
+    ...{ errorType: error.name, errorMessage: error.message },
+    stackTrace: (error.stack ?? "").split("\n").map(shown),
+  };
+  const line = { timestamp: new Date().toISOString(), level, requestId, message, ...about };
+  process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
 function call(method, path, body, headers = {}) {

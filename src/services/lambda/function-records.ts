@@ -88,6 +88,11 @@ export function specOf(record: FunctionRecord, configuration: Configuration, cod
     memoryMb: configuration.MemorySize,
     ephemeralStorageMb: configuration.EphemeralStorage?.Size ?? 512,
     logGroup: configuration.LoggingConfig?.LogGroup ?? `/aws/lambda/${name}`,
+    log: {
+      format: configuration.LoggingConfig?.LogFormat ?? "Text",
+      applicationLevel: configuration.LoggingConfig?.ApplicationLogLevel ?? "INFO",
+      systemLevel: configuration.LoggingConfig?.SystemLogLevel ?? "INFO",
+    },
     variables: configuration.Environment?.Variables ?? {},
     ...(record.reservedConcurrency !== undefined && { reservedConcurrency: record.reservedConcurrency }),
   };

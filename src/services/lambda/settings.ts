@@ -26,7 +26,17 @@ const reservedVariables = new Set([
 type Settings = Partial<CreateFunctionRequest> | Partial<UpdateFunctionConfigurationRequest>;
 
 export function checkSettings(settings: Settings): void {
-  const { Runtime, Handler, Timeout, MemorySize, EphemeralStorage, Environment, Layers, DeadLetterConfig } = settings;
+  const {
+    Runtime,
+    Handler,
+    Timeout,
+    MemorySize,
+    EphemeralStorage,
+    Environment,
+    Layers,
+    DeadLetterConfig,
+    LoggingConfig,
+  } = settings;
   if (Runtime !== undefined && !runtimes.includes(Runtime)) {
     const set = `[${[...runtimes].reverse().join(", ")}]`;
     throw invalid(
@@ -40,6 +50,10 @@ export function checkSettings(settings: Settings): void {
   checkRange("memorySize", MemorySize, [128, 10_240]);
   checkRange("ephemeralStorage.size", EphemeralStorage?.Size, [512, 10_240]);
   checkVariables(Environment?.Variables ?? {});
+  const { LogFormat = "Text", ApplicationLogLevel, SystemLogLevel } = LoggingConfig ?? {};
+  if (LogFormat === "Text" && (ApplicationLogLevel ?? SystemLogLevel) !== undefined) {
+    throw invalid("To define log levels, LogFormat must be JSON."); // a guess at the text
+  }
   const deadLetterArn = DeadLetterConfig?.TargetArn;
   if (deadLetterArn && !["sqs", "sns"].includes(destinationKind(deadLetterArn) ?? "")) {
     throw invalid(`The provided target arn ${deadLetterArn} is invalid: dead letters go to a queue or a topic.`); // a guess

@@ -2,6 +2,7 @@ import type {
   CreateFunctionRequest,
   DeleteFunctionRequest,
   FunctionCode,
+  LoggingConfig,
   UpdateFunctionCodeRequest,
   UpdateFunctionConfigurationRequest,
 } from "@aws-sdk/client-lambda";
@@ -74,10 +75,7 @@ async function createFunction(context: LambdaContext, input: CreateFunctionReque
     RuntimeVersionConfig: {
       RuntimeVersionArn: `arn:aws:lambda:${call.region}::runtime:${code.sha256.replaceAll(/\W/g, "").toLowerCase()}`,
     },
-    LoggingConfig: {
-      LogFormat: input.LoggingConfig?.LogFormat ?? "Text",
-      LogGroup: input.LoggingConfig?.LogGroup ?? `/aws/lambda/${name}`,
-    },
+    LoggingConfig: loggingOf({ LogGroup: `/aws/lambda/${name}`, ...input.LoggingConfig }),
   };
   const record: FunctionRecord = { configuration, tags: input.Tags ?? {}, statements: [], aliases: {}, lastVersion: 0 };
   if (!resources.create(functionKind, name, record)) throw alreadyThere(name);
@@ -129,7 +127,9 @@ async function updateConfiguration(
       ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
       ...(input.EphemeralStorage && { EphemeralStorage: input.EphemeralStorage }),
       ...(input.TracingConfig && { TracingConfig: { Mode: input.TracingConfig.Mode ?? "PassThrough" } }),
-      ...(input.LoggingConfig && { LoggingConfig: { ...old.configuration.LoggingConfig, ...input.LoggingConfig } }),
+      ...(input.LoggingConfig && {
+        LoggingConfig: loggingOf({ ...old.configuration.LoggingConfig, ...input.LoggingConfig }),
+      }),
       ...(input.Environment && { Environment: { Variables: input.Environment.Variables ?? {} } }),
       LastModified: lastModified(clock),
       RevisionId: clock.uuid(),
@@ -187,6 +187,15 @@ async function storeCode({ code, blobs }: LambdaContext, source: FunctionCode): 
   const chunks: Uint8Array[] = [];
   for await (const chunk of object.body as AsyncIterable<Uint8Array>) chunks.push(chunk);
   return code.keep(Buffer.concat(chunks));
+}
+
+/** Levels belong to the format JSON, where they have defaults; as on AWS. */
+function loggingOf({ LogFormat = "Text", LogGroup, ...levels }: LoggingConfig): LoggingConfig {
+  if (LogFormat === "JSON") {
+    const { ApplicationLogLevel = "INFO", SystemLogLevel = "INFO" } = levels;
+    return { LogFormat, ApplicationLogLevel, SystemLogLevel, LogGroup };
+  }
+  return { LogFormat, LogGroup };
 }
 
 /** The first call after a deployment finds an environment that is already there. */
