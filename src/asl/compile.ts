@@ -29,7 +29,8 @@ type Fields = { [name: string]: Json };
 /** MaxDelaySeconds of a retrier that sets none. */
 /** AWS ends an EXPRESS execution after five minutes. */
 const maxExpressSeconds = 300;
-const noLimit = Number.POSITIVE_INFINITY;
+/** MaxDelaySeconds of a retrier that sets none: the most that one may set, so that backing off stays a number. */
+const longestDelaySeconds = 31_622_400;
 
 /**
  * Compiles a definition (its text, or what it parses to) once for all its executions.
@@ -170,7 +171,7 @@ function compileRetrier(retrier: Fields): Retrier {
     intervalSeconds: (retrier["IntervalSeconds"] as number | undefined) ?? 1,
     maxAttempts: (retrier["MaxAttempts"] as number | undefined) ?? 3,
     backoffRate: (retrier["BackoffRate"] as number | undefined) ?? 2,
-    maxDelaySeconds: (retrier["MaxDelaySeconds"] as number | undefined) ?? noLimit,
+    maxDelaySeconds: (retrier["MaxDelaySeconds"] as number | undefined) ?? longestDelaySeconds,
     hasJitter: retrier["JitterStrategy"] === "FULL",
   };
 }

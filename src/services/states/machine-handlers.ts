@@ -249,7 +249,7 @@ function checkVersionDescription(publish: boolean, description: string | undefin
   }
 }
 
-function checkRole(arn: string): void {
+export function checkRole(arn: string): void {
   if (!/^arn:[^:]+:iam::[^:]*:role\/./.test(arn)) {
     throw new Fault("InvalidArn", `Invalid Arn: 'Invalid ARN prefix: ${arn}'`);
   }

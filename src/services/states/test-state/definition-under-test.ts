@@ -14,6 +14,8 @@ export interface DefinitionUnderTest {
 
 /** What AWS calls a state that is tested alone, also one that is taken out of a machine. */
 const nameUnderTest = "StateName";
+/** For a state that goes on to another one of that name. */
+const otherName = "StateUnderTest";
 
 /** The state itself, or the one of that name in a whole machine, at whatever depth; refused as CreateStateMachine would. */
 export function definitionUnderTest(
@@ -36,9 +38,11 @@ export function definitionUnderTest(
 
 /** Where the state goes on to is not looked at: any state will do there. */
 function machineOf(state: Fields, language: Json | undefined): Fields {
-  const targets = transitionsOf(state).map(({ target }) => [target, { Type: "Succeed" }] as const);
-  const States = { ...Object.fromEntries(targets), [nameUnderTest]: state };
-  return { ...(language === undefined ? {} : { QueryLanguage: language }), StartAt: nameUnderTest, States };
+  const targets = transitionsOf(state).map(({ target }) => target);
+  const name = targets.includes(nameUnderTest) ? otherName : nameUnderTest;
+  const others = Object.fromEntries(targets.map((target) => [target, { Type: "Succeed" }]));
+  const States = { ...others, [name]: state };
+  return { ...(language === undefined ? {} : { QueryLanguage: language }), StartAt: name, States };
 }
 
 /** The state of this name, in the scope given or in one nested in it. */

@@ -14,6 +14,9 @@ export function mockedAnswer(mock: MockInput, state: Fields): Answer {
   if ((result === undefined) === (errorOutput === undefined)) {
     throw refused("A test mock should have only one of the following fields: [result, errorOutput].");
   }
+  // That the error is required is documented; the words are a guess.
+  if (errorOutput !== undefined && errorOutput.error === undefined)
+    throw refused("Mocked errorOutput must have an error.");
   if (errorOutput !== undefined) return { error: errorOutput.error, cause: errorOutput.cause };
   const output = parsed(result as string);
   if (state["Type"] === "Task") {

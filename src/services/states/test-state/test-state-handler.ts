@@ -6,6 +6,7 @@ import type { Json } from "../../../kit/json.ts";
 import type { Call } from "../../../wire/service.ts";
 import { refuseErrors } from "../definition-check.ts";
 import { parseInput } from "../json-text.ts";
+import { checkRole } from "../machine-handlers.ts";
 import { childInputs } from "../map-run/batches.ts";
 import { itemsIn } from "../map-run/item-reader.ts";
 import { allAtOnce } from "../map-run/piecewise.ts";
@@ -23,6 +24,7 @@ export function testStateHandlers(context: ServiceContext, runTask: TaskRunner) 
   return {
     async TestState(input: Parsed<TestStateInput>, call: Call): Promise<Omit<TestStateOutput, "$metadata">> {
       const { mock, inspectionLevel = "INFO", stateConfiguration = {} } = input;
+      if (input.roleArn !== undefined) checkRole(input.roleArn);
       const { state, text } = definitionUnderTest(context, input.definition, input.stateName);
       const inputText = input.input ?? "{}";
       const given: StateUnderTest = {

@@ -117,6 +117,23 @@ test("a mistake in the state is told with the place that an execution would name
   );
 });
 
+test("a retrier that backs off without end waits a year at most", async () => {
+  const Retry = [{ ErrorEquals: ["E"], MaxAttempts: 99_999_999, BackoffRate: 10 }];
+  const { inspectionData } = await testState({
+    definition: { ...invoke, Retry, End: true },
+    input: { name: "f" },
+    mock: { errorOutput: { error: "E" } },
+    stateConfiguration: { retrierRetryCount: 500 },
+    inspectionLevel: "DEBUG",
+  });
+  assert.equal(inspectionData.errorDetails.retryBackoffIntervalSeconds, 31_622_400);
+});
+
+test("a state may go on to one of the name that AWS gives the tested one", async () => {
+  const answer = await testState({ definition: { Type: "Pass", Next: "StateName" } });
+  assert.equal(answer.nextState, "StateName");
+});
+
 test("variables given and assigned are shown together", async () => {
   const definition = { Type: "Pass", Assign: { "b.$": "$a" }, End: true };
   const answer = await testState({ definition, variables: '{"a":1}', inspectionLevel: "DEBUG" });
