@@ -26,7 +26,6 @@ import { validate } from "./validate.ts";
 
 type Fields = { [name: string]: Json };
 
-/** MaxDelaySeconds of a retrier that sets none. */
 /** AWS ends an EXPRESS execution after five minutes. */
 const maxExpressSeconds = 300;
 /** MaxDelaySeconds of a retrier that sets none: the most that one may set, so that backing off stays a number. */
