@@ -176,7 +176,7 @@ export class EndpointFleet implements EndpointLoads {
         candidate: (share) => candidate.adjust(shareOf(pending.variants, share)),
         current: (share) => gateway.adjust(name, shareOf(before?.variants ?? [], share)),
       },
-      alarmStates: (names) => metrics?.alarmStates(names) ?? new Map(),
+      metrics,
       onStage: (stage) => this.#stage(name, stage),
       signal: this.#closing.signal,
     };

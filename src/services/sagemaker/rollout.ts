@@ -19,7 +19,7 @@ export interface Rollout {
   instanceCount: number;
   /** Gives the new and the old fleet these parts of their instances; for a rolling update. */
   resize: { candidate: (share: number) => Promise<void>; current: (share: number) => Promise<void> };
-  alarmStates: Metrics["alarmStates"];
+  metrics: Pick<Metrics, "alarmStates" | "onAlarmChange"> | undefined;
   onStage: (stage: Stage) => void;
   /** Aborted when the server ends. */
   signal: AbortSignal;
@@ -38,16 +38,35 @@ const alarmsEveryMs = 1_000;
 
 /** Resolves when the new fleet has all requests and has been watched to the end. */
 export async function rollOut(rollout: Rollout): Promise<void> {
+  const { metrics, plan } = rollout;
+  // Those that went off, also when they have calmed down before the next look.
+  const wentOff = new Set<string>();
+  const stopListening = metrics?.onAlarmChange(({ name, after }) => {
+    if (after === "ALARM" && plan.alarms.includes(name)) wentOff.add(name);
+  });
+  const alarming = () => {
+    const states = metrics?.alarmStates(plan.alarms);
+    return plan.alarms.filter((name) => wentOff.has(name) || states?.get(name) === "ALARM");
+  };
+  try {
+    await moveRequests(rollout, alarming);
+  } finally {
+    stopListening?.();
+  }
+}
+
+async function moveRequests(rollout: Rollout, alarming: () => string[]): Promise<void> {
   const { candidate, plan, resize, onStage } = rollout;
   for (const { share, kind, waitMs } of plan.steps) {
     onStage({ status: "ActivatingTraffic", share });
     if (plan.isRolling) await resize.candidate(share);
     candidate.take(share);
-    await bake(rollout, { share, waitMs, waitName: "WaitIntervalInSeconds", capacity: share === 1 ? "full" : kind });
+    const capacity = share === 1 ? "full" : kind;
+    await bake(rollout, { share, waitMs, waitName: "WaitIntervalInSeconds", capacity, alarming });
     if (plan.isRolling && share < 1) await resize.current(1 - share);
   }
   const { terminationWaitMs: waitMs } = plan;
-  await bake(rollout, { share: 1, waitMs, waitName: "TerminationWaitInSeconds", capacity: "full" });
+  await bake(rollout, { share: 1, waitMs, waitName: "TerminationWaitInSeconds", capacity: "full", alarming });
 }
 
 /** All requests go back to the old fleet, which first gets its instances back. */
@@ -67,9 +86,10 @@ interface Baking {
   waitMs: number;
   waitName: string;
   capacity: string;
+  alarming: () => string[];
 }
 
-async function bake(rollout: Rollout, { share, waitMs, waitName, capacity }: Baking): Promise<void> {
+async function bake(rollout: Rollout, { share, waitMs, waitName, capacity, alarming }: Baking): Promise<void> {
   const { clock, plan, startedMs, instanceCount } = rollout;
   if (waitMs > 0) {
     const instances = Math.ceil(share * instanceCount);
@@ -78,9 +98,8 @@ async function bake(rollout: Rollout, { share, waitMs, waitName, capacity }: Bak
     rollout.onStage({ status: "Baking", message, share });
   }
   for (const endMs = clock.now() + waitMs; ; ) {
-    const states = rollout.alarmStates(plan.alarms);
-    const alarming = plan.alarms.filter((name) => states.get(name) === "ALARM");
-    if (alarming.length > 0) throw new Error(`One or more alarms are in ALARM state: ${alarming.join(", ")}.`);
+    const names = alarming();
+    if (names.length > 0) throw new Error(`One or more alarms are in ALARM state: ${names.join(", ")}.`);
     const nowMs = clock.now();
     if (plan.timeoutMs !== undefined && nowMs >= startedMs + plan.timeoutMs) {
       throw new Error(`The deployment did not end within ${plan.timeoutMs / 1000} seconds.`);
