@@ -7,6 +7,7 @@ import { median, type Row, report } from "./report.ts";
 import { askOnce, closedLoop } from "./support/load.ts";
 import { machine } from "./support/machine.ts";
 import { deploy, invocation, modelFolder, noisyPicture } from "./support/model.ts";
+import { cpuMsOf } from "./support/processes.ts";
 import { type RouteWork, rawRoute } from "./support/raw-route.ts";
 import { type Credential, type Request, requestBytes } from "./support/request.ts";
 import { type Server, startServer, statesRequest } from "./support/server.ts";
@@ -51,7 +52,7 @@ function operations(): Compared[] {
     {
       name: "DescribeStateMachine",
       request: (url, signer) => statesRequest(url, "DescribeStateMachine", { stateMachineArn: machineArn }, signer),
-      work: { kind: "constant", body: described },
+      work: { kind: "readRow", body: described, folder },
       target: 0.9,
     },
     {
@@ -75,22 +76,27 @@ function operations(): Compared[] {
 
 async function compare({ name, request, work, target }: Compared): Promise<Row[]> {
   const bare = await rawRoute(work);
-  const measured = { bare: [] as number[], open: [] as number[], guarded: [] as number[] };
+  const measured = { bare: [] as number[], open: [] as number[], guarded: [] as number[], work: [] as number[] };
   const plain = request(open.url);
   const signed = request(guarded.url, credential);
   const rate = async (url: string, bytes: Buffer): Promise<number> =>
     (await closedLoop({ url, request: bytes, connections, durationMs })).perSecond;
-  const round = async () => ({
-    bare: await rate(bare.url, plain),
-    open: await rate(open.url, plain),
-    guarded: await rate(guarded.url, signed),
-  });
+  const round = async () => {
+    const usedAtStart = cpuMsOf(bare.pid);
+    const ofBare = await rate(bare.url, plain);
+    const byBare = (cpuMsOf(bare.pid) - usedAtStart) / ofBare;
+    const usedBefore = cpuMsOf(open.pid);
+    const ofOpen = await rate(open.url, plain);
+    const byOpen = (cpuMsOf(open.pid) - usedBefore) / ofOpen;
+    return { bare: ofBare, open: ofOpen, guarded: await rate(guarded.url, signed), work: byBare / byOpen };
+  };
   await round();
   for (let n = 0; n < rounds; n++) {
     const rates = await round();
     measured.bare.push(rates.bare);
     measured.open.push(rates.open);
     measured.guarded.push(rates.guarded);
+    measured.work.push(rates.work);
   }
   bare.stop();
   const share = (rates: number[]) => median(rates.map((value, n) => value / (measured.bare[n] ?? Number.NaN)));
@@ -105,6 +111,7 @@ async function compare({ name, request, work, target }: Compared): Promise<Row[]
       ...(target === undefined ? {} : { target: `>= ${target} x`, meets: openShare >= target }),
     },
     { name: "  ratio with signatures verified", value: share(measured.guarded), unit: "x" },
+    { name: "  processor time, bare : served", value: median(measured.work), unit: "x" },
   ];
 }
 

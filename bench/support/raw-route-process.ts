@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { systemClock } from "../../src/kit/clock.ts";
 import { memoryLogs } from "../../src/ports/memory-logs.ts";
 import { Gateway } from "../../src/serve/gateway.ts";
+import { sqliteStore } from "../../src/store/sqlite.ts";
 import type { RouteWork } from "./raw-route.ts";
 
 const answer = await answerer(JSON.parse(process.argv[2] ?? "{}") as RouteWork);
@@ -36,6 +37,15 @@ async function answerer(work: RouteWork): Promise<(body: Buffer) => Promise<Uint
       return async (body) => {
         JSON.parse(body.toString());
         return constant;
+      };
+    }
+    case "readRow": {
+      const { resources } = sqliteStore({ file: join(work.folder, "rows.sqlite"), clock: systemClock() });
+      resources.put("row", "described", work.body);
+      const constant = Buffer.from(work.body);
+      return async (body) => {
+        JSON.parse(body.toString());
+        return resources.get("row", "described") === undefined ? Buffer.alloc(0) : constant;
       };
     }
     case "readFile":
