@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { EventBridgeClient, PutRuleCommand, PutTargetsCommand } from "@aws-sdk/client-eventbridge";
@@ -183,6 +184,19 @@ describe("S3", () => {
     assert.equal((await nextMessage(sqs, bridged.url))["source"], "aws.s3");
   });
 
+  test("an object far larger than its memory passes through, in and out", {
+    skip: !existsSync("/proc/self/status") && "memory is read from /proc",
+  }, async () => {
+    const sizeBytes = 256 * 2 ** 20;
+    const at = { Bucket: "pictures", Key: "large" };
+    const before = highestMemory(server.processId);
+    await s3.send(new PutObjectCommand({ ...at, Body: zeros(sizeBytes), ContentLength: sizeBytes }));
+    const got = await s3.send(new GetObjectCommand(at));
+    assert.equal(await lengthOf(got.Body as Readable), sizeBytes);
+    // Held whole it would be 256 MiB more, and twice that with one copy.
+    assert.ok(highestMemory(server.processId) - before < 128 * 2 ** 20);
+  });
+
   test("a copy of a copy keeps what the first one had", async () => {
     const at = { Bucket: "pictures", Key: "original" };
     await s3.send(new PutObjectCommand({ ...at, Body: "bytes", ContentType: "image/png", Metadata: { who: "me" } }));
@@ -192,6 +206,22 @@ describe("S3", () => {
     assert.deepEqual([third.ContentType, third.Metadata], ["image/png", { who: "me" }]);
   });
 });
+
+function zeros(sizeBytes: number): Readable {
+  const piece = Buffer.alloc(2 ** 20);
+  return Readable.from(Array.from({ length: sizeBytes / piece.length }, () => piece));
+}
+
+async function lengthOf(body: Readable): Promise<number> {
+  let sizeBytes = 0;
+  for await (const piece of body) sizeBytes += (piece as Buffer).length;
+  return sizeBytes;
+}
+
+/** The most that a process has held so far, in bytes. */
+function highestMemory(processId: number): number {
+  return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${processId}/status`, "utf8"))?.[1]) * 1024;
+}
 
 /** Copies what it is told of from `in/` to `out/`: the key in the record is encoded, as on AWS. */
 const copier = `import { CopyObjectCommand, S3Client } from "@aws-sdk/client-s3";

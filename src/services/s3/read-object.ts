@@ -43,6 +43,21 @@ export function readHandlers({ blobs, buckets }: { blobs: Blobs; buckets: Bucket
     return blob;
   }
 
+  /** What a read would answer, without the bytes; only a range has to be compared with them. */
+  async function look(input: HeadObjectCommandInput): Promise<BlobInfo & Pick<Blob, "range">> {
+    if (input.Range !== undefined || input.PartNumber !== undefined) {
+      const blob = await open(input);
+      if (blob.bytes === undefined) blob.body.destroy();
+      return blob;
+    }
+    checkVersionId(input.VersionId);
+    if (input.SSECustomerAlgorithm !== undefined) throw notImplemented("encryption with customer keys");
+    const blob = await blobs.head(`${input.Bucket}/${input.Key}`, { version: input.VersionId });
+    if (blob === undefined || blob.isMarker) throw await absence(blobs, buckets, input);
+    checkReadConditions(blob, input);
+    return blob;
+  }
+
   async function partRange(key: string, input: ReadInput): Promise<GetOptions["range"]> {
     if (input.Range !== undefined) {
       throw new Fault("InvalidRequest", "Cannot specify both Range header and partNumber query parameter");
@@ -63,7 +78,7 @@ export function readHandlers({ blobs, buckets }: { blobs: Blobs; buckets: Bucket
     return { first, last: first + sizeBytes - 1 };
   }
 
-  function answer(blob: Blob, input: ReadInput): Record<string, unknown> {
+  function answer(blob: BlobInfo & Pick<Blob, "range">, input: ReadInput): Record<string, unknown> {
     const members: Record<string, unknown> = membersOf(blob.headers);
     members["AcceptRanges"] = "bytes";
     members["ETag"] = blob.etag;
@@ -95,9 +110,7 @@ export function readHandlers({ blobs, buckets }: { blobs: Blobs; buckets: Bucket
 
     async HeadObject(input: HeadObjectCommandInput) {
       try {
-        const blob = await open(input);
-        if (blob.bytes === undefined) blob.body.destroy();
-        return answer(blob, input);
+        return answer(await look(input), input);
       } catch (error) {
         // HEAD has no body, so S3 has no finer word for it.
         if (error instanceof Fault && error.status === 404) throw headNotFound(error.headers);
