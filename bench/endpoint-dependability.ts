@@ -15,6 +15,11 @@ const wanted = 10_000;
 const workers = Math.min(4, availableParallelism());
 
 export async function dependability(credential: Credential): Promise<Row[]> {
+  const rows: Row[] = [];
+  const done = (...more: Row[]): void => {
+    for (const { name, value } of more) process.stderr.write(`${name}: ${value.toFixed(2)}\n`); // minutes pass
+    rows.push(...more);
+  };
   const server = await startServer(credential);
   const admin = administrator(server.url, credential);
   const [small, other] = await Promise.all(
@@ -27,15 +32,14 @@ export async function dependability(credential: Credential): Promise<Row[]> {
   await admin.call("CreateEndpoint", { EndpointName: "bench", EndpointConfigName: "small" });
   await admin.settled();
   const request = invocation(server.url, noisyPicture(), { credential });
-  const rows = [
-    await during("swaps between two models", { server, request }, () => swap(admin)),
-    await during("canary updates", { server, request }, () => canary(admin)),
-    await during("kill -9 of every worker in turn", { server, request }, () => killWorkers(server)),
-    await during("scaling up and down", { server, request }, () => scale(admin)),
-  ];
-  rows.push(...(await overload(server, request)), await manyConnections(server));
+  const target = { server, request };
+  done(await during("swaps between two models", target, () => swap(admin)));
+  done(await during("canary updates", target, () => canary(admin)));
+  done(await during("kill -9 of every worker in turn", target, () => killWorkers(server)));
+  done(await during("scaling up and down", target, () => scale(admin)));
+  done(...(await overload(server, request)), await manyConnections(server));
   await server.stop();
-  rows.push(await restart(credential, small as Buffer));
+  done(await restart(credential, small as Buffer));
   return rows;
 }
 

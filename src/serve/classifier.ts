@@ -87,6 +87,9 @@ function oneByOne(run: Run): Run {
   };
 }
 
+/** As many as 4096 x 4096: a worker holds a picture's pixels about three times over while it decodes. */
+const maxPixels = 4096 * 4096;
+
 type Run = (images: readonly Image[]) => Promise<Float32Array[]>;
 
 async function classify(pictures: readonly Uint8Array[], manifest: ModelManifest, run: Run): Promise<Classification[]> {
@@ -95,7 +98,7 @@ async function classify(pictures: readonly Uint8Array[], manifest: ModelManifest
   const positions: number[] = [];
   pictures.forEach((picture, i) => {
     try {
-      images.push(resize(decodeImage(picture), manifest.input.width, manifest.input.height));
+      images.push(resize(decodeImage(picture, { maxPixels }), manifest.input.width, manifest.input.height));
       positions.push(i);
     } catch (error) {
       if (!(error instanceof ImageError)) throw error;
