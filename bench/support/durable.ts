@@ -8,16 +8,21 @@ import type { Executions } from "../../src/ports/store.ts";
 import { engine } from "../../src/services/states/engine.ts";
 import { statesLanguage } from "../../src/services/states/language.ts";
 import { outbox } from "../../src/services/states/outbox.ts";
+import { type StatusMessage, statusEvent } from "../../src/services/states/status-events.ts";
 import { sqliteStore } from "../../src/store/sqlite.ts";
+import { readStepLog } from "../../src/store/step-log.ts";
 
 export interface Durable {
   /** A step is one commit that something waits for: the start, and each task's result with what follows from it. */
   stepsPerSecond: number;
   stepsPerExecution: number;
   cpuMsPerExecution: number;
+  count: number;
 }
 
 const tasks = 3;
+/** The start, with what it asks for, and the end of each task, with what follows from it. */
+const stepsPerExecution = tasks + 1;
 const definition = JSON.stringify({
   StartAt: "Task0",
   States: Object.fromEntries(
@@ -53,7 +58,8 @@ export async function durableEngine() {
   const onError = (error: unknown): never => {
     throw error;
   };
-  const announcer = outbox({ executions, clock, tell: async () => {}, onError });
+  const tell = async (message: StatusMessage): Promise<void> => void statusEvent(executions, message);
+  const announcer = outbox<StatusMessage>({ executions, clock, tell, onError });
   const running = engine({
     executions,
     clock,
@@ -89,6 +95,7 @@ export async function durableEngine() {
   }
 
   return {
+    logFile: join(folder, "bench.sqlite.steps"),
     async run(inFlight: number, durationMs: number): Promise<Durable> {
       commits = 0;
       const cpuBefore = process.cpuUsage();
@@ -97,6 +104,7 @@ export async function durableEngine() {
       return {
         stepsPerSecond: commits / seconds,
         stepsPerExecution: commits / count,
+        count,
         cpuMsPerExecution: (user + system) / 1000 / count,
       };
     },
@@ -109,11 +117,19 @@ export async function durableEngine() {
   };
 }
 
-/** About what one step of the engine writes: a continuation, three history events, indexes. */
-const record = Buffer.alloc(1_500, "x");
+/** What one step of the engine writes before it is durable: events, continuation or what changed in it, messages. */
+export async function bytesOfStep(): Promise<number> {
+  const engine = await durableEngine();
+  const { count } = await engine.run(1, 100);
+  const lines = [...readStepLog(engine.logFile, 1)];
+  await engine.close();
+  const bytes = lines.reduce((sum, { line }) => sum + Buffer.byteLength(line) + 1, 0);
+  return Math.round(bytes / (count * stepsPerExecution));
+}
 
-/** What the disk gives to a program that only writes such records, as many at a time, and waits until they are durable. */
-export function durableControls() {
+/** The raw commit: what the disk gives to a program that only writes as many bytes, and waits until they are durable. */
+export function durableControls(bytesPerStep: number) {
+  const record = Buffer.alloc(bytesPerStep, "x");
   const folder = mkdtempSync(join(tmpdir(), "scones-bench-"));
   const database = openDatabase(join(folder, "control.sqlite"), { isExclusive: true });
   database.exec("PRAGMA wal_autocheckpoint=4000; CREATE TABLE steps (id INTEGER PRIMARY KEY, body BLOB)");

@@ -149,9 +149,9 @@ export function sqliteExecutions({ database, logFile, onError }: SqliteExecution
     settleSoon();
   }
 
-  /** Executions of earlier rounds go into the tables bit by bit, so that their file is free when its turn comes. */
+  /** Executions go into the tables bit by bit: when enough have ended, and so that a file is free when its turn comes. */
   function settleSoon(afterMs?: number): void {
-    if (settling !== undefined || !unsettled.has(log.round() - 1)) return;
+    if (settling !== undefined || !unsettled.hasWork(settledAtOnce, log.round() - 1)) return;
     const go = (): void => {
       settling = undefined;
       try {

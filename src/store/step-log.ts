@@ -15,6 +15,7 @@ import { crc32 } from "node:zlib";
  */
 
 const headBytes = 16;
+const lineFeed = 10;
 /** A file is full when it has grown to this: what a restart reads, and what waits in memory, is at most two of them. */
 const defaultFileBytes = 4 * 2 ** 20;
 
@@ -45,6 +46,8 @@ export function stepLog(options: StepLogOptions): StepLog {
   let offset = 0;
   let frames = 0;
   let group = newGroup();
+  /** Frames are written one after the other, so that one place to make them is enough. */
+  const space = Buffer.allocUnsafe(2 ** 20);
   /** Written, but not yet known to be on the disk. */
   let syncing: Group | undefined;
   let isScheduled = false;
@@ -82,7 +85,7 @@ export function stepLog(options: StepLogOptions): StepLog {
         offset = 0;
         frames = 0;
       }
-      const frame = frameOf(current.records, { round, number: frames });
+      const frame = frameOf(current.records, { round, number: frames, space });
       writeWhole(descriptor(), frame, offset);
       current.bytes = frame.length;
       return current;
@@ -160,15 +163,25 @@ function newGroup(): Group {
   return { records: [], bytes: 0, whenWritten, resolve, reject };
 }
 
-function frameOf(records: string[], { round, number }: { round: number; number: number }): Buffer {
-  const text = records.join("\n");
-  const frame = Buffer.allocUnsafe(headBytes + Buffer.byteLength(text));
-  frame.writeUInt32LE(frame.length, 0);
+/** Writes the frame into `space`, or a larger one, and answers its bytes. */
+function frameOf(
+  records: string[],
+  { round, number, space }: { round: number; number: number; space: Buffer },
+): Buffer {
+  const length = records.reduce((sum, record) => sum + record.length + 1, 0);
+  // A UTF-16 unit becomes three bytes at most.
+  const frame = space.length >= headBytes + length * 3 ? space : Buffer.allocUnsafe(headBytes + length * 3);
+  let end = headBytes;
+  for (const record of records) {
+    end += frame.write(record, end);
+    frame[end++] = lineFeed;
+  }
+  end -= 1; // The last line needs none.
+  frame.writeUInt32LE(end, 0);
   frame.writeUInt32LE(round, 8);
   frame.writeUInt32LE(number, 12);
-  frame.write(text, headBytes);
-  frame.writeUInt32LE(crc32(frame.subarray(8)), 4);
-  return frame;
+  frame.writeUInt32LE(crc32(frame.subarray(8, end)), 4);
+  return frame.subarray(0, end);
 }
 
 function isFrame(bytes: Buffer, offset: number, { round, number }: { round: number; number: number }): boolean {

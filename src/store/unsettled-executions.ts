@@ -14,9 +14,9 @@ export interface UnsettledExecutions {
   deleteRows(keys: readonly number[]): void;
   /** Those that match, in one transaction that does not wait for the disk: the log has them. */
   settle(isWanted: (execution: Unsettled) => boolean): void;
-  /** Whether there are any of that round or an earlier one. */
-  has(round: number): boolean;
-  /** The oldest, so many of them, if they are of that round or an earlier one. */
+  /** Whether so many have ended, which nothing will be added to, or there are any of that round or an earlier one. */
+  hasWork(limit: number, round: number): boolean;
+  /** So many of those that have ended, and then of the oldest, if they are of that round or an earlier one. */
   settleSome(limit: number, round: number): void;
   /** All of that round and those before, for good: `also` is part of the transaction, which waits for the disk. */
   settleForGood(round: number, also: () => void): void;
@@ -30,6 +30,7 @@ export function unsettledExecutions(database: Database, rows: ExecutionRows): Un
   const countMessages = database.prepare("SELECT count(*) AS n FROM outbox");
   /** In the order of the rounds that they became unsettled in. */
   const executions = new Map<string, Unsettled>();
+  const ended = new Set<Unsettled>();
   const tokens = new Map<string, Unsettled>();
   const messages = new Map<number, Unsettled>();
   /** Messages of the tables that are delivered. */
@@ -50,6 +51,7 @@ export function unsettledExecutions(database: Database, rows: ExecutionRows): Un
       for (const token of execution.tokens?.keys() ?? []) tokens.delete(token);
       for (const id of execution.messages?.keys() ?? []) messages.delete(id);
       markSettled(execution);
+      ended.delete(execution);
       executions.delete(execution.record.id);
     }
   };
@@ -75,6 +77,8 @@ export function unsettledExecutions(database: Database, rows: ExecutionRows): Un
         execution.round = round;
         executions.set(id, execution);
       }
+      if (execution.record.status === "RUNNING") ended.delete(execution);
+      else ended.add(execution);
       for (const token of execution.tokens?.keys() ?? []) tokens.set(token, execution);
       for (const message of execution.messages?.keys() ?? []) messages.set(message, execution);
     },
@@ -82,23 +86,28 @@ export function unsettledExecutions(database: Database, rows: ExecutionRows): Un
       for (const token of execution.tokens?.keys() ?? []) tokens.delete(token);
       for (const id of execution.messages?.keys() ?? []) messages.delete(id);
       executions.delete(execution.record.id);
+      ended.delete(execution);
       if (execution.isStored) lazily(() => database.transaction(() => rows.delete(execution.key)));
     },
     deleteRows(keys) {
       if (keys.length > 0) lazily(() => database.transaction(() => keys.forEach((key) => void rows.delete(key))));
     },
-    has(round) {
+    hasWork(limit, round) {
       const oldest = executions.values().next();
-      return !oldest.done && oldest.value.round <= round;
+      return ended.size >= limit || (!oldest.done && oldest.value.round <= round);
     },
     settle: (isWanted) => writeLazily([...executions.values()].filter(isWanted)),
     settleSome(limit, round) {
-      const some: Unsettled[] = [];
-      for (const execution of executions.values()) {
-        if (execution.round > round || some.length === limit) break;
-        some.push(execution);
+      const some = new Set<Unsettled>();
+      for (const execution of ended) {
+        if (some.size === limit) break;
+        some.add(execution);
       }
-      writeLazily(some);
+      for (const execution of executions.values()) {
+        if (execution.round > round || some.size === limit) break;
+        some.add(execution);
+      }
+      writeLazily([...some]);
     },
     settleForGood(round, also) {
       write(
