@@ -163,6 +163,18 @@ test("a disk that keeps failing drops records and says how many", async () => {
   assert.ok(problems.some((problem) => problem.includes("disk full")));
 });
 
+test("a capture says that it drops until a file can be written again", async () => {
+  const { clock, blobs, capture } = world();
+  blobs.failPuts = true;
+  capture.record(exchange);
+  await clock.advance(70_000);
+  const failing = capture.isDropping;
+  blobs.failPuts = false;
+  capture.record(exchange);
+  await clock.advance(2_000);
+  assert.deepEqual([failing, capture.isDropping], [true, false]);
+});
+
 test("records beyond the memory limit are dropped and counted", () => {
   const { capture } = world({}, 2_000);
   for (let i = 0; i < 10; i++) capture.record(exchange);

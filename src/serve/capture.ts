@@ -68,6 +68,8 @@ export class Capture {
   #isClosed = false;
   /** Records that were sampled but are in no file. */
   dropped = 0;
+  /** From a drop until a file could be written again. */
+  isDropping = false;
 
   constructor(options: CaptureOptions) {
     this.#options = { maxBytes: defaultMaxBytes, ...options };
@@ -137,6 +139,7 @@ export class Capture {
         await this.#options.blobs.put(file.key, Buffer.concat(file.lines), {
           headers: { "content-type": captureContentType },
         });
+        this.isDropping = false;
       } catch (error) {
         file.isWritten = false;
         throw error;
@@ -191,6 +194,7 @@ export class Capture {
   #drop(records: number, why: string): void {
     if (this.dropped === 0 || records > 1) this.#options.onProblem?.(`capture drops records: ${why}`);
     this.dropped += records;
+    this.isDropping = true;
     this.#options.onDrop?.(records);
   }
 }

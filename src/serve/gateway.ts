@@ -193,9 +193,9 @@ export class Gateway implements Models {
     return this.#endpoints.get(endpointName)?.current.workerIds ?? [];
   }
 
-  /** Sampled records that are in no capture file. */
-  droppedCaptures(endpointName: string): number {
-    return this.#endpoints.get(endpointName)?.current.droppedCaptures ?? 0;
+  /** Whether sampled records get into no capture file just now. */
+  isDroppingCaptures(endpointName: string): boolean {
+    return this.#endpoints.get(endpointName)?.current.isDroppingCaptures ?? false;
   }
 
   async close(): Promise<void> {

@@ -165,8 +165,8 @@ export class Generation {
     return this.#all().flatMap(({ variant }) => variant.workerIds());
   }
 
-  get droppedCaptures(): number {
-    return this.#all().reduce((sum, { capture }) => sum + (capture?.dropped ?? 0), 0);
+  get isDroppingCaptures(): boolean {
+    return this.#all().some(({ capture }) => capture?.isDropping === true);
   }
 
   /** Answers what it has taken, then ends the processes. Captures end after the last answer: they still want its record. */

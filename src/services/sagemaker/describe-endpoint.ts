@@ -6,12 +6,11 @@ import type {
 } from "@aws-sdk/client-sagemaker";
 import type { PendingSnapshot, Snapshot, SnapshotVariant, StoredEndpoint } from "./stored-endpoint.ts";
 
-/** What the document does not know: how the capture fares. */
-export interface EndpointHealth {
-  isDroppingCaptures: boolean;
-}
-
-export function describeEndpoint(endpoint: StoredEndpoint, health?: EndpointHealth): DescribeEndpointOutput {
+/** `isDroppingCaptures` is what the document does not know. */
+export function describeEndpoint(
+  endpoint: StoredEndpoint,
+  { isDroppingCaptures = false }: { isDroppingCaptures?: boolean } = {},
+): DescribeEndpointOutput {
   const { current, pending } = endpoint;
   const shown = current ?? pending;
   return {
@@ -20,7 +19,7 @@ export function describeEndpoint(endpoint: StoredEndpoint, health?: EndpointHeal
     EndpointConfigName: shown?.configName,
     ...(current === undefined ? {} : { ProductionVariants: current.variants.map(describeVariant) }),
     ...(current?.shadows === undefined ? {} : { ShadowProductionVariants: current.shadows.map(describeVariant) }),
-    ...describeCapture(shown, current !== undefined && health?.isDroppingCaptures !== true),
+    ...describeCapture(shown, current !== undefined && !isDroppingCaptures),
     EndpointStatus: endpoint.status,
     ...(endpoint.failureReason === undefined ? {} : { FailureReason: endpoint.failureReason }),
     CreationTime: new Date(endpoint.createdMs),

@@ -96,6 +96,10 @@ export class EndpointFleet implements EndpointLoads {
     });
   }
 
+  isDroppingCaptures(name: string): boolean {
+    return this.#options.gateway.isDroppingCaptures(name);
+  }
+
   loads(): VariantLoad[] {
     const { resources, gateway } = this.#options;
     return resources.list<StoredEndpoint>(kind).flatMap(({ value: { name, status, current } }) => {

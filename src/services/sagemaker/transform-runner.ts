@@ -111,7 +111,7 @@ export class TransformRunner {
       failureReason = await this.#transform(job, signal);
     } catch (error) {
       if (this.#isClosing) return; // the next start goes on
-      const isTheirs = error instanceof RecordError || error instanceof ArchiveError || error instanceof Fault;
+      const isTheirs = isClientsFault(error);
       if (!isTheirs && !signal.aborted) report(`transform job ${name}`, error);
       failureReason = `${isTheirs ? "ClientError" : "AlgorithmError"}: ${(error as Error).message}`;
     }
@@ -127,10 +127,12 @@ export class TransformRunner {
 
   /** The reason of the failure, when there is one. */
   async #transform(job: StoredTransformJob, signal: AbortSignal): Promise<string | undefined> {
-    const { blobs, directory, logs, clock } = this.#options;
+    const { blobs, directory, logs, operations, clock } = this.#options;
     const stream = `${job.name}/i-${job.createdMs.toString(16).padStart(17, "0")}`; // the same after a restart
     const log = (message: string) =>
       logs.append("/aws/sagemaker/TransformJobs", stream, [{ timestampMs: clock.now(), message }]);
+    // Before anything is computed that could not be stored.
+    await operations.call("s3", "HeadBucket", { Bucket: outputPath(job).split("/", 1)[0] });
     await unpackSource(job.source, directory, blobs);
     const { variant, concurrency } = this.#variantOf(job, log);
     await variant.start();
@@ -199,7 +201,7 @@ export class TransformRunner {
           () => void done.push(object),
           (error: Error) => {
             if (signal.aborted) return;
-            failures.push(`${error instanceof RecordError ? "ClientError" : "AlgorithmError"}: ${error.message}`);
+            failures.push(`${isClientsFault(error) ? "ClientError" : "AlgorithmError"}: ${error.message}`);
             log(`s3://${object.key}: ${error.message}`);
           },
         )
@@ -317,6 +319,11 @@ function limited(most: number): Limit {
       else next();
     }
   };
+}
+
+/** Data, model or bucket: what the caller can put right. */
+function isClientsFault(error: unknown): boolean {
+  return error instanceof RecordError || error instanceof ArchiveError || error instanceof Fault;
 }
 
 function timeoutMsOf({ request }: StoredTransformJob): number {
