@@ -21,7 +21,7 @@ export async function hostileInput(credential: Credential): Promise<Row[]> {
   const server = await startServer(credential);
   const { url, pid } = server;
   const admin = administrator(url, credential);
-  const folder = modelFolder(resnet9(2, [8, 8, 16, 32]));
+  const folder = modelFolder(resnet9(2, { widths: [8, 8, 16, 32] }));
   const archive = await buffer(packFolder(folder));
   await admin.bucket();
   await admin.model("bench", archive);

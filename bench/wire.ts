@@ -31,7 +31,7 @@ interface Compared {
 
 const folder = mkdtempSync(join(tmpdir(), "scones-bench-"));
 // So small a network that the way to it is what is measured.
-const network = modelFolder(resnet9(2, [4, 4, 4, 4]));
+const network = modelFolder(resnet9(2, { widths: [4, 4, 4, 4] }));
 const open = await startServer();
 const guarded = await startServer(credential);
 const described = await prepare(open);

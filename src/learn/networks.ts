@@ -1,13 +1,19 @@
 import type { Layer, Network } from "./network.ts";
 
-/** The recipe's network: 417,000 parameters, 29 million multiplications for a 32 x 32 picture. */
+/** The widths of the recipe. */
+const recipeWidths = [32, 32, 64, 128] as const;
+
+/**
+ * The recipe's network: 417,000 parameters, 29 million multiplications for a 32 x 32 picture. For pictures larger than 64 its first layer
+ * strides, which costs a quarter; such a network has a name of its own.
+ */
 export function resnet9(
   classes: number,
-  widths: readonly [number, number, number, number] = [32, 32, 64, 128],
+  { widths = recipeWidths, isLarge = false }: { widths?: readonly number[]; isLarge?: boolean } = {},
 ): Network {
-  const [a, b, c, d] = widths;
-  const unit = (name: string, inputs: number, outputs: number): Layer[] => [
-    { kind: "convolution", name: `${name}.convolution`, inputs, outputs, kernel: 3, stride: 1 },
+  const [a, b, c, d] = widths as readonly [number, number, number, number];
+  const unit = (name: string, inputs: number, outputs: number, stride = 1): Layer[] => [
+    { kind: "convolution", name: `${name}.convolution`, inputs, outputs, kernel: 3, stride },
     { kind: "norm", name: `${name}.norm`, channels: outputs },
     { kind: "relu" },
   ];
@@ -22,10 +28,10 @@ export function resnet9(
     shortcut: [],
   });
   return {
-    name: "resnet9",
+    name: nameOf("resnet9", isLarge),
     classes,
     layers: [
-      ...unit("stem", 3, a),
+      ...unit("stem", 3, a, isLarge ? 2 : 1),
       ...pooled("stage1", a, b),
       residual("stage1.residual", b),
       ...pooled("stage2", b, c),
@@ -35,6 +41,10 @@ export function resnet9(
       { kind: "linear", name: "head", inputs: d, outputs: classes },
     ],
   };
+}
+
+function nameOf(name: string, isLarge: boolean): string {
+  return isLarge ? `${name}-large` : name;
 }
 
 const blocksPerStage: Record<number, readonly number[]> = {
@@ -48,16 +58,22 @@ const blocksPerStage: Record<number, readonly number[]> = {
 
 /**
  * A residual network of the depth that was asked for: 20, 32, 44, 56 and 110 are the narrow ones for small pictures (three stages
- * of 16, 32, 64 channels), the others the wide ones (64 to 512), with a stem for small pictures: 3 x 3, not 7 x 7 with a pool.
+ * of 16, 32, 64 channels), the others the wide ones (64 to 512). The stem for small pictures is 3 x 3; that for pictures larger than 64
+ * is 7 x 7 with stride 2 and a pool, as its authors have it, so that what follows works on a sixteenth of the area.
  */
-export function residualNetwork(depth: number, classes: number): Network {
+export function residualNetwork(depth: number, classes: number, { isLarge = false } = {}): Network {
   const wide = blocksPerStage[depth];
   const stages = wide ?? [0, 1, 2].map(() => (depth - 2) / 6);
   const hasBottleneck = wide !== undefined && depth >= 50;
   const first = wide === undefined ? 16 : 64;
   const layers: Layer[] = [
-    ...convolutionNorm("stem", { inputs: 3, outputs: first, kernel: 3, stride: 1 }),
+    ...convolutionNorm("stem", {
+      inputs: 3,
+      outputs: first,
+      ...(isLarge ? { kernel: 7, stride: 2 } : { kernel: 3, stride: 1 }),
+    }),
     { kind: "relu" },
+    ...(isLarge ? [{ kind: "maxPool" as const }] : []),
   ];
   let inputs = first;
   stages.forEach((blocks, stage) => {
@@ -86,7 +102,7 @@ export function residualNetwork(depth: number, classes: number): Network {
     }
   });
   layers.push({ kind: "globalAverage" }, { kind: "linear", name: "head", inputs, outputs: classes });
-  return { name: `resnet${depth}`, classes, layers };
+  return { name: nameOf(`resnet${depth}`, isLarge), classes, layers };
 }
 
 function convolutionNorm(

@@ -125,10 +125,12 @@ export function planOf(asked: Hyperparameters, { pictures, cores, block, known }
   const isAdaptive = optimizer === "adam" || optimizer === "rmsprop";
   const rate = asked.learningRate ?? (isAdaptive ? 0.002 : preset.rate * Math.min(2, batch / 64));
   const shrink = Math.min(1, asked.maxImageSide / Math.max(asked.imageShape.height, asked.imageShape.width));
+  const height = Math.round(asked.imageShape.height * shrink);
+  const width = Math.round(asked.imageShape.width * shrink);
   return {
-    network: known ?? scratchNetwork(asked),
-    height: Math.round(asked.imageShape.height * shrink),
-    width: Math.round(asked.imageShape.width * shrink),
+    network: known ?? scratchNetwork(asked, Math.max(height, width) > largestSmallSide),
+    height,
+    width,
     batch,
     workers,
     block: batch % (workers * Math.max(1, block)) === 0 ? block : 0,
@@ -164,8 +166,13 @@ export function planOf(asked: Hyperparameters, { pictures, cores, block, known }
   };
 }
 
-function scratchNetwork({ numLayers, numClasses }: Hyperparameters): Network {
-  return numLayers === undefined ? resnet9(numClasses) : residualNetwork(numLayers, numClasses);
+/** Larger pictures get networks that begin with a stride. */
+const largestSmallSide = 64;
+
+function scratchNetwork({ numLayers, numClasses }: Hyperparameters, isLarge: boolean): Network {
+  return numLayers === undefined
+    ? resnet9(numClasses, { isLarge })
+    : residualNetwork(numLayers, numClasses, { isLarge });
 }
 
 /** Sets with fewer pictures still train with it: then a step sees some of them twice. A larger batch only costs memory. */

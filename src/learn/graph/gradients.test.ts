@@ -63,13 +63,15 @@ test("the graph of standard operators has the reference's gradients for every la
 });
 
 test("the graph of standard operators has the reference's gradients for the recipe's network", async () => {
-  assert.ok((await worstError({ network: resnet9(3, [8, 8, 16, 16]), batch: 3, height: 16, width: 16 }, 0)) < 1e-4);
+  assert.ok(
+    (await worstError({ network: resnet9(3, { widths: [8, 8, 16, 16] }), batch: 3, height: 16, width: 16 }, 0)) < 1e-4,
+  );
 });
 
 test("the blocked graph has the reference's gradients for the recipe's network", async (context) => {
   const block = await safeBlockSize();
   if (block === 0) return context.skip("this machine has no blocked convolution");
-  const network = resnet9(2, [block, block, block, 2 * block]);
+  const network = resnet9(2, { widths: [block, block, block, 2 * block] });
   assert.ok((await worstError({ network, batch: block, height: 8, width: 9 }, block)) < 1e-4);
 });
 
@@ -79,15 +81,24 @@ test("the blocked graph has the reference's gradients for strides and shortcuts"
   assert.ok((await worstError({ network: residualNetwork(8, 2), batch: block, height: 8, width: 7 }, block)) < 1e-4);
 });
 
+test("the networks for large pictures have the reference's gradients, on odd sides too", async () => {
+  const block = await safeBlockSize();
+  const batch = Math.max(2, block);
+  const networks = [resnet9(2, { widths: [8, 8, 16, 16], isLarge: true }), residualNetwork(8, 2, { isLarge: true })];
+  const errors: number[] = [];
+  for (const network of networks) errors.push(await worstError({ network, batch, height: 21, width: 18 }, block));
+  assert.ok(Math.max(...errors) < 1e-4, String(errors));
+});
+
 test("channel counts that are no multiple of the block are computed with standard operators", async (context) => {
   const block = await safeBlockSize();
   if (block === 0) return context.skip("this machine has no blocked convolution");
-  const network = resnet9(2, [block - 4, block - 4, block, block]);
+  const network = resnet9(2, { widths: [block - 4, block - 4, block, block] });
   assert.ok((await worstError({ network, batch: block, height: 8, width: 8 }, block)) < 1e-4);
 });
 
 test("two runs over the same batch are equal to the last bit", async () => {
-  const problem = { network: resnet9(2, [16, 16, 16, 16]), batch: 16, height: 8, width: 8 };
+  const problem = { network: resnet9(2, { widths: [16, 16, 16, 16] }), batch: 16, height: 8, width: 8 };
   const input = given(problem);
   const blocking = { batch: 16, block: await safeBlockSize() };
   assert.deepEqual(await graphOf(problem, blocking, input), await graphOf(problem, blocking, input));

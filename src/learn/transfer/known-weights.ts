@@ -44,14 +44,12 @@ export function knownWeights(
 type Weights = ReturnType<typeof readWeights>;
 
 function networkOf(name: string, { weights, classes }: { weights: Weights; classes: number }): Network | undefined {
-  if (name === "resnet9") {
-    const widths = ["stem", "stage1", "stage2", "stage3"].map(
-      (one) => weights.get(`${one}.convolution`)?.shape[0] ?? 0,
-    );
-    return widths.includes(0) ? undefined : resnet9(classes, widths as [number, number, number, number]);
-  }
-  const depth = /^resnet(\d+)$/.exec(name)?.[1];
-  return depth === undefined ? undefined : residualNetwork(Number(depth), classes);
+  const [, depth, large] = /^resnet(\d+)(-large)?$/.exec(name) ?? [];
+  const isLarge = large !== undefined;
+  if (depth === undefined) return undefined;
+  if (depth !== "9") return residualNetwork(Number(depth), classes, { isLarge });
+  const widths = ["stem", "stage1", "stage2", "stage3"].map((one) => weights.get(`${one}.convolution`)?.shape[0] ?? 0);
+  return widths.includes(0) ? undefined : resnet9(classes, { widths, isLarge });
 }
 
 function refuseOtherShapes(layout: Layout, weights: Weights): void {
