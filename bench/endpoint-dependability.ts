@@ -23,7 +23,9 @@ export async function dependability(credential: Credential): Promise<Row[]> {
   const server = await startServer(credential);
   const admin = administrator(server.url, credential);
   const [small, other] = await Promise.all(
-    [resnet9(2, { widths: [8, 8, 16, 32] }), residualNetwork(20, 2)].map((network) => buffer(packFolder(modelFolder(network)))),
+    [resnet9(2, { widths: [8, 8, 16, 32] }), residualNetwork(20, 2)].map((network) =>
+      buffer(packFolder(modelFolder(network))),
+    ),
   );
   await admin.bucket();
   await admin.model("small", small as Buffer);

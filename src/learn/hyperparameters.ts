@@ -38,6 +38,8 @@ export interface Hyperparameters {
   eps: number;
   gamma: number;
   augmentation?: AugmentationName;
+  /** Absent: only the best answer is looked at. */
+  topK?: number;
   /** Absent: with a backbone, where pictures are too large to train on from scratch. */
   usePretrainedModel?: boolean;
   /** Absent: only the final model is stored. */
@@ -78,6 +80,9 @@ export const hyperparameterDocumentation: Readonly<Record<string, string>> = {
   gamma: "decay of rmsprop; default 0.9",
   augmentation_type:
     "none, crop, crop_color or crop_color_transform; default crop_color_transform with cutout (fast: crop)",
+  top_k: "2 or more: the accuracy with the k best answers counted is reported as well; default not",
+  resize: "accepted and without effect: every picture is resized to image_shape whole, not cropped from a larger one",
+  use_weighted_loss: "accepted and without effect: AWS uses it for multi_label=1 only",
   use_pretrained_model:
     "1: begin with the model in the channel `model`, a backbone or one that Scones trained; 0: train from scratch; default 1 where that channel holds a backbone and pictures are larger than 64, else 0",
   precision_dtype: "float32; nothing else",
@@ -136,6 +141,7 @@ export function parseHyperparameters(strings: Readonly<Record<string, string>>):
     eps: given.number("eps", 1e-12, 1) ?? 1e-8,
     gamma: given.number("gamma", 0, 0.999999) ?? 0.9,
     augmentation: given.oneOf("augmentation_type", ["none", "crop", "crop_color", "crop_color_transform"]),
+    topK: given.integer("top_k", 2, 10_000),
     usePretrainedModel: given.flag("use_pretrained_model"),
     checkpointFrequency: given.integer("checkpoint_frequency", 1, 100_000),
     earlyStopping: given.flag("early_stopping") ?? false,
@@ -152,6 +158,12 @@ function refuseWhatIsNotSupported(given: Reader): void {
   }
   if (given.flag("multi_label")) throw refused("multi_label=1 is not supported: every picture has one label");
   given.oneOf("precision_dtype", ["float32"]);
+  given.integer("resize", 2, 4096);
+  given.flag("use_weighted_loss");
+  const [topK, classes] = [given.integer("top_k", 2, 10_000), given.integer("num_classes", 2, 10_000)];
+  if (topK !== undefined && classes !== undefined && topK > classes) {
+    throw refused(`${topK} is more than num_classes=${classes} (top_k)`);
+  }
   if (given.flag("early_stopping") && given.number("hold_out", 0, 0.5) === 0) {
     throw refused("early_stopping needs held-out pictures to decide on: leave hold_out above 0");
   }

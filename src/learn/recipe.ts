@@ -30,6 +30,8 @@ export interface Plan {
   /** The schedule is run through by then, after however many epochs. */
   maxSeconds?: number;
   earlyStopping?: { minEpochs: number; patience: number; tolerance: number };
+  /** Absent: only the best answer is looked at. */
+  topK?: number;
   seed: number;
 }
 
@@ -162,6 +164,7 @@ export function planOf(asked: Hyperparameters, { pictures, cores, block, known }
           tolerance: asked.earlyStoppingTolerance,
         }
       : undefined,
+    topK: asked.topK,
     seed: asked.seed,
   };
 }

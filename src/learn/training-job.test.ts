@@ -108,6 +108,17 @@ test("adam, a residual network of 20 layers and early stopping are honoured", as
   assert.equal(jsonOf<unknown[]>(folder, "model/metrics/training-curve.json").length < 6, true);
 });
 
+test("top_k reports how often the class is among the best answers", async (context) => {
+  const folder = jobFolder(context);
+  folder.pictures("train", 80);
+  folder.pictures("validation", 8);
+  folder.hyperparameters({ ...small, epochs: "1", top_k: "2", resize: "20", use_weighted_loss: "0" });
+  const { lines } = await run(folder);
+  assert.ok(lines.includes("Epoch[0] Train-top_k_accuracy_2=1.000000"));
+  assert.ok(lines.includes("Epoch[0] Validation-top_k_accuracy_2=1.000000"));
+  assert.ok(lines.includes("Warning: resize has no effect, every picture is resized to image_shape."));
+});
+
 test("a limit of time is kept, with the schedule run through", async (context) => {
   const folder = jobFolder(context);
   folder.pictures("train", 80);

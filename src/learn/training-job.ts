@@ -80,6 +80,7 @@ async function runJob(
     `Merging with provided configuration from ${join(prefix, "input/config/hyperparameters.json")}: ${pythonDictionary(strings)}`,
   );
   const asked = parseHyperparameters(strings);
+  if (strings["resize"] !== undefined) log("Warning: resize has no effect, every picture is resized to image_shape.");
 
   const block = await options.block();
   const pretrained = chosenModel(asked, await readPretrained(join(prefix, "input", "data", "model")), log);

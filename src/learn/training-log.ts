@@ -63,6 +63,12 @@ export function logEpoch(curve: readonly EpochReport[], plan: Plan, log: (line: 
   const report = curve.at(-1)!;
   const { epoch } = report;
   log(`Epoch[${epoch}] Train-accuracy=${report.trainAccuracy.toFixed(6)}`);
+  const topK = (name: string, share: number | undefined) => {
+    if (share !== undefined) log(`Epoch[${epoch}] ${name}-top_k_accuracy_${plan.topK}=${share.toFixed(6)}`);
+  };
+  topK("Train", report.trainTopKAccuracy);
+  topK("Held-out", report.heldOut?.topKAccuracy);
+  topK("Validation", report.validation?.topKAccuracy);
   log(`Epoch[${epoch}] Train-loss=${report.trainLoss.toFixed(6)}`);
   log(`Epoch[${epoch}] Time cost=${report.seconds.toFixed(3)}`);
   log(`Epoch[${epoch}] Speed=${report.imagesPerSecond.toFixed(1)} samples/sec`);

@@ -44,25 +44,39 @@ export function evaluator(session: Session, weights: EvaluationWeights, normalis
   };
 }
 
+export interface Score {
+  accuracy: number;
+  loss: number;
+  /** Share of the pictures whose class is among the `topK` best answers; absent where nobody asked. */
+  topKAccuracy?: number;
+}
+
 /** Accuracy and mean cross-entropy of rows of logits. */
 export function score(
   logits: ArrayLike<number>,
   labels: ArrayLike<number>,
-  classes: number,
-): { accuracy: number; loss: number } {
-  let right = 0;
-  let loss = 0;
+  { classes, topK }: { classes: number; topK?: number },
+): Score {
+  let [right, loss, among] = [0, 0, 0];
   for (let n = 0; n < labels.length; n++) {
+    const own = logits[n * classes + labels[n]!]!;
     let most = Number.NEGATIVE_INFINITY;
-    let choice = 0;
+    let [choice, better] = [0, 0];
     for (let k = 0; k < classes; k++) {
       const value = logits[n * classes + k]!;
       if (value > most) [most, choice] = [value, k];
+      if (value > own) better++;
     }
     let sum = 0;
     for (let k = 0; k < classes; k++) sum += Math.exp(logits[n * classes + k]! - most);
-    loss += most + Math.log(sum) - logits[n * classes + labels[n]!]!;
+    loss += most + Math.log(sum) - own;
     if (choice === labels[n]) right++;
+    if (topK !== undefined && better < topK) among++;
   }
-  return { accuracy: right / Math.max(1, labels.length), loss: loss / Math.max(1, labels.length) };
+  const count = Math.max(1, labels.length);
+  return {
+    accuracy: right / count,
+    loss: loss / count,
+    ...(topK === undefined ? {} : { topKAccuracy: among / count }),
+  };
 }

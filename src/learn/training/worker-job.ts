@@ -4,6 +4,7 @@ import type { Plan } from "../recipe.ts";
 import type { Normalisation } from "./augmentation.ts";
 import { controlWords } from "./barrier.ts";
 import type { CheckpointPlan } from "./checkpoint.ts";
+import type { Score } from "./evaluate.ts";
 
 type Floats = Float32Array<SharedArrayBuffer>;
 
@@ -24,7 +25,7 @@ export interface SharedState {
   /** Per worker. */
   gradients: Floats;
   batchStatistics: Floats;
-  /** Per worker: loss, pictures right. */
+  /** Per worker: loss, share of pictures right, share right among the best answers. */
   tallies: Float64Array<SharedArrayBuffer>;
   /** One number from 0 to 1: how far the training is. */
   progress: Float64Array<SharedArrayBuffer>;
@@ -63,11 +64,12 @@ export interface EpochReport {
   /** Over the augmented pictures of the epoch. */
   trainLoss: number;
   trainAccuracy: number;
+  trainTopKAccuracy?: number;
   seconds: number;
   imagesPerSecond: number;
   /** Of the averaged weights, where this epoch was evaluated. */
-  heldOut?: { accuracy: number; loss: number };
-  validation?: { accuracy: number; loss: number };
+  heldOut?: Score;
+  validation?: Score;
 }
 
 export function sharedState({
@@ -95,7 +97,7 @@ export function sharedState({
     bestStatistics: floats(choosesBest ? layout.statistics : 0),
     gradients: floats(layout.total * plan.workers),
     batchStatistics: floats(layout.statistics * plan.workers),
-    tallies: new Float64Array(new SharedArrayBuffer(16 * plan.workers)),
+    tallies: new Float64Array(new SharedArrayBuffer(24 * plan.workers)),
     progress: new Float64Array(new SharedArrayBuffer(8)),
     logits: floats(evaluated * plan.network.classes),
   };

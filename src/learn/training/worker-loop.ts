@@ -38,7 +38,7 @@ export async function workerLoop(job: WorkerJob, tell: (message: WorkerMessage) 
   for (let epoch = resumed?.epoch ?? 0; epoch < epochs && !isOver(); epoch++) {
     const startedMs = performance.now();
     const order = shuffled(job.showings.length, randomFrom(plan.seed, 2, epoch));
-    let [loss, right, steps] = [0, 0, 0];
+    let [loss, right, among, steps] = [0, 0, 0, 0];
     for (; steps < stepsPerEpoch && !isOver(); steps++) {
       await gradients(epoch, order, steps);
       meet.barrier();
@@ -51,6 +51,7 @@ export async function workerLoop(job: WorkerJob, tell: (message: WorkerMessage) 
         const tally = sumOfTallies(job);
         loss += tally.loss;
         right += tally.accuracy;
+        among += tally.topK;
         if (!Number.isFinite(tally.loss)) {
           tell({ kind: "diverged", epoch, step, loss: tally.loss });
           meet.abort();
@@ -69,6 +70,7 @@ export async function workerLoop(job: WorkerJob, tell: (message: WorkerMessage) 
         steps,
         trainLoss: loss / steps,
         trainAccuracy: right / steps,
+        ...(plan.topK === undefined ? {} : { trainTopKAccuracy: among / steps }),
         seconds,
         imagesPerSecond: (steps * batch) / seconds,
         ...(isEvaluated ? scores(job) : {}),
@@ -135,8 +137,10 @@ async function gradientsOfShare(job: WorkerJob): Promise<Share> {
     const outputs = await session.run(feeds, fetches);
     shared.gradients.set(gradients, worker * layout.total);
     shared.batchStatistics.set(floatsOf(outputs, "S"), worker * layout.statistics);
-    shared.tallies[2 * worker] = floatsOf(outputs, "loss")[0]!;
-    shared.tallies[2 * worker + 1] = score(floatsOf(outputs, "logits"), labels, classes).accuracy;
+    shared.tallies[3 * worker] = floatsOf(outputs, "loss")[0]!;
+    const { accuracy, topKAccuracy = 0 } = score(floatsOf(outputs, "logits"), labels, { classes, topK: plan.topK });
+    shared.tallies[3 * worker + 1] = accuracy;
+    shared.tallies[3 * worker + 2] = topKAccuracy;
   };
 }
 
@@ -154,13 +158,14 @@ function updateOfShare({ worker, plan, layout, shared }: WorkerJob): (step: numb
   };
 }
 
-function sumOfTallies({ plan, shared }: WorkerJob): { loss: number; accuracy: number } {
-  let [loss, accuracy] = [0, 0];
+function sumOfTallies({ plan, shared }: WorkerJob): { loss: number; accuracy: number; topK: number } {
+  let [loss, accuracy, topK] = [0, 0, 0];
   for (let worker = 0; worker < plan.workers; worker++) {
-    loss += shared.tallies[2 * worker]! / plan.workers;
-    accuracy += shared.tallies[2 * worker + 1]! / plan.workers;
+    loss += shared.tallies[3 * worker]! / plan.workers;
+    accuracy += shared.tallies[3 * worker + 1]! / plan.workers;
+    topK += shared.tallies[3 * worker + 2]! / plan.workers;
   }
-  return { loss, accuracy };
+  return { loss, accuracy, topK };
 }
 
 /** Early on the average forgets faster, or it would remember the random start. */
@@ -211,13 +216,13 @@ async function evaluation(job: WorkerJob, barrier: () => void): Promise<() => Pr
 }
 
 function scores({ shared, set, heldOutIndices, validation, plan }: WorkerJob): Partial<EpochReport> {
-  const { classes } = plan.network;
+  const how = { classes: plan.network.classes, topK: plan.topK };
   const held = heldOutIndices.length;
   const labels = Array.from(heldOutIndices, (index) => set.labels[index]!);
   const result: Partial<EpochReport> = {};
-  if (held > 0) result.heldOut = score(shared.logits, labels, classes);
+  if (held > 0) result.heldOut = score(shared.logits, labels, how);
   if (validation !== undefined) {
-    result.validation = score(shared.logits.subarray(held * classes), validation.labels, classes);
+    result.validation = score(shared.logits.subarray(held * how.classes), validation.labels, how);
   }
   return result;
 }
