@@ -59,11 +59,13 @@ function operations(): Compared[] {
       name: "GetObject, 3 kB",
       request: onObject({ method: "GET" }),
       work: { kind: "readFile", file: join(folder, "picture.png") },
+      target: 0.8,
     },
     {
       name: "PutObject, 3 kB, durable",
       request: onObject({ method: "PUT", body: picture }),
       work: { kind: "writeFile", folder },
+      target: 0.8,
     },
     {
       name: "InvokeEndpoint, captured",
