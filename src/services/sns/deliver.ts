@@ -10,7 +10,9 @@ import type { Signer } from "./signing.ts";
 
 /** One message to one subscriber, as it waits in the queue. */
 export interface SnsJob {
-  type: "Notification" | "SubscriptionConfirmation";
+  type: "Notification" | "SubscriptionConfirmation" | "UnsubscribeConfirmation";
+  /** The subscription that an UnsubscribeConfirmation is about. */
+  ended?: Subscription;
   subscriptionArn: string;
   messageId: string;
   /** Already the one for the subscriber's protocol. */
@@ -44,13 +46,18 @@ export function snsDeliverer(options: DeliverOptions) {
       signatureVersion: topic?.attributes["SignatureVersion"] === "2" ? ("2" as const) : ("1" as const),
       baseUrl: job.baseUrl,
     };
-    if (job.type === "SubscriptionConfirmation") return confirmation({ ...common, token: subscription.token }, signer);
+    if (job.type !== "Notification") {
+      const { token, arn } = subscription;
+      return confirmation({ ...common, type: job.type, token, subscriptionArn: arn }, signer);
+    }
     const { message, subject, attributes } = job;
     return notification({ ...common, message, subject, attributes, subscriptionArn: subscription.arn }, signer);
   }
 
+  const subscriptionOf = (job: SnsJob) => job.ended ?? records.findSubscription(job.subscriptionArn)?.value;
+
   async function deliver(job: SnsJob, about: { signal: AbortSignal }): Promise<void> {
-    const subscription = records.findSubscription(job.subscriptionArn)?.value;
+    const subscription = subscriptionOf(job);
     // Whoever unsubscribed gets nothing more.
     if (subscription === undefined) return;
     switch (subscription.protocol) {
@@ -149,7 +156,7 @@ export function snsDeliverer(options: DeliverOptions) {
 
     retryDelayMs(job: SnsJob, attempt: number, error: unknown): number | undefined {
       if (error instanceof Fault && !error.isRetryable) return undefined;
-      const subscription = records.findSubscription(job.subscriptionArn)?.value;
+      const subscription = subscriptionOf(job);
       if (subscription === undefined) return undefined;
       const topic = records.findTopic(subscription.topicArn)?.value;
       const isHttp = subscription.protocol === "http" || subscription.protocol === "https";

@@ -41,6 +41,8 @@ export function notification(parts: NotificationParts, signer: Signer): Record<s
 }
 
 export interface ConfirmationParts {
+  type: "SubscriptionConfirmation" | "UnsubscribeConfirmation";
+  subscriptionArn: string;
   messageId: string;
   topicArn: string;
   token: string;
@@ -50,15 +52,18 @@ export interface ConfirmationParts {
 }
 
 export function confirmation(parts: ConfirmationParts, signer: Signer): Record<string, unknown> {
-  const { topicArn, token, baseUrl } = parts;
+  const { topicArn, subscriptionArn, token, baseUrl } = parts;
   const signed = {
-    Message: `You have chosen to subscribe to the topic ${topicArn}.\nTo confirm the subscription, visit the SubscribeURL included in this message.`,
+    Message:
+      parts.type === "SubscriptionConfirmation"
+        ? `You have chosen to subscribe to the topic ${topicArn}.\nTo confirm the subscription, visit the SubscribeURL included in this message.`
+        : `You have chosen to deactivate subscription ${subscriptionArn}.\nTo cancel this operation and restore the subscription, visit the SubscribeURL included in this message.`,
     MessageId: parts.messageId,
     SubscribeURL: `${baseUrl}/?Action=ConfirmSubscription&Version=${version}&TopicArn=${topicArn}&Token=${token}`,
     Timestamp: parts.timestamp,
     Token: token,
     TopicArn: topicArn,
-    Type: "SubscriptionConfirmation",
+    Type: parts.type,
   };
   return {
     Type: signed.Type,

@@ -18,8 +18,13 @@ export interface Subscription {
   owner: string;
   isConfirmed: boolean;
   token: string;
+  /** When it was last asked to confirm: the token is good for some days after that. */
+  askedMs?: number;
   attributes: Record<string, string>;
 }
+
+/** As SNS: how long a subscription may wait to be confirmed, and an ended one to be taken back. */
+const tokenLifeMs = 2 * 86_400_000;
 
 export const protocols = ["http", "https", "lambda", "sqs", "email", "email-json"] as const;
 export type Protocol = (typeof protocols)[number];
@@ -39,6 +44,10 @@ export function snsRecords(resources: Resources) {
   const topicKind = "sns:topic";
   const subscriptionKind = "sns:subscription";
   const tokenKind = "sns:token";
+  const endedKind = "sns:ended";
+  type Ended = { subscription: Subscription; endedMs: number };
+  const isExpired = ({ isConfirmed, askedMs = 0 }: Subscription, nowMs: number) =>
+    !isConfirmed && askedMs < nowMs - tokenLifeMs;
   return {
     findTopic: (arn: string | undefined) => resources.get<Topic>(topicKind, topicName(arn)),
     topic(arn: string | undefined): Topic {
@@ -64,6 +73,7 @@ export function snsRecords(resources: Resources) {
       return found.value;
     },
     putSubscription(subscription: Subscription): void {
+      resources.delete(endedKind, subscription.token);
       resources.put(subscriptionKind, subscriptionId(subscription.arn), subscription);
       resources.put(tokenKind, subscription.token, { arn: subscription.arn });
     },
@@ -71,9 +81,30 @@ export function snsRecords(resources: Resources) {
       resources.delete(subscriptionKind, subscriptionId(subscription.arn));
       resources.delete(tokenKind, subscription.token);
     },
-    subscriptionOfToken(token: string): Subscription | undefined {
+    /** Ends it so that its token can take that back. */
+    endSubscription(subscription: Subscription, nowMs: number): void {
+      resources.delete(subscriptionKind, subscriptionId(subscription.arn));
+      resources.delete(tokenKind, subscription.token);
+      resources.put<Ended>(endedKind, subscription.token, { subscription, endedMs: nowMs });
+    },
+    /** One that waits to be confirmed, is confirmed already, or has ended of late; not one whose time is over. */
+    subscriptionOfToken(token: string, nowMs: number): Subscription | undefined {
+      const ended = resources.get<Ended>(endedKind, token)?.value;
+      if (ended !== undefined) return ended.endedMs < nowMs - tokenLifeMs ? undefined : ended.subscription;
       const arn = resources.get<{ arn: string }>(tokenKind, token)?.value.arn;
-      return arn === undefined ? undefined : resources.get<Subscription>(subscriptionKind, subscriptionId(arn))?.value;
+      const found = arn && resources.get<Subscription>(subscriptionKind, subscriptionId(arn))?.value;
+      return found && !isExpired(found, nowMs) ? found : undefined;
+    },
+    /** Forgets what was never confirmed, and what ended long ago. */
+    forgetExpired(nowMs: number): void {
+      for (const { value } of resources.list<Subscription>(subscriptionKind)) {
+        if (!isExpired(value, nowMs)) continue;
+        resources.delete(subscriptionKind, subscriptionId(value.arn));
+        resources.delete(tokenKind, value.token);
+      }
+      for (const { id, value } of resources.list<Ended>(endedKind)) {
+        if (value.endedMs < nowMs - tokenLifeMs) resources.delete(endedKind, id);
+      }
     },
     subscriptionsOf: (topicArn: string): Subscription[] =>
       resources.list<Subscription>(subscriptionKind, { prefix: `${topicName(topicArn)}:` }).map((found) => found.value),

@@ -262,6 +262,51 @@ test("subscriptions are listed, described and ended", async (context) => {
   assert.deepEqual([Attributes.SubscriptionsPending, Attributes.SubscriptionsDeleted], ["1", "1"]);
 });
 
+test("a token is good for two days, then the subscription is gone", async (context) => {
+  const { call, TopicArn, clock, resources, outbox } = await openTopic(context, testClock());
+  const ask = async (Endpoint: string, mails: number) => {
+    await call("Subscribe", { TopicArn, Protocol: "email", Endpoint });
+    await clock.advance(0);
+    await mailOf(outbox, mails);
+    const all = resources.list<{ token: string; endpoint: string }>("sns:subscription");
+    return all.find(({ value }) => value.endpoint === Endpoint)?.value.token;
+  };
+  const Token = await ask("me@example.com", 1);
+  await clock.advance(2 * 86_400_000 - 1);
+  await call("ConfirmSubscription", { TopicArn, Token });
+  const late = await ask("you@example.com", 2);
+  await clock.advance(2 * 86_400_000 + 1);
+  await assert.rejects(call("ConfirmSubscription", { TopicArn, Token: late }), faultOf("InvalidParameterException"));
+  await clock.advance(3_600_000);
+  assert.equal((await call("ListSubscriptions", {})).Subscriptions.length, 1);
+});
+
+test("a web address is told when it is unsubscribed, and may take that back", async (context) => {
+  const receiver = await openReceiver(context);
+  const { call, service, TopicArn } = await openTopic(context, systemClock());
+  await call("Subscribe", { TopicArn, Protocol: "http", Endpoint: receiver.url });
+  const { Token } = JSON.parse((await receiver.next()).body);
+  const { SubscriptionArn } = await call("ConfirmSubscription", { TopicArn, Token });
+  await call("Unsubscribe", { SubscriptionArn });
+  const { headers, body } = await receiver.next();
+  const told = JSON.parse(body);
+  assert.equal(headers["x-amz-sns-message-type"], "UnsubscribeConfirmation");
+  assert.match(told.Message, new RegExp(`^You have chosen to deactivate subscription ${SubscriptionArn}\\.`));
+  assertSigned(told, service.certificatePem, [
+    "Message",
+    "MessageId",
+    "SubscribeURL",
+    "Timestamp",
+    "Token",
+    "TopicArn",
+    "Type",
+  ]);
+  await assert.rejects(call("GetSubscriptionAttributes", { SubscriptionArn }), faultOf("NotFoundException", 404));
+  assert.deepEqual(await call("ConfirmSubscription", { TopicArn, Token: told.Token }), { SubscriptionArn });
+  await call("Publish", { TopicArn, Message: "back" });
+  assert.equal(JSON.parse((await receiver.next()).body).Message, "back");
+});
+
 test("the signing key is made once and only its owner can read it", (context) => {
   const directory = temporaryFolder(context);
   const first = openSns(context, testClock(), undefined, directory).service;

@@ -29,6 +29,8 @@ export interface SnsOptions {
 
 /** As SNS. */
 export const attemptTimeoutMs = 15_000;
+/** How often what expired is forgotten. */
+const sweepMs = 3_600_000;
 /** Some hundred megabytes of rows at the very most. */
 export const mostWaitingDeliveries = 100_000;
 
@@ -70,6 +72,17 @@ export function snsService(options: SnsOptions): SnsService {
     },
     report: (error) => report("a delivery of SNS failed unexpectedly and waits for the next start", error),
   });
+  let cancelSweep = clock.schedule(sweepMs, sweep);
+
+  function sweep(): void {
+    try {
+      records.forgetExpired(clock.now());
+    } catch (error) {
+      report("expired subscriptions could not be forgotten", error);
+    }
+    cancelSweep = clock.schedule(sweepMs, sweep);
+  }
+
   return {
     name: "sns",
     handlers: {
@@ -85,6 +98,9 @@ export function snsService(options: SnsOptions): SnsService {
     },
     certificatePath: signer.certificatePath,
     certificatePem: signer.certificatePem,
-    close: queue.close,
+    close() {
+      cancelSweep();
+      return queue.close();
+    },
   };
 }

@@ -29,9 +29,16 @@ export function subscriptionHandlers(options: SubscriptionOptions): Record<strin
   const { records, resources, clock, queue } = options;
 
   function askToConfirm(subscription: Subscription, call: Call): void {
+    records.putSubscription({ ...subscription, askedMs: clock.now() });
+    tell("SubscriptionConfirmation", subscription, call);
+  }
+
+  function tell(type: "SubscriptionConfirmation" | "UnsubscribeConfirmation", subscription: Subscription, call: Call) {
     queue.add([
       {
-        type: "SubscriptionConfirmation",
+        type,
+        // By then there is none any more.
+        ...(type === "UnsubscribeConfirmation" ? { ended: subscription } : {}),
         subscriptionArn: subscription.arn,
         messageId: clock.uuid(),
         message: "",
@@ -88,28 +95,33 @@ export function subscriptionHandlers(options: SubscriptionOptions): Record<strin
         attributes,
       };
       resources.transaction(() => {
-        records.putSubscription(subscription);
-        if (!subscription.isConfirmed) askToConfirm(subscription, call);
+        if (subscription.isConfirmed) records.putSubscription(subscription);
+        else askToConfirm(subscription, call);
       });
       return answer(subscription);
     },
 
     ConfirmSubscription(input: ConfirmSubscriptionCommandInput) {
       if (!/^[0-9a-f]{64}$/.test(input.Token ?? "")) throw invalid("Token");
-      const subscription = records.subscriptionOfToken(input.Token as string);
+      const subscription = records.subscriptionOfToken(input.Token as string, clock.now());
       if (subscription === undefined) throw invalid("Token");
       const place = (arn: string | undefined) => arn?.split(":").slice(0, 5).join(":");
       if (place(input.TopicArn) !== place(subscription.topicArn)) throw invalid("Topic");
-      if (!subscription.isConfirmed) records.putSubscription({ ...subscription, isConfirmed: true });
+      // Also one that had ended, which is back with that.
+      resources.transaction(() => records.putSubscription({ ...subscription, isConfirmed: true }));
       return { SubscriptionArn: subscription.arn };
     },
 
     /** Ending what is not there is no error, as in SNS. */
-    Unsubscribe(input: { SubscriptionArn: string }) {
+    Unsubscribe(input: { SubscriptionArn: string }, call: Call) {
       const subscription = records.findSubscription(input.SubscriptionArn)?.value;
       if (subscription === undefined) return {};
       resources.transaction(() => {
-        records.deleteSubscription(subscription);
+        const isWeb = subscription.protocol === "http" || subscription.protocol === "https";
+        if (isWeb && subscription.isConfirmed) {
+          records.endSubscription(subscription, clock.now());
+          tell("UnsubscribeConfirmation", subscription, call);
+        } else records.deleteSubscription(subscription);
         records.updateTopic(subscription.topicArn, (topic) => ({ ...topic, deleted: topic.deleted + 1 }));
       });
       return {};
