@@ -172,7 +172,7 @@ async function restart(credential: Credential, archive: Uint8Array): Promise<Row
   while (asked < wanted) {
     const { url } = server;
     let isDown = false;
-    const ending = sleep(1_000)
+    const ending = sleep(3_000)
       .then(() => server.end())
       .then(() => {
         isDown = true;

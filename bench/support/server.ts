@@ -33,7 +33,9 @@ async function startOn(folder: string, port: string, credential?: Credential): P
     stdio: ["ignore", "pipe", "ignore"],
     env: { ...process.env, ...keys },
   });
-  process.on("exit", () => child.kill());
+  const killed = () => void child.kill();
+  process.on("exit", killed);
+  child.once("exit", () => process.off("exit", killed));
   const url = ((await firstJson(child.stdout)) as { endpoint: string }).endpoint;
   const end = async (): Promise<void> => {
     child.kill("SIGTERM");

@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import { Fault } from "../kit/fault.ts";
 import type { Clock } from "../ports/clock.ts";
 import { Pace } from "./pace.ts";
+import { Quarantine } from "./quarantine.ts";
 import {
   type Suspicion,
   startWorker,
@@ -49,8 +49,6 @@ export const defaultTimeoutMs = 60_000;
 export const defaultStartupTimeoutMs = 240_000;
 /** Bytes of one batch; a larger picture travels alone. */
 const maxBatchBytes = 16 * 1024 * 1024;
-/** Remembered inputs that killed a worker; the oldest are forgotten. */
-const maxQuarantined = 1000;
 const stopGraceMs = 5_000;
 /** Two crashes convict an input, or four kills: those may come from outside, and from the system when memory is short. */
 const guiltOf: Record<Suspicion, number> = { none: 0, some: 1, strong: 2 };
@@ -86,7 +84,7 @@ interface Slot {
 export class Fleet {
   readonly #options: Required<Omit<FleetOptions, "command" | "onLine">> & Pick<FleetOptions, "command" | "onLine">;
   readonly #slots = new Set<Slot>();
-  readonly #quarantine = new Set<string>();
+  readonly #quarantine = new Quarantine();
   #queue: Job[] = [];
   #queuedBytes = 0;
   #isClosing = false;
@@ -128,7 +126,7 @@ export class Fleet {
     if (this.#queue.length >= maxQueue || this.#queuedBytes + picture.length > maxQueueBytes) {
       throw unavailable(`${this.#queue.length} requests are waiting already`);
     }
-    if (this.#isQuarantined(picture)) return quarantined;
+    if (this.#quarantine.has(picture)) return quarantined;
     return new Promise((resolve, reject) => {
       const cancelTimeout = clock.schedule(timeoutMs, () => this.#timeOut(job));
       let signal: AbortSignal | undefined;
@@ -297,9 +295,7 @@ export class Fleet {
       if (i < this.#options.maxBatch) job.guilt += guiltOf[suspicion];
       if (job.guilt < quarantinedFrom) this.#enqueue(job, "first");
       else {
-        this.#quarantine.add(digest(job.picture));
-        if (this.#quarantine.size > maxQuarantined)
-          this.#quarantine.delete(this.#quarantine.values().next().value ?? "");
+        this.#quarantine.add(job.picture);
         this.#options.onLine?.("an input ended several workers and is quarantined");
         job.settle(quarantined);
       }
@@ -362,10 +358,6 @@ export class Fleet {
     this.#queuedBytes += job.picture.length;
   }
 
-  #isQuarantined(picture: Uint8Array): boolean {
-    return this.#quarantine.size > 0 && this.#quarantine.has(digest(picture));
-  }
-
   #isIdle(): boolean {
     return this.#queue.every((job) => job.isSettled) && [...this.#slots].every((slot) => slot.jobs.length === 0);
   }
@@ -395,8 +387,4 @@ function unavailable(why: string): Fault {
 
 function bytesOf(jobs: readonly Job[]): number {
   return jobs.reduce((sum, { picture }) => sum + picture.length, 0);
-}
-
-function digest(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
 }
