@@ -58,9 +58,9 @@ if (process.argv[2] === "program") {
     timeout: 600_000,
   }, async (context) => {
     const folder = mkdtempSync(join(tmpdir(), "scones-crash-"));
-    for (const afterMs of [30, 90, 45, 150, 70, 20]) {
-      const scaled = Math.ceil((afterMs * executionCount) / 500);
-      assert.equal(await run({ folder, count: executionCount, afterMs: scaled }), "SIGKILL");
+    for (const tasks of [30, 290, 45, 350, 170, 20]) {
+      const afterTasks = Math.ceil((tasks * executionCount) / 500);
+      assert.equal(await run({ folder, count: executionCount, afterTasks }), "SIGKILL");
     }
     assert.equal(await run({ folder, count: executionCount }), 0);
     const { histories, events, begun, again } = inspect(folder, executionCount);
@@ -81,24 +81,27 @@ if (process.argv[2] === "program") {
   });
 }
 
-/** Runs the program until it ends, or kills it so long after it has begun to work, or been refused by the disk. */
+/** Runs the program until it ends, or kills it when it has begun so many tasks, or a while after the disk refused. */
 function run(options: {
   folder: string;
   count: number;
   point?: Point;
-  afterMs?: number;
+  afterTasks?: number;
   isFull?: boolean;
 }): Promise<number | string> {
-  const { folder, count, point, afterMs, isFull = false } = options;
+  const { folder, count, point, afterTasks = Number.POSITIVE_INFINITY, isFull = false } = options;
   const self = fileURLToPath(import.meta.url);
   const program = [process.execPath, self, "program", folder, String(count), ...(point ? [point] : [])];
   // No file of the program may grow beyond 2 MiB: writing then fails as on a full disk.
   const limited = ["bash", "-c", `trap "" XFSZ; ulimit -f 2048; exec "$@"`, "bash", ...program];
   const [command = "", ...args] = isFull ? limited : program;
   const child = spawn(command, args, { stdio: ["ignore", "pipe", isFull ? "ignore" : "inherit"] });
-  const kill = () => setTimeout(() => child.kill("SIGKILL"), afterMs ?? 300);
-  if (afterMs !== undefined) child.stdout.once("data", kill);
-  if (isFull) child.stdout.on("data", (data: Buffer) => data.includes("refused") && kill());
+  let begun = 0;
+  child.stdout.on("data", (data: Buffer) => {
+    begun += data.toString().split(".").length - 1;
+    if (begun >= afterTasks) child.kill("SIGKILL");
+    if (data.includes("refused")) setTimeout(() => child.kill("SIGKILL"), 300);
+  });
   return new Promise((resolve, reject) => {
     child.on("error", reject);
     child.on("exit", (code, signal) => resolve(signal ?? code ?? "ended"));
@@ -211,6 +214,7 @@ async function program(folder: string, { count, point }: { count: number; point:
       async invoke(step, payload) {
         const { name } = JSON.parse(String(payload)) as { name: string };
         note("begun", `${name} ${step}`);
+        process.stdout.write(".");
         pass("when a task has begun");
         await new Promise((resolve) => setTimeout(resolve, 1 + clock.random() * 4));
         pass("when a task has ended");
@@ -244,7 +248,6 @@ async function program(folder: string, { count, point }: { count: number; point:
     await call("CreateStateMachine", { name, definition: JSON.stringify(definition), roleArn: role });
   }
   await engine.recover();
-  process.stdout.write("working\n");
 
   const answered = new Set(linesOf(folder, "answered"));
   const names = Array.from({ length: count }, (_, index) => `e${index}`).filter((name) => !answered.has(name));
