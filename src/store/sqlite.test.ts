@@ -3,11 +3,13 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
+import type { Json } from "../kit/json.ts";
 import { openDatabase } from "../kit/sqlite.ts";
 import type { NewExecution } from "../ports/store.ts";
 import { storeConformance } from "../ports/store-conformance.ts";
 import { testClock } from "../ports/test-clock.ts";
 import { sqliteStore } from "./sqlite.ts";
+import { readStepLog } from "./step-log.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "scones-store-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -95,6 +97,21 @@ test("after kill -9 everything answered is there: state, history, timers, tokens
   assert.deepEqual(found.running({ limit: 9 }), ["a"]);
   second.close();
   first.close();
+});
+
+test("a step writes what changed in a large continuation, not all of it", async () => {
+  const file = newFile();
+  const { executions, close } = open(file);
+  const items = Array.from({ length: 10_000 }, (_, n) => ({ key: `image-${n}.png` }));
+  const results: Json[] = Array.from({ length: 5_000 }, () => ({ label: "bicycle" }));
+  await executions.start(newExecution("a", { body: { frames: { "": { items, results } } } }));
+  const written = () => [...readStepLog(`${file}.steps`, 1)].map(({ line }) => line.length);
+  const [first = 0] = written();
+  const body = { frames: { "": { items, results: [...results, { label: "motorcycle" }] } } };
+  await executions.append({ id: "a", sequence: 1, status: "RUNNING", body, events: [{ id: 2 }] });
+  const second = written().at(-1) ?? first;
+  assert.ok(second < 300, `the step wrote ${second} bytes, the start ${first}`);
+  close();
 });
 
 test("what the tables hold already is not done again from the log", async () => {

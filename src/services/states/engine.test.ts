@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { memoryExecutions } from "../../ports/memory-executions.ts";
 import type { ExecutionCommit, Executions } from "../../ports/store.ts";
 import { testClock } from "../../ports/test-clock.ts";
-import { type EngineOptions, engine, type StartRequest } from "./engine.ts";
+import { engine } from "./engine.ts";
+import type { EngineOptions, StartRequest } from "./engine-contract.ts";
 import { scriptedKernel } from "./scripted-kernel.ts";
 import { comesLater, TaskFailure, type TaskRunner } from "./task-pool.ts";
 

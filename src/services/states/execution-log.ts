@@ -2,7 +2,7 @@ import type { HistoryEvent } from "../../asl/contract.ts";
 import type { Json } from "../../kit/json.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { type LogEvent, type Logs, maxEventsPerLogStream } from "../../ports/logs.ts";
-import type { Logged } from "./engine.ts";
+import type { Logged } from "./engine-contract.ts";
 import type { ExecutionDetails } from "./execution-records.ts";
 import { dataMembers, withoutData } from "./history-data.ts";
 

@@ -1,6 +1,6 @@
 import type { Json } from "../../kit/json.ts";
 import type { Executions } from "../../ports/store.ts";
-import type { Engine, StartRequest } from "./engine.ts";
+import type { Engine, StartRequest } from "./engine-contract.ts";
 
 /*
  * EXPRESS executions that nobody waits for run in memory, but their start is durable: one that was accepted and whose server

@@ -1,5 +1,5 @@
 import type { Store } from "../../ports/store.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine } from "./engine-contract.ts";
 import { aliasKind, type MachineRecord, machineKind, versionId, versionKind, versionsOf } from "./machine-records.ts";
 
 /*

@@ -3,7 +3,7 @@ import type { Answer, AskedFor, StateOutcome, StateUnderTest } from "../../asl/t
 import type { Json } from "../../kit/json.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Store } from "../../ports/store.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine } from "./engine-contract.ts";
 import type { ExpressStarts } from "./express-starts.ts";
 import type { Kernel } from "./kernel.ts";
 import type { MachineDeletion } from "./machine-deletion.ts";

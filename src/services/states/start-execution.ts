@@ -1,7 +1,7 @@
 import { Fault } from "../../kit/fault.ts";
 import type { Json } from "../../kit/json.ts";
 import { arnPrefix, checkName, executionArn, executionId, regionOf } from "./arns.ts";
-import type { StartRequest } from "./engine.ts";
+import type { StartRequest } from "./engine-contract.ts";
 import type { ExecutionDetails } from "./execution-records.ts";
 import { parseInput } from "./json-text.ts";
 import { findTarget, hashOf, refuseDeleting, type Target } from "./machine-records.ts";

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Json } from "../../../kit/json.ts";
 import type { ExecutionRecord, Executions } from "../../../ports/store.ts";
 import { arnPrefix, executionId, regionOf } from "../arns.ts";
-import type { StartRequest } from "../engine.ts";
+import type { StartRequest } from "../engine-contract.ts";
 import { detailsOf, type ExecutionDetails } from "../execution-records.ts";
 import { hashOf } from "../machine-records.ts";
 import { mapRunKey } from "./records.ts";

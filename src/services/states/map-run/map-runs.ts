@@ -5,7 +5,7 @@ import type { Json } from "../../../kit/json.ts";
 import type { Clock } from "../../../ports/clock.ts";
 import type { Operations } from "../../../ports/operations.ts";
 import type { ExecutionRecord, Store } from "../../../ports/store.ts";
-import type { Engine } from "../engine.ts";
+import type { Engine } from "../engine-contract.ts";
 import { detailsOf } from "../execution-records.ts";
 import type { Language } from "../service-context.ts";
 import { childInputs } from "./batches.ts";

@@ -1,6 +1,6 @@
 import type { Clock } from "../../../ports/clock.ts";
 import type { ExecutionRecord, Store } from "../../../ports/store.ts";
-import type { Engine } from "../engine.ts";
+import type { Engine } from "../engine-contract.ts";
 import { childRequest, type Family, idOfChild } from "./children.ts";
 import { copyOf, counterOf, move, type RunCounts } from "./counts.ts";
 import { type PageChild, pageAfter, trimPage } from "./input-pages.ts";
