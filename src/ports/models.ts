@@ -12,7 +12,17 @@ export interface InferenceRequest {
   inferenceId?: string;
   /** How long the model may take; that of a synchronous invocation by default. */
   timeoutMs?: number;
+  /** Told of each piece of a good answer as it comes, where the model sends pieces; the whole answer follows all the same. */
+  onPart?: (part: InferencePart) => void;
   signal?: AbortSignal;
+}
+
+export interface InferencePart {
+  body: Uint8Array;
+  contentType: string;
+  customAttributes?: string;
+  /** Said by the endpoint. */
+  variantName?: string;
 }
 
 export interface InferenceResponse {

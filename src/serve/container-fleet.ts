@@ -1,5 +1,5 @@
 import { Fault } from "../kit/fault.ts";
-import type { InferenceRequest } from "../ports/models.ts";
+import type { InferencePart, InferenceRequest } from "../ports/models.ts";
 import { type Container, type ContainerOptions, containerConcurrency, startContainer } from "./container.ts";
 import type { ServerAnswer } from "./model-server.ts";
 
@@ -191,12 +191,21 @@ export class ContainerFleet {
     slot.outstanding++;
     job.attempts++;
     const container = slot.container as Container;
-    const answer = await container.server.infer(job.request);
+    const { onPart } = job.request;
+    let hasParts = false;
+    const noting = (part: InferencePart) => {
+      hasParts = true;
+      onPart?.(part);
+    };
+    const answer = await container.server.infer(
+      onPart === undefined ? job.request : { ...job.request, onPart: noting },
+    );
     if (answer.isLost) {
       // That it died is known a moment later; what is sent to it until then would be lost too.
       if (slot.container === container && !(await container.server.isHealthy())) slot.container = undefined;
       if (slot.container === undefined) container.kill();
-      if (job.attempts < maxAttempts && !job.isSettled) this.#queue.unshift(job);
+      // What the caller has begun to read cannot begin again.
+      if (job.attempts < maxAttempts && !job.isSettled && !hasParts) this.#queue.unshift(job);
       else job.settle(answer);
     } else {
       slot.deathsInARow = 0;

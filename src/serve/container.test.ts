@@ -41,6 +41,10 @@ createServer((request, response) => {
   if (request.url === "/ping") return response.end();
   request.on("data", () => {}).on("end", () => {
     if (request.headers["content-type"] === "text/deadly") process.exit(3);
+    if (request.headers["content-type"] === "text/slow") {
+      response.write("one ");
+      return setTimeout(() => response.end("two"), 50);
+    }
     setTimeout(() => response.end(String(process.pid)), 5);
   });
 }).listen(process.env.SAGEMAKER_BIND_TO_PORT, "127.0.0.1");
@@ -96,6 +100,19 @@ test("killing containers again and again under load loses no request", async () 
     answers.filter((answer) => answer instanceof Error),
     [],
   );
+});
+
+test("the pieces of a container's answer are told of as they come", async () => {
+  const { gateway } = await serving(`${process.execPath} serve.mjs`);
+  const parts: string[] = [];
+  const { body } = await gateway.invoke("mine", {
+    body: Buffer.from("x"),
+    contentType: "text/slow",
+    onPart: (part) => parts.push(`${part.variantName}: ${Buffer.from(part.body)}`),
+  });
+  await gateway.close();
+  assert.deepEqual(parts, ["A: one ", "A: two"]);
+  assert.equal(Buffer.from(body).toString(), "one two");
 });
 
 test("an input that ends its containers is answered with a model error, and the next one is answered", async () => {

@@ -1,7 +1,7 @@
 import { Fault } from "../kit/fault.ts";
 import type { Blobs } from "../ports/blobs.ts";
 import type { Logs } from "../ports/logs.ts";
-import type { InferenceRequest, InferenceResponse } from "../ports/models.ts";
+import type { InferencePart, InferenceRequest, InferenceResponse } from "../ports/models.ts";
 import { Capture, type CaptureSettings } from "./capture.ts";
 import type { CaptureSpool } from "./capture-spool.ts";
 import type { EndpointMetrics, Gauges, Outcome, VariantMetrics } from "./endpoint-metrics.ts";
@@ -96,8 +96,14 @@ export class Generation {
     this.#copyToShadow(request);
     member.invocations++;
     member.outstanding++;
+    const variantName = member.variant.name;
+    const { onPart } = request;
+    const asked =
+      onPart === undefined
+        ? request
+        : { ...request, onPart: (part: InferencePart) => onPart({ ...part, variantName }) };
     try {
-      return { ...(await this.#ask(member, request)), variantName: member.variant.name };
+      return { ...(await this.#ask(member, asked)), variantName };
     } finally {
       member.outstanding--;
     }
@@ -245,7 +251,7 @@ export class Generation {
     const shadow = this.#shadow;
     if (shadow === undefined) return;
     if (this.#options.clock.random() * this.#totalWeight() >= shadow.weight) return;
-    const copy = { ...request, signal: undefined };
+    const copy = { ...request, signal: undefined, onPart: undefined };
     // What a shadow cannot answer is the shadow's loss alone; its metrics and its log tell.
     this.#ask(shadow, copy).catch(() => undefined);
   }

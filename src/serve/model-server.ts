@@ -133,9 +133,12 @@ export class ModelServer {
         const chunks: Buffer[] = [];
         let bytes = 0;
         response.on("error", (error) => noAnswer(error.message, error.name !== "AbortError"));
+        const head = headOf(response);
+        const isGood = head.status >= 200 && head.status < 300;
         response.on("data", (chunk: Buffer) => {
           chunks.push(chunk);
           bytes += chunk.length;
+          if (isGood) options.inference?.onPart?.({ ...head, body: chunk });
           if (bytes > maxAnswerBytes) {
             noAnswer(`the model server's answer is longer than ${maxAnswerBytes} bytes`, false);
             sent.destroy();
@@ -143,18 +146,21 @@ export class ModelServer {
         });
         response.on("end", () => {
           cancel();
-          const attributes = response.headers["x-amzn-sagemaker-custom-attributes"];
-          resolve({
-            status: response.statusCode ?? 0,
-            body: Buffer.concat(chunks),
-            contentType: response.headers["content-type"] ?? "application/octet-stream",
-            ...(typeof attributes === "string" ? { customAttributes: attributes } : {}),
-          });
+          resolve({ ...head, body: Buffer.concat(chunks) });
         });
       });
       sent.end(options.inference?.body);
     });
   }
+}
+
+function headOf({ statusCode = 0, headers }: IncomingMessage): Omit<ServerAnswer, "body"> {
+  const attributes = headers["x-amzn-sagemaker-custom-attributes"];
+  return {
+    status: statusCode,
+    contentType: headers["content-type"] ?? "application/octet-stream",
+    ...(typeof attributes === "string" ? { customAttributes: attributes } : {}),
+  };
 }
 
 interface SendOptions {

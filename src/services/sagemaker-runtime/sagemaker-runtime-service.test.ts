@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Fault } from "../../kit/fault.ts";
 import type { AsyncModels, InferenceRequest, Models } from "../../ports/models.ts";
 import type { Call, Handler } from "../../wire/service.ts";
 import { maxInvocationBytes, sagemakerRuntimeService } from "./sagemaker-runtime-service.ts";
@@ -59,6 +60,32 @@ test("a target model is refused, not ignored", async () => {
   await assert.rejects(invoke({ EndpointName: "birds", Body: Buffer.alloc(1), TargetModel: "other.tar.gz" }), {
     code: "ValidationError",
   });
+});
+
+test("a streamed answer has a part for each piece of the model's, and breaks off with an error of its own", async () => {
+  const models: Models = {
+    invoke: async (_name, { onPart }) => {
+      for (const text of ["one ", "two "]) {
+        onPart?.({ body: Buffer.from(text), contentType: "text/plain", variantName: "A" });
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      throw new Fault("ModelError", "the container ended", { status: 424 });
+    },
+  };
+  const { handlers } = sagemakerRuntimeService({ models, asyncModels: noQueue });
+  const ask = handlers["InvokeEndpointWithResponseStream"] as Handler;
+  const output = (await ask({ EndpointName: "birds", Body: Buffer.from("x") }, call)) as {
+    Body: AsyncIterable<{ PayloadPart: { Bytes: Buffer } }>;
+    ContentType: string;
+    InvokedProductionVariant: string;
+  };
+  const parts: string[] = [];
+  const reading = (async () => {
+    for await (const { PayloadPart } of output.Body) parts.push(PayloadPart.Bytes.toString());
+  })();
+  await assert.rejects(reading, { code: "ModelStreamError", members: { ErrorCode: "StreamBroken" } });
+  assert.deepEqual(parts, ["one ", "two "]);
+  assert.deepEqual([output.ContentType, output.InvokedProductionVariant], ["text/plain", "A"]);
 });
 
 function runtime() {

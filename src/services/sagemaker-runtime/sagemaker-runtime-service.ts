@@ -3,12 +3,12 @@ import type {
   InvokeEndpointInput,
   InvokeEndpointOutput,
   InvokeEndpointWithResponseStreamInput,
-  InvokeEndpointWithResponseStreamOutput,
 } from "@aws-sdk/client-sagemaker-runtime";
 import { Fault } from "../../kit/fault.ts";
-import type { AsyncModels, Models } from "../../ports/models.ts";
+import type { AsyncModels, InferenceRequest, Models } from "../../ports/models.ts";
 import type { Call, Service } from "../../wire/service.ts";
 import { invokeEndpointAsync } from "./invoke-async.ts";
+import { invokeWithResponseStream } from "./response-stream.ts";
 
 /** As SageMaker bounds a request to an endpoint. */
 export const maxInvocationBytes = 6_291_456;
@@ -28,25 +28,24 @@ export function sagemakerRuntimeService({ models, asyncModels }: SagemakerRuntim
       InvokeEndpoint: (input: InvokeEndpointInput, call: Call) => invokeEndpoint(models, input, call),
       InvokeEndpointAsync: (input: InvokeEndpointAsyncInput) => invokeEndpointAsync(asyncModels, input),
       InvokeEndpointWithResponseStream: (input: InvokeEndpointWithResponseStreamInput, call: Call) =>
-        invokeWithResponseStream(models, input, call),
+        invokeWithResponseStream((onPart) =>
+          models.invoke(input.EndpointName as string, requestOf(input, call, onPart)),
+        ),
     },
   };
 }
 
-/** The answer as a stream of one event: the models here answer as a whole, and containers are read to their end. */
-async function invokeWithResponseStream(
-  models: Models,
-  input: InvokeEndpointWithResponseStreamInput,
-  call: Call,
-): Promise<InvokeEndpointWithResponseStreamOutput> {
-  const { Body, ...head } = await invokeEndpoint(models, input, call);
-  async function* parts() {
-    yield { PayloadPart: { Bytes: Body } };
-  }
-  return { ...head, Body: parts() } as InvokeEndpointWithResponseStreamOutput;
+async function invokeEndpoint(models: Models, input: InvokeEndpointInput, call: Call): Promise<InvokeEndpointOutput> {
+  const answer = await models.invoke(input.EndpointName as string, requestOf(input, call));
+  return {
+    Body: answer.body as InvokeEndpointOutput["Body"],
+    ContentType: answer.contentType,
+    InvokedProductionVariant: answer.variantName,
+    ...(answer.customAttributes === undefined ? {} : { CustomAttributes: answer.customAttributes }),
+  };
 }
 
-async function invokeEndpoint(models: Models, input: InvokeEndpointInput, call: Call): Promise<InvokeEndpointOutput> {
+function requestOf(input: InvokeEndpointInput, call: Call, onPart?: InferenceRequest["onPart"]): InferenceRequest {
   refuseWhatIsAbsent(input);
   const body = input.Body as Uint8Array;
   if (body.length > maxInvocationBytes) {
@@ -56,22 +55,17 @@ async function invokeEndpoint(models: Models, input: InvokeEndpointInput, call: 
       { status: 413 },
     );
   }
-  const answer = await models.invoke(input.EndpointName as string, {
+  return {
     body,
     contentType: input.ContentType ?? defaultContentType,
     get signal() {
       return call.signal; // made when it is asked for
     },
+    ...(onPart === undefined ? {} : { onPart }),
     ...(input.Accept === undefined ? {} : { accept: input.Accept }),
     ...(input.CustomAttributes === undefined ? {} : { customAttributes: input.CustomAttributes }),
     ...(input.TargetVariant === undefined ? {} : { targetVariant: input.TargetVariant }),
     ...(input.InferenceId === undefined ? {} : { inferenceId: input.InferenceId }),
-  });
-  return {
-    Body: answer.body as InvokeEndpointOutput["Body"],
-    ContentType: answer.contentType,
-    InvokedProductionVariant: answer.variantName,
-    ...(answer.customAttributes === undefined ? {} : { CustomAttributes: answer.customAttributes }),
   };
 }
 
