@@ -51,12 +51,19 @@ function cronOf(fields: readonly string[]): Schedule {
   return {
     next(afterMs) {
       const earliestMs = Math.max(afterMs, Date.UTC(firstYear, 0, 1) - 1);
-      for (let startMs = Math.floor(earliestMs / dayMs) * dayMs; ; startMs += dayMs) {
+      let startMs = Math.floor(earliestMs / dayMs) * dayMs;
+      for (;;) {
         const day = new Date(startMs);
-        if (day.getUTCFullYear() > finalYear) return undefined;
-        if (!yearSet.has(day.getUTCFullYear()) || !monthNumbers.has(day.getUTCMonth() + 1) || !isDay(day)) continue;
-        const timeMs = timesMs.find((time) => startMs + time > afterMs);
-        if (timeMs !== undefined) return startMs + timeMs;
+        const [year, month] = [day.getUTCFullYear(), day.getUTCMonth()];
+        if (year > finalYear) return undefined;
+        // Whole years and months at once: a day that never comes is known after some thousand steps.
+        if (!yearSet.has(year)) startMs = Date.UTC(year + 1, 0);
+        else if (!monthNumbers.has(month + 1)) startMs = Date.UTC(year, month + 1);
+        else {
+          const timeMs = isDay(day) ? timesMs.find((time) => startMs + time > afterMs) : undefined;
+          if (timeMs !== undefined) return startMs + timeMs;
+          startMs += dayMs;
+        }
       }
     },
   };

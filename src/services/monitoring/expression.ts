@@ -84,7 +84,11 @@ export function parseExpression(text: string): Expression {
     const next = tokens[at++];
     if (next?.kind === "number" || next?.kind === "text") return next;
     if (next?.kind !== "name") return fail();
-    if (take("(")) return { kind: "call", name: next.text.toUpperCase(), given: listed(")") };
+    if (take("(")) {
+      const name = next.text.toUpperCase();
+      const given = listed(")");
+      return { kind: "call", name, given: name === "FILL" ? given.map(fillWord) : given };
+    }
     return { kind: "reference", id: next.text };
   }
 
@@ -99,6 +103,12 @@ export function parseExpression(text: string): Expression {
 
   const parsed = operation(0);
   return at === tokens.length ? parsed : fail();
+}
+
+/** What fills a gap may be said by a word, which is no id then. */
+function fillWord(given: Expression, index: number): Expression {
+  const isWord = index === 1 && given.kind === "reference" && /^(REPEAT|LINEAR)$/i.test(given.id);
+  return isWord ? { kind: "text", value: given.id } : given;
 }
 
 /** The ids that an expression names. */

@@ -139,7 +139,7 @@ function call({ name, given }: { name: string; given: Expression[] }, context: M
       return allSeries(value(0), context).filter(({ values }) => values.size > 0);
     case "FILL": {
       const filler = given[1];
-      const how = filler?.kind === "reference" ? filler.id.toUpperCase() : value(1);
+      const how = filler?.kind === "text" ? filler.value.toUpperCase() : value(1);
       return eachSeries(value(0), { name, context }, (series) => filled(series, how, context));
     }
     case "IF":

@@ -145,9 +145,7 @@ function checkReferences(queries: Map<string, CheckedQuery>): void {
     let height = 0;
     for (const named of expression === undefined ? [] : referencesOf(expression)) {
       if (queries.has(named)) height = Math.max(height, heightOf(named, [...above, id]) + 1);
-      else if (!/^(REPEAT|LINEAR)$/i.test(named)) {
-        throw invalidRequest(`Error in expression '${id}': Unknown reference: '${named}'.`);
-      }
+      else throw invalidRequest(`Error in expression '${id}': Unknown reference: '${named}'.`);
     }
     if (height > highest)
       throw invalidRequest(`Error in expression '${id}': more than ${highest} expressions build on each other.`);

@@ -110,6 +110,7 @@ test("math works over metrics of the request, in the order that is asked for", a
     { Id: "rate", Expression: "100 * errors / calls", Label: "Error rate" },
     { Id: "all", Expression: "SUM(METRICS())" },
     { Id: "filled", Expression: "FILL(errors, 0)" },
+    { Id: "repeated", Expression: "FILL(errors, REPEAT)" },
     { Id: "above", Expression: "IF(calls > 15 AND errors, 1, 0)" },
     { Id: "share", Expression: "calls / SUM(calls)" },
   ]);
@@ -117,6 +118,7 @@ test("math works over metrics of the request, in the order that is asked for", a
     ["rate", "Error rate", [10, 20]],
     ["all", "all", [30, 22, 12]],
     ["filled", "filled", [0, 0, 2, 2]],
+    ["repeated", "repeated", [2, 2, 2, 2]],
     ["above", "above", [1, 0]],
     ["share", "share", [30 / 60, 20 / 60, 10 / 60]],
   ]);
@@ -131,6 +133,7 @@ test("math beyond what is there is refused by name", async (context) => {
   await refused("calls +", /Syntax error/);
   await refused("nobody * 2", /Unknown reference: 'nobody'/);
   await refused("e * 2", /refers to itself/);
+  await refused("REPEAT", /Unknown reference: 'REPEAT'/);
   await refused("SUM(calls)", /TIME_SERIES/);
   await refused(`${"(".repeat(80)}calls${")".repeat(80)}`, /nested too deeply/);
 });
