@@ -208,6 +208,18 @@ test("a full queue is answered 503 at once, and what was taken is answered", asy
   assert.ok(answers.length - refused.length >= 13);
 });
 
+test("an endpoint whose queue is full refuses the next request before it is read, and counts it", async () => {
+  const { gateway, done } = await serving("strong", { workers: 1 }, { maxQueue: 5 });
+  const asked = Promise.allSettled(Array.from({ length: 30 }, () => ask(gateway)));
+  const refusals = [gateway.refusesNow("colours"), gateway.refusesNow("elsewhere")];
+  await asked;
+  refusals.push(gateway.refusesNow("colours"));
+  const counted = gateway.metricsText();
+  await done();
+  assert.deepEqual(refusals, [true, false, false]);
+  assert.match(counted, /invocations_total\{endpoint="colours",variant="AllTraffic",code="503"\} 18/);
+});
+
 test("captured inferences are in the file once the endpoint is gone", async () => {
   const { gateway, blobs } = await serving("strong", {
     capture: {

@@ -36,8 +36,7 @@ async function serving({ farewellMs, work = Promise.resolve() }: { farewellMs: n
   const taken = door();
   const server = createServer((_request, response) => {
     taken.resolve();
-    const answered = work.then(() => void response.end("done"));
-    void leaving.accompany(response, answered);
+    void leaving.accompany(response, () => work.then(() => void response.end("done")));
   });
   const leaving = { ...farewell(server, { farewellMs, graceMs: 10_000, closeOthers: () => {} }), taken: taken.promise };
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -18,7 +18,7 @@ export interface FarewellOptions {
 export interface Farewell {
   isSaid(): boolean;
   /** Keeps count of one request until its work is done. */
-  accompany(response: ServerResponse, work: Promise<void>): Promise<void>;
+  accompany(response: ServerResponse, work: () => Promise<void>): Promise<void>;
   /** Resolves when every connection is closed. May be called twice. */
   say(): Promise<void>;
 }
@@ -61,7 +61,7 @@ export function farewell(server: Server, { farewellMs, graceMs, closeOthers }: F
       lastAskedAt = performance.now();
       if (ending !== undefined) response.shouldKeepAlive = false;
       try {
-        await work;
+        await work();
       } finally {
         busy--;
       }

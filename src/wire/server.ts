@@ -116,10 +116,12 @@ export async function createWireServer(options: WireOptions): Promise<WireServer
   const server = createServer(
     { requestTimeout: limits.requestTimeoutMs, keepAliveTimeout: 65_000 },
     (request, response) => {
-      leaving.accompany(response, handle(request, response)).catch((error: unknown) => {
-        report({ kind: "bug", requestId: "-", operation: `${request.method} ${request.url}`, error });
-        response.destroy();
-      });
+      leaving
+        .accompany(response, () => handle(request, response))
+        .catch((error: unknown) => {
+          report({ kind: "bug", requestId: "-", operation: `${request.method} ${request.url}`, error });
+          response.destroy();
+        });
     },
   );
   server.maxConnections = limits.connections;
