@@ -127,6 +127,7 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
         clock,
         functions,
         operations,
+        metrics,
         directory: place("sns"),
         outboxFolder: place("outbox"),
         report,

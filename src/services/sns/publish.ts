@@ -17,6 +17,7 @@ export interface PublishOptions {
   resources: Resources;
   clock: Clock;
   queue: DeliveryQueue<SnsJob>;
+  onPublished: (topicArn: string) => void;
   /** Deliveries that may wait; beyond it publishing is refused instead of filling the disk. */
   mostWaiting: number;
 }
@@ -54,6 +55,7 @@ export function publishHandlers(options: PublishOptions): Record<string, Handler
       });
     }
     resources.transaction(() => queue.add(jobs));
+    options.onPublished(topic.arn);
     return messageId;
   }
 

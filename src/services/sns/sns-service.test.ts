@@ -10,6 +10,7 @@ import { type TestContext, test } from "node:test";
 import { systemClock } from "../../kit/clock.ts";
 import { Fault } from "../../kit/fault.ts";
 import type { Clock } from "../../ports/clock.ts";
+import { memoryMetrics } from "../../ports/memory-metrics.ts";
 import { memoryResources } from "../../ports/memory-resources.ts";
 import { testClock } from "../../ports/test-clock.ts";
 import type { Call } from "../../wire/service.ts";
@@ -307,6 +308,25 @@ test("a web address is told when it is unsubscribed, and may take that back", as
   assert.equal(JSON.parse((await receiver.next()).body).Message, "back");
 });
 
+test("what is published, delivered and given up is counted by topic", async (context) => {
+  const { call, TopicArn, clock, broken, metrics } = await openTopic(context, testClock());
+  await call("Subscribe", { TopicArn, Protocol: "lambda", Endpoint: functionArn });
+  await call("Publish", { TopicArn, Message: "1" });
+  await clock.advance(0);
+  broken.functions = true;
+  await call("Publish", { TopicArn, Message: "2" });
+  await clock.advance(3_600_000);
+  assert.deepEqual(
+    metrics.recorded.map(({ metric }) => [metric.name, metric.dimensions["TopicName"]]),
+    [
+      ["NumberOfMessagesPublished", "alarms"],
+      ["NumberOfNotificationsDelivered", "alarms"],
+      ["NumberOfMessagesPublished", "alarms"],
+      ["NumberOfNotificationsFailed", "alarms"],
+    ],
+  );
+});
+
 test("the signing key is made once and only its owner can read it", (context) => {
   const directory = temporaryFolder(context);
   const first = openSns(context, testClock(), undefined, directory).service;
@@ -329,6 +349,7 @@ function openSns<C extends Clock>(
   const reported: string[] = [];
   const broken = { functions: false };
   const outbox = join(directory, "outbox");
+  const metrics = memoryMetrics();
   const service = snsService({
     resources,
     clock,
@@ -348,6 +369,7 @@ function openSns<C extends Clock>(
       },
       has: () => true,
     },
+    metrics,
     report: (line) => void reported.push(line),
   });
   context.after(() => service.close());
@@ -359,7 +381,7 @@ function openSns<C extends Clock>(
     signal: new AbortController().signal,
   };
   const call = async (operation: string, input: object): Promise<Answer> => service.handlers[operation]?.(input, about);
-  return { call, service, clock, resources, invoked, called, reported, broken, outbox };
+  return { call, service, clock, resources, invoked, called, reported, broken, outbox, metrics };
 }
 
 async function openTopic<C extends Clock>(context: TestContext, clock: C) {

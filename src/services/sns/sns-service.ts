@@ -2,6 +2,7 @@ import { Fault } from "../../kit/fault.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { deliveryQueue } from "../../ports/delivery-queue.ts";
 import type { Functions } from "../../ports/functions.ts";
+import type { Metrics } from "../../ports/metrics.ts";
 import type { Operations } from "../../ports/operations.ts";
 import type { Resources } from "../../ports/resources.ts";
 import type { Service } from "../../wire/service.ts";
@@ -10,6 +11,7 @@ import { publishHandlers } from "./publish.ts";
 import { snsRecords } from "./records.ts";
 import { openSigner } from "./signing.ts";
 import { subscriptionHandlers } from "./subscriptions.ts";
+import { topicMetrics } from "./topic-metrics.ts";
 import { topicHandlers } from "./topics.ts";
 
 export interface SnsOptions {
@@ -17,6 +19,8 @@ export interface SnsOptions {
   clock: Clock;
   functions: Functions;
   operations: Operations;
+  /** Told how topics do. */
+  metrics?: Metrics;
   /** Where the signing key is kept. */
   directory: string;
   /** Mail is written there, one `.eml` file each; nothing is sent. */
@@ -46,6 +50,7 @@ export function snsService(options: SnsOptions): SnsService {
   const { resources, clock, report } = options;
   const records = snsRecords(resources);
   const signer = openSigner(options.directory);
+  const counted = topicMetrics(options.metrics);
   const deliverer = snsDeliverer({
     records,
     signer,
@@ -59,9 +64,13 @@ export function snsService(options: SnsOptions): SnsService {
     resources,
     clock,
     kind: "sns:delivery",
-    deliver: deliverer.deliver,
+    async deliver(job, about) {
+      await deliverer.deliver(job, about);
+      if (job.type === "Notification") counted.delivered(job.subscriptionArn);
+    },
     retryDelayMs: deliverer.retryDelayMs,
     async giveUp(job, error) {
+      if (job.type === "Notification") counted.failed(job.subscriptionArn);
       report(`message ${job.messageId} was not delivered to ${job.subscriptionArn}`, error);
       try {
         await deliverer.giveUp(job);
@@ -93,6 +102,7 @@ export function snsService(options: SnsOptions): SnsService {
         resources,
         clock,
         queue,
+        onPublished: counted.published,
         mostWaiting: options.mostWaiting ?? mostWaitingDeliveries,
       }),
     },
