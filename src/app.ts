@@ -147,10 +147,11 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
       }),
     );
     later.events = eventBus.events;
+    const s3 = s3Service({ blobs, resources, clock, functions, operations, events, report });
     const sagemaker = owned.add(
       sagemakerService({
         resources,
-        blobs,
+        blobs: s3.objects,
         logs,
         events,
         operations,
@@ -179,8 +180,7 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
       onError: (error) => report("an execution", error),
     });
     owned.add(states.engine);
-
-    const s3 = owned.add(s3Service({ blobs, resources, clock, functions, operations, events, report }));
+    owned.add(s3);
 
     const { endpointAlias: alias } = config;
     const models =

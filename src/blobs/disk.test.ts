@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { after, type TestContext, test } from "node:test";
+import { openDatabase } from "../kit/sqlite.ts";
 import { blobsConformance } from "../ports/blobs-conformance.ts";
 import { diskBlobs } from "./disk.ts";
 import type { DiskPoint } from "./disk-files.ts";
@@ -54,6 +55,21 @@ test("small objects are kept in the index: read, copied, made large and removed 
   await again.delete("b/copy");
   await again.delete("b/small");
   assert.deepEqual(dataFiles(directory), []);
+  await again.close();
+});
+
+test("a directory that was made before objects had versions opens with its objects", async (context) => {
+  const directory = temporaryFolder(context);
+  const blobs = await diskBlobs({ directory, clock });
+  await blobs.put("b/k", "large".repeat(10_000));
+  await blobs.close();
+  const older = openDatabase(join(directory, "index.sqlite"));
+  older.exec("ALTER TABLE blobs DROP COLUMN version; ALTER TABLE blobs DROP COLUMN place; DROP TABLE versions");
+  older.close();
+  const again = await diskBlobs({ directory, clock });
+  assert.equal((await contentOf(again, "b/k"))?.length, 50_000);
+  await again.put("b/k", "newer", { version: "v1" });
+  assert.equal((await again.listVersions({ prefix: "b/" })).versions.length, 2);
   await again.close();
 });
 

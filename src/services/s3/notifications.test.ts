@@ -143,6 +143,21 @@ test("a destination that is not checked may be missing", async (context) => {
   assert.equal((await call("GetBucketNotificationConfiguration", bucket)).QueueConfigurations.length, 1);
 });
 
+test("what other services write is told of and versioned like what callers put", async (context) => {
+  const { call, objects, told, deliver } = await openNotifying(context, { QueueConfigurations: [good] });
+  await call("PutBucketVersioning", { ...bucket, VersioningConfiguration: { Status: "Enabled" } });
+  await deliver();
+  told.length = 0;
+  await objects.put("b-1/capture.jsonl", "one");
+  await objects.put("b-1/capture.jsonl", "two");
+  await objects.delete("b-1/capture.jsonl");
+  await objects.put("elsewhere/k", "1");
+  await deliver();
+  assert.deepEqual(keysOf(told), ["SendMessage capture.jsonl", "SendMessage capture.jsonl"]);
+  const { Versions, DeleteMarkers } = await call("ListObjectVersions", bucket);
+  assert.deepEqual([Versions.length, DeleteMarkers.length], [2, 1]);
+});
+
 test("a destination that cannot answer now is told later", async (context) => {
   const { put, told, deliver, refuse } = await openNotifying(context, { QueueConfigurations: [good] });
   await deliver();

@@ -27,7 +27,7 @@ import { covers, type DestinationKind, type NotificationRule } from "./notificat
  */
 export interface Notifier {
   /** Given with a change; absent where nobody would be told. */
-  noteOf(name: ObjectEventName, about: { bucket: string; call: Call }): ((info: BlobInfo) => string) | undefined;
+  noteOf(name: ObjectEventName, about: { bucket: string; call: Caller }): ((info: BlobInfo) => string) | undefined;
   /** After a change that may have had a note. */
   wake(): void;
   test(rules: NotificationRule[], about: { bucket: string; call: Call }): void;
@@ -35,6 +35,9 @@ export interface Notifier {
   reasonNotToDeliver(rule: NotificationRule): Promise<string | undefined>;
   close(): Promise<void>;
 }
+
+/** What a record tells of who made the change. */
+export type Caller = Pick<Call, "requestId" | "region" | "accountId" | "callerAddress">;
 
 export interface Destinations {
   functions: Functions;
@@ -65,6 +68,8 @@ export function objectNotifier({ blobs, buckets, resources, clock, destinations 
   let isClosed = false;
   let draining: Promise<void> | undefined;
   let isWoken = false;
+  // An earlier process may have left some; after that, whoever notes says so, and nobody else makes us look.
+  let mayHaveNotes = true;
 
   const queue = deliveryQueue<Job>({
     resources,
@@ -114,7 +119,8 @@ export function objectNotifier({ blobs, buckets, resources, clock, destinations 
     while (isWoken && !isClosed) {
       isWoken = false;
       const notes = blobs.notes(notesAtOnce);
-      if (notes.length === 0) return;
+      mayHaveNotes = notes.length > 0;
+      if (!mayHaveNotes) return;
       const jobs = notes.flatMap(({ text }) => jobsOf(JSON.parse(text) as ObjectEvent));
       resources.transaction(() => queue.add(jobs));
       await blobs.settle(notes.map(({ id }) => id));
@@ -123,6 +129,7 @@ export function objectNotifier({ blobs, buckets, resources, clock, destinations 
   }
 
   function wake(): void {
+    if (!mayHaveNotes) return;
     isWoken = true;
     if (draining !== undefined || isClosed) return;
     // Not in the caller's turn: it has an answer to give.
@@ -131,7 +138,7 @@ export function objectNotifier({ blobs, buckets, resources, clock, destinations 
       .catch((error: unknown) => report("s3 keeps notifications for later", error))
       .finally(() => {
         draining = undefined;
-        if (isWoken && blobs.notes(1).length > 0 && !isClosed) wake();
+        if (isWoken && !isClosed) wake();
       });
   }
 
@@ -148,6 +155,7 @@ export function objectNotifier({ blobs, buckets, resources, clock, destinations 
       const { notifications, versioning } = buckets.peek(bucket) ?? {};
       if (notifications === undefined) return undefined;
       return (info) => {
+        mayHaveNotes = true;
         const event: ObjectEvent = {
           id: clock.uuid(),
           name,

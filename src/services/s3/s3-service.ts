@@ -11,6 +11,7 @@ import { multipartHandlers } from "./multipart.ts";
 import { notificationHandlers } from "./notification-configuration.ts";
 import { type Destinations, objectNotifier } from "./notify.ts";
 import { readHandlers } from "./read-object.ts";
+import { serviceObjects } from "./service-objects.ts";
 import { taggingHandlers } from "./tagging.ts";
 import { versionHandlers } from "./versions.ts";
 import { writeHandlers } from "./write-object.ts";
@@ -27,6 +28,8 @@ export interface S3Options extends Destinations {
 }
 
 export interface S3Service extends Service {
+  /** For services that write objects themselves: versioned and told of like everybody's. */
+  objects: Blobs;
   /** Ends the deliveries that are being made; the rest is made after the next start. */
   close(): Promise<void>;
 }
@@ -77,6 +80,7 @@ export function s3Service(options: S3Options): S3Service {
   return {
     name: "s3",
     handlers: Object.fromEntries(Object.entries(handlers).map(guarded)),
+    objects: serviceObjects({ ...objects, clock }),
     close: () => notifier.close(),
   };
 }

@@ -100,6 +100,7 @@ export async function openS3(context: TestContext, options: Reopened = {}) {
     directory,
     clock,
     close,
+    objects: service.objects,
   };
 }
 
