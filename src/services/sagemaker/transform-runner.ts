@@ -47,6 +47,8 @@ const maxReasonLength = 1024;
 const maxObjectBytes = 256 * 1024 * 1024;
 const defaultTimeoutSeconds = 600;
 const defaultRetries = 3;
+/** Objects between two lines of the log. */
+const progressEvery = 100;
 /** Requests on their way to each worker where the job does not say. */
 const requestsPerWorker = 2;
 
@@ -136,9 +138,11 @@ export class TransformRunner {
     await unpackSource(job.source, directory, blobs);
     const { variant, concurrency } = this.#variantOf(job, log);
     await variant.start();
+    log(`transforming ${job.request.TransformInput?.DataSource?.S3DataSource?.S3Uri}`);
     try {
       const context = { job, variant, processing: processingOf(job.request), log, signal };
       const { objects, failures } = await this.#transformAll(context, concurrency);
+      log(`${objects - failures.length} of ${objects} objects are transformed`);
       if (objects === 0) {
         const uri = job.request.TransformInput?.DataSource?.S3DataSource?.S3Uri;
         return `ClientError: No S3 objects found under S3 URL "${uri}" given in input data source.`;
@@ -198,7 +202,10 @@ export class TransformRunner {
       objects++;
       const work = this.#transformObject(object, context, slots)
         .then(
-          () => void done.push(object),
+          () => {
+            done.push(object);
+            if (done.length % progressEvery === 0) log(`${done.length} objects are transformed so far`);
+          },
           (error: Error) => {
             if (signal.aborted) return;
             failures.push(`${isClientsFault(error) ? "ClientError" : "AlgorithmError"}: ${error.message}`);
