@@ -134,7 +134,10 @@ export class TransformRunner {
     const log = (message: string) =>
       logs.append("/aws/sagemaker/TransformJobs", stream, [{ timestampMs: clock.now(), message }]);
     // Before anything is computed that could not be stored.
-    await operations.call("s3", "HeadBucket", { Bucket: outputPath(job).split("/", 1)[0] });
+    const bucket = outputPath(job).split("/", 1)[0] as string;
+    await operations.call("s3", "HeadBucket", { Bucket: bucket }).catch((error: unknown) => {
+      throw new RecordError(`The output bucket "${bucket}" does not exist.`, { cause: error });
+    });
     await unpackSource(job.source, directory, blobs);
     const { variant, concurrency } = this.#variantOf(job, log);
     await variant.start();
