@@ -60,7 +60,10 @@ const rows: Row[] = [];
 for (const name of values.parts.split(",")) {
   const part = parts[name];
   if (part === undefined) throw new Error(`--parts knows ${Object.keys(parts).join(", ")}, not "${name}"`);
-  rows.push(...(await part()));
+  const found = await part();
+  rows.push(...found);
+  // Parts take minutes: what is known already is said beside the report.
+  for (const row of found) process.stderr.write(`${row.name}: ${row.value.toFixed(4)} ${row.unit}\n`);
 }
 report(rows, machine());
 
