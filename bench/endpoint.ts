@@ -1,5 +1,6 @@
 // What the endpoint costs beside the network itself, against ONNX Runtime alone and against servers that people would write,
-// and whether it loses a request. `--only speed|latency|dependability|hostile`, `--networks resnet20,resnet18,mobile`.
+// and whether it loses a request. `--only speed|latency|dependability|hostile`, `--networks resnet20,resnet18,mobile`,
+// `--replay FOLDER`: capture files as load.
 import { rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -13,6 +14,7 @@ import { deploy, invocation, type Served, servedNetworks } from "./support/model
 import { startPeer } from "./support/peer.ts";
 import { cpuMsOf } from "./support/processes.ts";
 import { rawInference } from "./support/raw-inference.ts";
+import { capturedRequests } from "./support/replay.ts";
 import { startServer } from "./support/server.ts";
 
 const rounds = 5;
@@ -21,6 +23,7 @@ const credential = { accessKeyId: "AKIDBENCH", secretAccessKey: "a secret of the
 const { values } = parseArgs({
   options: {
     only: { type: "string" },
+    replay: { type: "string" },
     networks: { type: "string", default: "resnet20,resnet18,mobile" },
     json: { type: "boolean" },
   },
@@ -40,8 +43,10 @@ const targets: Record<string, { ratio: number }> = {
 const networks = servedNetworks(values.networks.split(","));
 const rows: Row[] = [];
 for (const [name, part] of Object.entries(parts)) {
+  if (values.replay !== undefined) break;
   if (values.only === undefined || values.only === name) rows.push(...(await part(networks)));
 }
+if (values.replay !== undefined) rows.push(...(await each(networks, replay)));
 for (const { folder } of networks) rmSync(folder, { recursive: true, force: true });
 report(rows, machine());
 
@@ -49,6 +54,21 @@ async function each(networks: Served[], part: (served: Served) => Promise<Row[]>
   const rows: Row[] = [];
   for (const served of networks) rows.push(...(await part(served)));
   return rows;
+}
+
+/** What an endpoint was once asked, as fast as this one answers; the requests of the files take turns. */
+async function replay({ name, folder }: Served): Promise<Row[]> {
+  const server = await startServer(credential);
+  await deploy(server.url, folder, workers, { credential });
+  const requests = capturedRequests(values.replay ?? "", server.url, credential);
+  let next = 0;
+  const request = () => requests[next++ % requests.length] as Buffer;
+  const load = await closedLoop({ url: server.url, request, connections: 32, durationMs: 5_000 });
+  await server.stop();
+  return [
+    { name: `${name}: ${requests.length} captured requests, again and again`, value: load.perSecond, unit: "/s" },
+    { name: "  99th percentile", value: percentile(load.latenciesMs, 0.99), unit: "ms" },
+  ];
 }
 
 /** Signed, and every request captured; the peers do neither. */
