@@ -22,12 +22,7 @@ export function decodeImage(bytes: Uint8Array, limits: ImageLimits = {}): Image 
   }
   checkSize(size.width, size.height, maxPixels);
   if (isGif(bytes)) return decodeGif(bytes);
-  const image = decodeWithLibrary(bytes);
-  // A header that lied cannot hurt any more, but it is not the picture that was announced either.
-  if (image.width * image.height !== size.width * size.height) {
-    throw new ImageError("damaged", "the picture's size differs from the size in its header");
-  }
-  return image;
+  return decodeWithLibrary(bytes, size);
 }
 
 function checkSize(width: number, height: number, maxPixels: number): void {

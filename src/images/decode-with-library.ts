@@ -1,10 +1,12 @@
 import { Transformer } from "@napi-rs/image";
 import { type Image, ImageError } from "./image.ts";
 
-/** Decodes whatever the native library knows; only called once the size in the header is known to be acceptable. */
-export function decodeWithLibrary(bytes: Uint8Array): Image {
+/**
+ * Decodes whatever the native library knows, once the size in the header is known to be acceptable. The library is not asked
+ * for the size: it would decode most of the picture a second time.
+ */
+export function decodeWithLibrary(bytes: Uint8Array, { width, height }: Size): Image {
   try {
-    const { width, height } = new Transformer(bytes).metadataSync();
     const pixels = new Transformer(bytes).rawPixelsSync();
     return { width, height, data: toRgb(pixels, width * height) };
   } catch (error) {
@@ -18,6 +20,10 @@ export function decodeWithLibrary(bytes: Uint8Array): Image {
 function toRgb(pixels: Uint8Array, count: number): Uint8Array {
   const bytesPerPixel = pixels.length / count;
   if (bytesPerPixel === 3) return new Uint8Array(pixels);
+  // A header that lied cannot hurt any more, but it is not the picture that was announced either.
+  if (!Number.isInteger(bytesPerPixel)) {
+    throw new ImageError("damaged", "the picture's size differs from the size in its header");
+  }
   const layout = layouts[bytesPerPixel];
   if (layout === undefined) throw new ImageError("unsupported", `pixels of ${bytesPerPixel} bytes are not read`);
   const rgb = new Uint8Array(count * 3);
