@@ -77,11 +77,12 @@ describe("functions that do harm", { skip: !existsSync(python) && "python3 is no
       "hog-buffers",
       "export const handler = async () => { const kept = []; for (;;) kept.push(Buffer.alloc(8 << 20, 1)); };",
     );
-    for (const name of ["hog-python", "hog-buffers"]) {
-      const { value } = await callBesideNeighbour(name);
-      assert.equal(value.errorType, "Runtime.ExitError", JSON.stringify(value));
-      assert.match(value.errorMessage, /Error: Runtime exited with error: signal: killed$/);
-    }
+    const python = (await callBesideNeighbour("hog-python")).value;
+    const buffers = (await callBesideNeighbour("hog-buffers")).value;
+    assert.deepEqual([python.errorType, buffers.errorType], ["Runtime.ExitError", "Runtime.ExitError"]);
+    assert.match(python.errorMessage, /Error: Runtime exited with error: signal: killed$/);
+    // V8 may be refused memory for itself before the function is: then it is V8 that ends the process.
+    assert.match(buffers.errorMessage, /Error: Runtime exited with error: signal: (killed|aborted)$/);
   });
 
   test("a function that forks gets no more processes than it may have", {
