@@ -29,7 +29,7 @@ export function memoryExecutions(): Executions {
     row.record = { ...row.record, status, output, error, cause, stoppedMs };
     row.body = commit.body;
     row.isActive = commit.isActive === true;
-    row.events.push(...structuredClone(commit.events));
+    row.events.push(...commit.events); // Values that nobody changes any more.
     const closed = new Set(commit.closed);
     for (const effectId of closed) row.timers.delete(effectId);
     for (const { effectId, dueMs } of commit.timers ?? []) row.timers.set(effectId, dueMs);
@@ -42,9 +42,7 @@ export function memoryExecutions(): Executions {
       tokens.set(token, record);
       row.tokens.push(record);
     }
-    messages.push(
-      ...(commit.outbox ?? []).map((message) => ({ id: ++lastMessage, message: structuredClone(message) })),
-    );
+    messages.push(...(commit.outbox ?? []).map((message) => ({ id: ++lastMessage, message })));
   };
   const timers = () =>
     [...rows.values()]
@@ -68,7 +66,7 @@ export function memoryExecutions(): Executions {
         startedMs,
         redriveCount: 0,
         sequence: 1,
-        details: structuredClone(details),
+        details,
       };
       const row: Row = {
         key: ++lastKey,
