@@ -11,8 +11,8 @@ export interface PyTorch {
 }
 
 /**
- * PyTorch for processors: one that is installed, else a wheel from PyTorch's own index in a virtual environment, else Debian's package
- * unpacked into a folder of its own. `undefined` when none can be had; the bench then says so.
+ * PyTorch for processors: one that is installed, else Debian's package unpacked into a folder of its own, else a wheel in a virtual
+ * environment. `undefined` when none can be had; the bench then says so.
  */
 export function findPyTorch(): PyTorch | undefined {
   const folder = join(tmpdir(), "scones-bench-pytorch");
@@ -25,12 +25,10 @@ export function findPyTorch(): PyTorch | undefined {
   if (existsSync(unpacked)) return tried(debian(unpacked));
   mkdirSync(folder, { recursive: true });
   process.stderr.write("PyTorch is not installed: fetching it\n");
+  if (unpackDebian(folder)) return tried(debian(unpacked));
   const isMade = spawnSync("python3", ["-m", "venv", join(folder, "venv")]).status === 0;
-  const wheel = ["-m", "pip", "install", "--quiet", "--index-url", "https://download.pytorch.org/whl/cpu", "torch"];
-  if (isMade && spawnSync(environmentPython, wheel).status === 0) {
-    return tried({ python: environmentPython, environment: process.env });
-  }
-  return unpackDebian(folder) ? tried(debian(unpacked)) : undefined;
+  const isInstalled = isMade && spawnSync(environmentPython, ["-m", "pip", "install", "--quiet", "torch"]).status === 0;
+  return isInstalled ? tried({ python: environmentPython, environment: process.env }) : undefined;
 }
 
 function debianFolder(folder: string): string {
