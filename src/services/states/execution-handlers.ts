@@ -22,6 +22,7 @@ import { findAlias, findMachine, findTarget, type MachineRecord, machineKind } f
 import { findMapRun, mapRunKey } from "./map-run/records.ts";
 import { pageSize, readToken, writeToken } from "./paging.ts";
 import type { Parsed } from "./parsed.ts";
+import { isRepeatedRedrive, keepRedriveToken } from "./redrive-tokens.ts";
 import type { ServiceContext } from "./service-context.ts";
 import { startExecution, startRequest } from "./start-execution.ts";
 
@@ -168,6 +169,9 @@ export function executionHandlers(context: ServiceContext) {
 
     async RedriveExecution(input: Parsed<RedriveExecutionInput>): Promise<RedriveExecutionOutput> {
       const { record, details } = findExecution(store, input.executionArn);
+      const { clientToken: token } = input;
+      const isRepeated = token !== undefined && isRepeatedRedrive(resources, record, token);
+      if (isRepeated && record.redrivenMs !== undefined) return { redriveDate: new Date(record.redrivenMs) };
       const { redriveStatus, redriveStatusReason } = redriveStatusOf(record, details);
       const refusal = () =>
         new Fault(
@@ -175,6 +179,8 @@ export function executionHandlers(context: ServiceContext) {
           `Execution is not redrivable: '${details.arn}'. Reason: ${redriveStatusReason}`,
         );
       if (redriveStatus !== "REDRIVABLE") throw refusal();
+      const redriveCount = record.redriveCount + 1;
+      if (token !== undefined) keepRedriveToken(resources, record.id, { token, redriveCount, atMs: clock.now() });
       if (!(await engine.deliver(record.id, { type: "redrive" }))) throw refusal();
       const { redrivenMs } = executions.describe(record.id) ?? {};
       return { redriveDate: new Date(redrivenMs ?? clock.now()) };

@@ -2,6 +2,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Store } from "../../ports/store.ts";
 import { deletePages } from "./map-run/input-pages.ts";
 import { type MapRunRecord, mapRunKind } from "./map-run/records.ts";
+import { pruneRedriveTokens } from "./redrive-tokens.ts";
 
 /** How often it is looked for what has ended long ago. */
 const everyMs = 3_600_000;
@@ -26,7 +27,10 @@ export function retention(options: { store: Store; clock: Clock; days: number; o
     try {
       const endedBeforeMs = clock.now() - days * dayMs;
       next = store.executions.prune({ endedBeforeMs, after, limit: executionsAtOnce });
-      if (next === undefined) pruneMapRuns(store, endedBeforeMs);
+      if (next === undefined) {
+        pruneMapRuns(store, endedBeforeMs);
+        pruneRedriveTokens(store.resources, clock.now());
+      }
     } catch (error) {
       onError(error); // Tried again in an hour.
     }

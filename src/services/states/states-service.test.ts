@@ -175,6 +175,25 @@ test("a failed execution that is redriven goes on from its failed state under th
   );
 });
 
+test("a redrive that is asked for again with its token is the same redrive", async () => {
+  const { call, run, clock } = setUp({
+    functions: {
+      one() {
+        throw new TypeError("broken");
+      },
+    },
+  });
+  const { executionArn } = await run(chain("one"));
+  const first = await call("RedriveExecution", { executionArn, clientToken: "a" });
+  await clock.advance(1_000);
+  const again = await call("RedriveExecution", { executionArn, clientToken: "a" });
+  const { redriveCount } = await call("DescribeExecution", { executionArn });
+  await call("RedriveExecution", { executionArn, clientToken: "b" });
+  const after = await call("DescribeExecution", { executionArn });
+  assert.deepEqual(again, first);
+  assert.deepEqual([redriveCount, after.redriveCount], [1, 2]);
+});
+
 test("the start and the end of an execution are announced", async () => {
   const { run, announced, clock } = setUp({ functions: { one: () => null } });
   const { executionArn, stateMachineArn, name } = await run(chain("one"), { a: 1 });
