@@ -2,16 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Fault } from "../../kit/fault.ts";
 import type { Json } from "../../kit/json.ts";
-import { memoryStore } from "../../ports/memory-store.ts";
-import { testClock } from "../../ports/test-clock.ts";
-import { setUpService } from "./test-service.ts";
+import { chain, setUpMachines, single } from "./test-service.ts";
 
 const role = "arn:aws:iam::111111111111:role/sfn-role";
 const invoke = "arn:aws:states:::lambda:invoke";
 const prefix = "arn:aws:states:us-east-1:111111111111";
 
 test("a chain of functions has the seventeen events of the real exports", async () => {
-  const { call, run } = setUp({
+  const { call, run } = setUpMachines({
     functions: { one: () => ({ n: 1 }), two: () => ({ n: 2 }), three: () => ({ n: 3 }) },
   });
   const description = await run(chain("one", "two", "three"));
@@ -29,7 +27,7 @@ test("a chain of functions has the seventeen events of the real exports", async 
 });
 
 test("the result of lambda:invoke has AWS's members in AWS's order", async () => {
-  const { run } = setUp({ functions: { one: () => ({ n: 1 }) } });
+  const { run } = setUpMachines({ functions: { one: () => ({ n: 1 }) } });
   const output = JSON.parse((await run(chain("one"))).output);
   assert.deepEqual(Object.keys(output), [
     "ExecutedVersion",
@@ -44,14 +42,14 @@ test("the result of lambda:invoke has AWS's members in AWS's order", async () =>
 
 test("a payload that is JSON text reaches the function as that JSON", async () => {
   const seen: Json[] = [];
-  const { run } = setUp({ functions: { one: (event) => seen.push(event) } });
+  const { run } = setUpMachines({ functions: { one: (event) => seen.push(event) } });
   const payloads = ['{"a":1}', "plain", '"quoted"', null];
   for (const Payload of payloads) await run(single({ Resource: invoke, Parameters: { FunctionName: "one", Payload } }));
   assert.deepEqual(seen, [{ a: 1 }, "plain", "quoted", {}]);
 });
 
 test("a handler's exception fails the execution under its own name", async () => {
-  const { call, run } = setUp({
+  const { call, run } = setUpMachines({
     functions: {
       one() {
         throw new TypeError("THRESHOLD_CONFIDENCE_NOT_MET");
@@ -72,7 +70,7 @@ test("a handler's exception fails the execution under its own name", async () =>
 });
 
 test("a function that is not there fails in the words of the SDK", async () => {
-  const { run } = setUp();
+  const { run } = setUpMachines();
   const { error, cause } = await run(chain("missing"));
   assert.equal(error, "Lambda.ResourceNotFoundException");
   assert.match(
@@ -83,7 +81,7 @@ test("a function that is not there fails in the words of the SDK", async () => {
 
 test("throttling is retried as the usual Retry block asks", async () => {
   let calls = 0;
-  const { run } = setUp({
+  const { run } = setUpMachines({
     functions: {
       one() {
         calls += 1;
@@ -105,14 +103,14 @@ test("throttling is retried as the usual Retry block asks", async () => {
 });
 
 test("a function's ARN as the resource gives and takes the payload itself", async () => {
-  const { run } = setUp({ functions: { one: (event) => ({ got: event }) } });
+  const { run } = setUpMachines({ functions: { one: (event) => ({ got: event }) } });
   const resource = "arn:aws:lambda:eu-west-1:999999999999:function:one";
   const { output } = await run(single({ Resource: resource }), { x: 1 });
   assert.deepEqual(JSON.parse(output), { got: { x: 1 } });
 });
 
 test("many images go through a Map at once, and failures of single ones are caught", async () => {
-  const { run } = setUp({
+  const { run } = setUpMachines({
     functions: {
       classify(event) {
         if ((event as { n: number }).n % 3 === 0) throw new RangeError("too low");
@@ -150,7 +148,7 @@ test("many images go through a Map at once, and failures of single ones are caug
 test("a failed execution that is redriven goes on from its failed state under the same ARN", async () => {
   let isBroken = true;
   const ran: string[] = [];
-  const { call, run, clock } = setUp({
+  const { call, run, clock } = setUpMachines({
     functions: {
       one: () => ran.push("one"),
       two() {
@@ -176,7 +174,7 @@ test("a failed execution that is redriven goes on from its failed state under th
 });
 
 test("a redrive that is asked for again with its token is the same redrive", async () => {
-  const { call, run, clock } = setUp({
+  const { call, run, clock } = setUpMachines({
     functions: {
       one() {
         throw new TypeError("broken");
@@ -195,7 +193,7 @@ test("a redrive that is asked for again with its token is the same redrive", asy
 });
 
 test("the start and the end of an execution are announced", async () => {
-  const { run, announced, clock } = setUp({ functions: { one: () => null } });
+  const { run, announced, clock } = setUpMachines({ functions: { one: () => null } });
   const { executionArn, stateMachineArn, name } = await run(chain("one"), { a: 1 });
   await clock.advance(0);
   assert.deepEqual(
@@ -219,7 +217,7 @@ test("sns:publish sends a message and answers with metadata; its faults carry SD
     sent.push(input["Message"]);
     return { MessageId: "id" };
   };
-  const { run } = setUp({ operations: { "sns.Publish": publish } });
+  const { run } = setUpMachines({ operations: { "sns.Publish": publish } });
   const task = (TopicArn: string) =>
     single({ Resource: "arn:aws:states:::sns:publish", Parameters: { TopicArn, Message: { a: 1 } } });
   const good = JSON.parse((await run(task("topic"))).output);
@@ -233,7 +231,7 @@ test("sns:publish sends a message and answers with metadata; its faults carry SD
 });
 
 test("aws-sdk tasks answer the output alone: bytes as text, dates as ISO", async () => {
-  const { run } = setUp({
+  const { run } = setUpMachines({
     operations: {
       "s3.GetObject": () => ({ Body: Buffer.from("text"), LastModified: new Date(0), Missing: undefined }),
       "s3.HeadObject": () => {
@@ -252,7 +250,7 @@ test("aws-sdk tasks answer the output alone: bytes as text, dates as ISO", async
 
 test("a training job that is waited for is described in the end", async () => {
   const states = ["InProgress", "InProgress", "Completed"];
-  const { run } = setUp({
+  const { run } = setUpMachines({
     operations: {
       "sagemaker.CreateTrainingJob": () => ({ TrainingJobArn: "arn" }),
       "sagemaker.DescribeTrainingJob": () => ({ TrainingJobStatus: states.shift() }),
@@ -264,7 +262,7 @@ test("a training job that is waited for is described in the end", async () => {
 });
 
 test("a nested execution is waited for, and its output is JSON with sync:2 and text with sync", async () => {
-  const { run, create } = setUp();
+  const { run, create } = setUpMachines();
   const child = await create({ StartAt: "P", States: { P: { Type: "Pass", Result: { a: 1 }, End: true } } });
   const task = (suffix: string) =>
     single({
@@ -277,7 +275,7 @@ test("a nested execution is waited for, and its output is JSON with sync:2 and t
 });
 
 test("a nested execution that fails fails its parent with its description", async () => {
-  const { run, create } = setUp();
+  const { run, create } = setUpMachines();
   const child = await create({ StartAt: "F", States: { F: { Type: "Fail", Error: "E", Cause: "C" } } });
   const { error, cause } = await run(
     single({ Resource: "arn:aws:states:::states:startExecution.sync:2", Parameters: { StateMachineArn: child } }),
@@ -292,7 +290,7 @@ test("a task that waits for its token ends with what the token brings", async ()
     token = JSON.parse(String(input["MessageBody"])).token;
     return { MessageId: "m" };
   };
-  const { start, call, clock, describe } = setUp({ operations: { "sqs.SendMessage": send } });
+  const { start, call, clock, describe } = setUpMachines({ operations: { "sqs.SendMessage": send } });
   const executionArn = await start(
     single({
       Resource: "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
@@ -312,7 +310,7 @@ test("a task that waits for its token ends with what the token brings", async ()
 });
 
 test("an activity's task goes to a worker that asks, before or after it is scheduled", async () => {
-  const { start, call, clock, describe } = setUp();
+  const { start, call, clock, describe } = setUpMachines();
   const { activityArn } = await call("CreateActivity", { name: "work" });
   const early = call("GetActivityTask", { activityArn, workerName: "w" });
   const first = await start(single({ Resource: activityArn }), { n: 1 });
@@ -334,7 +332,7 @@ test("an activity's task goes to a worker that asks, before or after it is sched
 });
 
 test("a task that takes too long times out, and the execution's own limit ends it", async () => {
-  const { start, clock, describe } = setUp({ functions: { slow: () => new Promise<Json>(() => {}) } });
+  const { start, clock, describe } = setUpMachines({ functions: { slow: () => new Promise<Json>(() => {}) } });
   const parameters = { Resource: invoke, Parameters: { FunctionName: "slow" } };
   const task = await start(single({ ...parameters, TimeoutSeconds: 5 }));
   const whole = await start({ ...single(parameters), TimeoutSeconds: 7 });
@@ -345,7 +343,7 @@ test("a task that takes too long times out, and the execution's own limit ends i
 });
 
 test("a stopped execution is aborted with the error that was given", async () => {
-  const { start, call, describe } = setUp();
+  const { start, call, describe } = setUpMachines();
   const executionArn = await start({ StartAt: "W", States: { W: { Type: "Wait", Seconds: 3_600, End: true } } });
   await call("StopExecution", { executionArn, error: "E", cause: "C" });
   const { status, error, cause } = await describe(executionArn);
@@ -355,7 +353,7 @@ test("a stopped execution is aborted with the error that was given", async () =>
 });
 
 test("an express execution answers at its end and leaves nothing to describe", async () => {
-  const { call, create, store } = setUp({ functions: { one: () => ({ n: 1 }) } });
+  const { call, create, store } = setUpMachines({ functions: { one: () => ({ n: 1 }) } });
   const stateMachineArn = await create(chain("one"), "EXPRESS");
   const answer = await call("StartSyncExecution", { stateMachineArn, name: "n", input: "{}" });
   assert.deepEqual([answer.status, JSON.parse(answer.output).Payload], ["SUCCEEDED", { n: 1 }]);
@@ -365,7 +363,7 @@ test("an express execution answers at its end and leaves nothing to describe", a
 });
 
 test("a resource that nobody here can run is refused when the machine is made", async () => {
-  const { create } = setUp();
+  const { create } = setUpMachines();
   await assert.rejects(create(single({ Resource: "arn:aws:states:::dynamodb:putItem", Parameters: {} })), {
     code: "InvalidDefinition",
     message:
@@ -374,7 +372,7 @@ test("a resource that nobody here can run is refused when the machine is made", 
 });
 
 test("history is read in pages, in both directions, with or without data", async () => {
-  const { call, run } = setUp({ functions: { one: () => 1 } });
+  const { call, run } = setUpMachines({ functions: { one: () => 1 } });
   const { executionArn } = await run(chain("one"));
   const first = await call("GetExecutionHistory", { executionArn, maxResults: 4 });
   const second = await call("GetExecutionHistory", { executionArn, maxResults: 4, nextToken: first.nextToken });
@@ -385,7 +383,7 @@ test("history is read in pages, in both directions, with or without data", async
 });
 
 test("a page token of another list is refused", async () => {
-  const { call, run } = setUp({ functions: { one: () => 1 } });
+  const { call, run } = setUpMachines({ functions: { one: () => 1 } });
   const { executionArn, stateMachineArn } = await run(chain("one"));
   await call("StartExecution", { stateMachineArn });
   const { nextToken } = await call("ListExecutions", { stateMachineArn, maxResults: 1 });
@@ -398,14 +396,14 @@ test("a page token of another list is refused", async () => {
 });
 
 test("data is measured in bytes, not in characters", async () => {
-  const { call, run } = setUp({ functions: { one: () => 1 } });
+  const { call, run } = setUpMachines({ functions: { one: () => 1 } });
   const { stateMachineArn } = await run(chain("one"));
   const input = JSON.stringify("é".repeat(140_000));
   await assert.rejects(call("StartExecution", { stateMachineArn, input }), { code: "ValidationException" });
 });
 
 test("a task of an activity that is gone fails the execution, whatever catches are there", async () => {
-  const { call, run } = setUp();
+  const { call, run } = setUpMachines();
   const { activityArn } = await call("CreateActivity", { name: "gone" });
   await call("DeleteActivity", { activityArn });
   const Catch = [{ ErrorEquals: ["States.ALL"], Next: "Only" }];
@@ -422,7 +420,7 @@ test("a task of an activity that is gone fails the execution, whatever catches a
 });
 
 test("an alias leads to the versions of one state machine", async () => {
-  const { call } = setUp();
+  const { call } = setUpMachines();
   const definition = JSON.stringify(single({ Resource: invoke, Parameters: { FunctionName: "one" } }));
   const publish = async (name: string) => {
     const created = await call("CreateStateMachine", { name, definition, roleArn: role, publish: true });
@@ -432,130 +430,4 @@ test("an alias leads to the versions of one state machine", async () => {
   await assert.rejects(call("CreateStateMachineAlias", { name: "live", routingConfiguration: versions }), {
     code: "ValidationException",
   });
-});
-
-test("what was handed over before a restart is waited for, not handed over again", async () => {
-  let token = "";
-  let sent = 0;
-  const send = (input: Record<string, unknown>) => {
-    sent += 1;
-    token = JSON.parse(String(input["MessageBody"])).token;
-    return { MessageId: "m" };
-  };
-  const operations = { "sqs.SendMessage": send };
-  const first = setUp({ operations });
-  const { clock, store } = first;
-  const resource = "arn:aws:states:::sqs:sendMessage.waitForTaskToken";
-  const parameters = { QueueUrl: "q", MessageBody: { "token.$": "$$.Task.Token" } };
-  const executionArn = await first.start(single({ Resource: resource, Parameters: parameters }));
-  await clock.advance(0);
-  await first.close();
-  const second = setUp({ operations, clock, store });
-  await second.engine.recover();
-  await clock.advance(1_000);
-  await second.call("SendTaskSuccess", { taskToken: token, output: "1" });
-  assert.deepEqual([sent, (await second.describe(executionArn)).status], [1, "SUCCEEDED"]);
-});
-
-test("running executions go on after a restart", async () => {
-  const first = setUp({ functions: { slow: () => new Promise<Json>(() => {}) } });
-  const { clock, store } = first;
-  const task = await first.start(chain("slow"));
-  const wait = await first.start({ StartAt: "W", States: { W: { Type: "Wait", Seconds: 60, End: true } } });
-  await clock.advance(1_000);
-  await first.close();
-  const second = setUp({ functions: { slow: () => "quick now" }, clock, store });
-  assert.equal(await second.engine.recover(), 1); // The other only waits.
-  await clock.advance(60_000);
-  assert.deepEqual(
-    [(await second.describe(task)).status, (await second.describe(wait)).status],
-    ["SUCCEEDED", "SUCCEEDED"],
-  );
-});
-
-function setUp(options: Parameters<typeof setUpService>[0] = {}) {
-  const service = setUpService(options);
-  const { call, clock } = service;
-  let count = 0;
-  const create = async (definition: object, type = "STANDARD"): Promise<string> => {
-    const name = `m${++count}-${clock.uuid().slice(-6)}`;
-    const input = { name, definition: JSON.stringify(definition), roleArn: role, type };
-    return (await call("CreateStateMachine", input)).stateMachineArn;
-  };
-  const start = async (definition: object, input: object = {}): Promise<string> => {
-    const stateMachineArn = await create(definition);
-    return (await call("StartExecution", { stateMachineArn, input: JSON.stringify(input) })).executionArn;
-  };
-  const describe = (executionArn: string) => call("DescribeExecution", { executionArn });
-  const run = async (definition: object, input: object = {}) => {
-    const executionArn = await start(definition, input);
-    const id = executionArn.split(":").slice(6).join(":");
-    await clock.advanceUntil(() => service.store.executions.describe(id)?.status !== "RUNNING");
-    return describe(executionArn);
-  };
-  return { ...service, create, start, run, describe };
-}
-
-function chain(...names: string[]) {
-  const states = names.map((name, index) => {
-    const next = names[index + 1] === undefined ? { End: true } : { Next: names[index + 1] };
-    const parameters = { FunctionName: name, "Payload.$": "$" };
-    return [name, { Type: "Task", Resource: invoke, Parameters: parameters, ...next }];
-  });
-  return { StartAt: names[0], States: Object.fromEntries(states) };
-}
-
-function single(task: object) {
-  return { StartAt: "Only", States: { Only: { Type: "Task", ...task, End: true } } };
-}
-
-test("an express execution that was accepted runs again when the server ended before it did", async () => {
-  const clock = testClock();
-  const store = memoryStore({ clock });
-  const begun: Json[] = [];
-  const functions = { one: (event: Json) => begun.push(event) };
-  const first = setUp({ store, clock, functions });
-  const waiting = { Type: "Wait", Seconds: 5, Next: "one" };
-  const { States } = chain("one") as { States: { [name: string]: Json } };
-  const stateMachineArn = await first.create({ StartAt: "wait", States: { wait: waiting, ...States } }, "EXPRESS");
-  await first.call("StartExecution", { stateMachineArn, input: '{"n":1}' });
-  await clock.advance(1_000);
-  await first.close();
-  const second = setUp({ store, clock, functions });
-  await second.engine.recover();
-  assert.deepEqual(begun, []);
-  await clock.advance(5_000);
-  assert.equal(begun.length, 1);
-  assert.deepEqual(store.executions.running({ limit: 9 }), []);
-  const third = setUp({ store, clock, functions });
-  await third.engine.recover();
-  await clock.advance(60_000);
-  assert.equal(begun.length, 1);
-});
-
-test("an express execution ends after five minutes, whatever it waits for", async () => {
-  const { call, create, clock } = setUp();
-  const States = { wait: { Type: "Wait", Seconds: 400, End: true } };
-  const stateMachineArn = await create({ StartAt: "wait", States, TimeoutSeconds: 1_000 }, "EXPRESS");
-  const answer = call("StartSyncExecution", { stateMachineArn, input: "{}" });
-  await clock.advance(300_000);
-  const { status, error } = await answer;
-  assert.deepEqual([status, error], ["TIMED_OUT", "States.Timeout"]);
-});
-
-test("executions are forgotten 90 days after their end, with what belonged to their map runs", async () => {
-  const { call, create, start, clock, engine, store } = setUp();
-  await engine.recover();
-  const ItemProcessor = { ProcessorConfig: { Mode: "DISTRIBUTED" }, StartAt: "P", States: { P: { Type: "Fail" } } };
-  const map = { StartAt: "M", States: { M: { Type: "Map", ItemsPath: "$.list", ItemProcessor, End: true } } };
-  const stateMachineArn = await create(map);
-  const { executionArn } = await call("StartExecution", { stateMachineArn, input: '{"list":[1,2,3]}' });
-  const long = await start({ StartAt: "W", States: { W: { Type: "Wait", Seconds: 200 * 86_400, End: true } } });
-  await clock.advance(89 * 86_400_000);
-  assert.equal((await call("DescribeExecution", { executionArn })).status, "FAILED");
-  assert.equal(store.resources.list("states.mapRun").length, 1);
-  await clock.advance(2 * 86_400_000);
-  await assert.rejects(call("DescribeExecution", { executionArn }), { code: "ExecutionDoesNotExist" });
-  assert.deepEqual([store.resources.list("states.mapRun"), store.resources.list("states.mapRunInputs")], [[], []]);
-  assert.equal((await call("DescribeExecution", { executionArn: long })).status, "RUNNING");
 });

@@ -8,6 +8,9 @@ import type { Store } from "../../ports/store.ts";
 import { type TestClock, testClock } from "../../ports/test-clock.ts";
 import { type StatesServiceOptions, statesService } from "./states-service.ts";
 
+const role = "arn:aws:iam::111111111111:role/sfn-role";
+const invoke = "arn:aws:states:::lambda:invoke";
+
 type TestFunction = (event: Json) => Json | Promise<Json>;
 type TestOperation = (input: Record<string, unknown>) => Record<string, unknown>;
 
@@ -85,4 +88,43 @@ function operationsOf(operations: Record<string, TestOperation>): Operations {
       return { output: body(input as Record<string, unknown>), requestId: "request" };
     },
   };
+}
+
+/** The same, with ways to make a machine of a definition and run it. */
+export function setUpMachines(options: Parameters<typeof setUpService>[0] = {}) {
+  const service = setUpService(options);
+  const { call, clock } = service;
+  let count = 0;
+  const create = async (definition: object, type = "STANDARD"): Promise<string> => {
+    const name = `m${++count}-${clock.uuid().slice(-6)}`;
+    const input = { name, definition: JSON.stringify(definition), roleArn: role, type };
+    return (await call("CreateStateMachine", input)).stateMachineArn;
+  };
+  const start = async (definition: object, input: object = {}): Promise<string> => {
+    const stateMachineArn = await create(definition);
+    return (await call("StartExecution", { stateMachineArn, input: JSON.stringify(input) })).executionArn;
+  };
+  const describe = (executionArn: string) => call("DescribeExecution", { executionArn });
+  const run = async (definition: object, input: object = {}) => {
+    const executionArn = await start(definition, input);
+    const id = executionArn.split(":").slice(6).join(":");
+    await clock.advanceUntil(() => service.store.executions.describe(id)?.status !== "RUNNING");
+    return describe(executionArn);
+  };
+  return { ...service, create, start, run, describe };
+}
+
+/** Functions one after the other. */
+export function chain(...names: string[]) {
+  const states = names.map((name, index) => {
+    const next = names[index + 1] === undefined ? { End: true } : { Next: names[index + 1] };
+    const parameters = { FunctionName: name, "Payload.$": "$" };
+    return [name, { Type: "Task", Resource: invoke, Parameters: parameters, ...next }];
+  });
+  return { StartAt: names[0], States: Object.fromEntries(states) };
+}
+
+/** One task. */
+export function single(task: object) {
+  return { StartAt: "Only", States: { Only: { Type: "Task", ...task, End: true } } };
 }
