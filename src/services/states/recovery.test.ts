@@ -25,7 +25,7 @@ import { TaskFailure, type TaskRunner } from "./task-pool.ts";
  * SCONES_SEEDS=5000 runs more of them, SCONES_SEED=x others. A failure names its seed and shows its definition.
  */
 
-const count = Number(process.env["SCONES_SEEDS"] ?? 150);
+const count = Number(process.env["SCONES_SEEDS"] ?? 300);
 const family = process.env["SCONES_SEED"] ?? "scones";
 const atOnce = 100;
 /** Commits between two deaths, at most. */
