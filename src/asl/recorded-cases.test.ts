@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type RecordedCase, replay } from "./recorded-case.ts";
+import { type RecordedCase, replay } from "./testing/recorded-case.ts";
 
 /*
  * Executions recorded on AWS, replayed: L1 status, output, error and cause; L2 the types of the events; L3 ids, chain and details.

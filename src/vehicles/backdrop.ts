@@ -1,9 +1,7 @@
 import { black, type Colour, css, fromHue, lit, mix, white } from "./colour.ts";
 import type { Conditions, Light } from "./conditions.ts";
 import type { Random } from "./random.ts";
-
-/** Everything is drawn in a frame of 256 x 256. */
-export const frame = 256;
+import { box, dot, frame, n, polygon } from "./shapes.ts";
 
 const skies: Record<Light, Colour[]> = {
   day: [
@@ -388,20 +386,4 @@ function verticalGradient(id: string, colours: readonly Colour[]): string {
     (colour, i) => `<stop offset="${n(i / Math.max(1, colours.length - 1))}" stop-color="${css(colour)}"/>`,
   );
   return `<linearGradient id="${id}" x1="0" y1="0" x2="0" y2="1">${stops.join("")}</linearGradient>`;
-}
-
-export function box(x: number, y: number, width: number, height: number, fill: string): string {
-  return `<rect x="${n(x)}" y="${n(y)}" width="${n(width)}" height="${n(height)}" fill="${fill}"/>`;
-}
-
-export function polygon(points: readonly (readonly [number, number])[], colour: Colour): string {
-  return `<path d="M${points.map(([x, y]) => `${n(x)} ${n(y)}`).join("L")}Z" fill="${css(colour)}"/>`;
-}
-
-export function dot(x: number, y: number, radius: number, colour: Colour, opacity: number): string {
-  return `<circle cx="${n(x)}" cy="${n(y)}" r="${n(radius)}" fill="${css(colour)}"${opacity < 1 ? ` opacity="${n(opacity)}"` : ""}/>`;
-}
-
-export function n(value: number): string {
-  return String(Math.round(value * 100) / 100);
 }

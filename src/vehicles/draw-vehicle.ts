@@ -1,6 +1,6 @@
 import { Resvg } from "@resvg/resvg-js";
 import type { Image } from "../images/image.ts";
-import { backdrop, frame, n } from "./backdrop.ts";
+import { backdrop } from "./backdrop.ts";
 import { bicycle } from "./bicycle.ts";
 import { bus } from "./bus.ts";
 import { develop } from "./camera.ts";
@@ -11,6 +11,7 @@ import type { Lamps } from "./lamps.ts";
 import { motorcycle } from "./motorcycle.ts";
 import { pickupTruck } from "./pickup-truck.ts";
 import { type Random, randomFrom } from "./random.ts";
+import { frame, n } from "./shapes.ts";
 import { type Fit, type Stage, stage, type View } from "./space.ts";
 import { tractor } from "./tractor.ts";
 import { train } from "./train.ts";

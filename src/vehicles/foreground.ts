@@ -1,7 +1,7 @@
-import { box, dot, frame, n, polygon } from "./backdrop.ts";
 import { black, type Colour, css, fromHue, lit, mix, paint, white } from "./colour.ts";
 import type { Conditions } from "./conditions.ts";
 import type { Random } from "./random.ts";
+import { box, dot, frame, n, polygon } from "./shapes.ts";
 
 /** What happens to stand between camera and vehicle; never more than about a third of it. */
 export function obstacle(random: Random, conditions: Required<Conditions>): string {

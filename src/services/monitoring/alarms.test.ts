@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { metricsConformance } from "../../ports/metrics-conformance.ts";
-import { testMonitoring } from "./test-monitoring.ts";
+import { testMonitoring } from "./testing/monitoring.ts";
 
 const topic = "arn:aws:sns:us-east-1:000000000000:ops";
 const settings = {

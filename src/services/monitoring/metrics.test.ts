@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { testMonitoring } from "./test-monitoring.ts";
+import { testMonitoring } from "./testing/monitoring.ts";
 
 const startMs = Date.UTC(2026, 0, 1);
 const at = (minutes: number) => new Date(startMs + minutes * 60_000);

@@ -5,8 +5,8 @@ import type { ExecutionCommit, Executions } from "../../ports/store.ts";
 import { testClock } from "../../ports/test-clock.ts";
 import { engine } from "./engine.ts";
 import type { EngineOptions, StartRequest } from "./engine-contract.ts";
-import { scriptedKernel } from "./scripted-kernel.ts";
 import { comesLater, TaskFailure, type TaskRunner } from "./task-pool.ts";
+import { scriptedKernel } from "./testing/scripted-kernel.ts";
 
 test("an execution runs its tasks in order and ends", async () => {
   const ran: string[] = [];

@@ -4,7 +4,7 @@ import type { Json } from "../../kit/json.ts";
 import { memoryStore } from "../../ports/memory-store.ts";
 import type { Store } from "../../ports/store.ts";
 import { testClock } from "../../ports/test-clock.ts";
-import { setUpService } from "./test-service.ts";
+import { setUpService } from "./testing/service.ts";
 
 const group = "/aws/vendedlogs/states/g";
 const pass = {

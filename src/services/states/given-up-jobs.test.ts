@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { setUpService } from "./test-service.ts";
+import { setUpService } from "./testing/service.ts";
 
 const roleArn = "arn:aws:iam::111111111111:role/sfn-role";
 const nested = "arn:aws:states:::states:startExecution.sync:2";

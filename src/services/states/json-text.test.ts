@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isTooDeep } from "./json-text.ts";
-import { setUpService } from "./test-service.ts";
+import { setUpService } from "./testing/service.ts";
 
 const roleArn = "arn:aws:iam::111111111111:role/sfn-role";
 const nested = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Json } from "../../kit/json.ts";
 import { memoryStore } from "../../ports/memory-store.ts";
 import { testClock } from "../../ports/test-clock.ts";
-import { chain, setUpMachines, single } from "./test-service.ts";
+import { chain, setUpMachines, single } from "./testing/service.ts";
 
 const _role = "arn:aws:iam::111111111111:role/sfn-role";
 const _invoke = "arn:aws:states:::lambda:invoke";

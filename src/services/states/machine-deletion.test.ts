@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { memoryStore } from "../../ports/memory-store.ts";
 import { testClock } from "../../ports/test-clock.ts";
-import { setUpService } from "./test-service.ts";
+import { setUpService } from "./testing/service.ts";
 
 const roleArn = "arn:aws:iam::111111111111:role/role";
 const waiting = JSON.stringify({ StartAt: "W", States: { W: { Type: "Wait", Seconds: 600, End: true } } });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { Fault } from "../../kit/fault.ts";
 import type { Json } from "../../kit/json.ts";
-import { setUpService } from "./test-service.ts";
+import { setUpService } from "./testing/service.ts";
 
 /* API calls and their answers as recorded on AWS; every case is run from its first call on against a service of its own. */
 

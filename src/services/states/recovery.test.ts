@@ -12,8 +12,8 @@ import { sqliteStore } from "../../store/sqlite.ts";
 import { engine } from "./engine.ts";
 import type { Engine, StartRequest } from "./engine-contract.ts";
 import { statesLanguage } from "./language.ts";
-import { dice, randomDefinition } from "./random-definition.ts";
 import { TaskFailure, type TaskRunner } from "./task-pool.ts";
+import { dice, randomDefinition } from "./testing/random-definition.ts";
 
 /*
  * Random definitions are run twice: once undisturbed, and once by a server that dies again and again, at commits drawn at

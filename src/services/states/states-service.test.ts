@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Fault } from "../../kit/fault.ts";
 import type { Json } from "../../kit/json.ts";
-import { chain, setUpMachines, single } from "./test-service.ts";
+import { chain, setUpMachines, single } from "./testing/service.ts";
 
 const role = "arn:aws:iam::111111111111:role/sfn-role";
 const invoke = "arn:aws:states:::lambda:invoke";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Json } from "../../kit/json.ts";
-import { setUpMachines, single } from "./test-service.ts";
+import { setUpMachines, single } from "./testing/service.ts";
 
 const invoke = "arn:aws:states:::lambda:invoke";
 

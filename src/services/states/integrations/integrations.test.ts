@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Json } from "../../../kit/json.ts";
-import { setUpService } from "../test-service.ts";
+import { setUpService } from "../testing/service.ts";
 import { type Optimized, optimized } from "./optimized-table.ts";
 
 /* Every optimized integration, with every suffix it has, through the engine; the operations behind them are written here. */

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Json } from "../../../kit/json.ts";
-import { setUpService } from "../test-service.ts";
+import { setUpService } from "../testing/service.ts";
 
 /* Executions with distributed Map states as recorded on AWS: the items are really read, and the children really run. */
 

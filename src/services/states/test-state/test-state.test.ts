@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Fault } from "../../../kit/fault.ts";
-import { setUpService } from "../test-service.ts";
+import { setUpService } from "../testing/service.ts";
 
 const roleArn = "arn:aws:iam::111111111111:role/role";
 const invoke = { Type: "Task", Resource: "arn:aws:states:::lambda:invoke", Parameters: { "FunctionName.$": "$.name" } };

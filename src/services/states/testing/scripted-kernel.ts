@@ -1,6 +1,6 @@
-import type { Effect, Execution, HistoryEvent, KernelInput } from "../../asl/contract.ts";
-import type { Json } from "../../kit/json.ts";
-import type { Kernel } from "./kernel.ts";
+import type { Effect, Execution, HistoryEvent, KernelInput } from "../../../asl/contract.ts";
+import type { Json } from "../../../kit/json.ts";
+import type { Kernel } from "../kernel.ts";
 
 /**
  * A kernel for tests of the engine alone. A definition is a JSON list of steps, done one after the other: a text is a task

@@ -1,12 +1,12 @@
-import { Fault } from "../../kit/fault.ts";
-import type { Json } from "../../kit/json.ts";
-import type { ServiceEvent } from "../../ports/events.ts";
-import type { Functions } from "../../ports/functions.ts";
-import { memoryStore } from "../../ports/memory-store.ts";
-import type { Operations } from "../../ports/operations.ts";
-import type { Store } from "../../ports/store.ts";
-import { type TestClock, testClock } from "../../ports/test-clock.ts";
-import { type StatesServiceOptions, statesService } from "./states-service.ts";
+import { Fault } from "../../../kit/fault.ts";
+import type { Json } from "../../../kit/json.ts";
+import type { ServiceEvent } from "../../../ports/events.ts";
+import type { Functions } from "../../../ports/functions.ts";
+import { memoryStore } from "../../../ports/memory-store.ts";
+import type { Operations } from "../../../ports/operations.ts";
+import type { Store } from "../../../ports/store.ts";
+import { type TestClock, testClock } from "../../../ports/test-clock.ts";
+import { type StatesServiceOptions, statesService } from "../states-service.ts";
 
 const role = "arn:aws:iam::111111111111:role/sfn-role";
 const invoke = "arn:aws:states:::lambda:invoke";

@@ -1,10 +1,10 @@
 import type { TestContext } from "node:test";
-import type { ServiceEvent } from "../../ports/events.ts";
-import { memoryMetricPoints } from "../../ports/memory-metric-points.ts";
-import { memoryResources } from "../../ports/memory-resources.ts";
-import { testClock } from "../../ports/test-clock.ts";
-import type { Call } from "../../wire/service.ts";
-import { monitoringService } from "./monitoring-service.ts";
+import type { ServiceEvent } from "../../../ports/events.ts";
+import { memoryMetricPoints } from "../../../ports/memory-metric-points.ts";
+import { memoryResources } from "../../../ports/memory-resources.ts";
+import { testClock } from "../../../ports/test-clock.ts";
+import type { Call } from "../../../wire/service.ts";
+import { monitoringService } from "../monitoring-service.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are read member by member, as a client would
 type Answer = any;

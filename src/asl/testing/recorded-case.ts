@@ -1,8 +1,8 @@
-import type { Json } from "../kit/json.ts";
-import { compile } from "./compile.ts";
-import type { ExecutionContext, HistoryEvent } from "./contract.ts";
-import type { Happening, MapRunEffect, Ran, TaskEffect } from "./driver-in-memory.ts";
-import { runExecution } from "./driver-in-memory.ts";
+import type { Json } from "../../kit/json.ts";
+import { compile } from "../compile.ts";
+import type { ExecutionContext, HistoryEvent } from "../contract.ts";
+import type { Happening, MapRunEffect, Ran, TaskEffect } from "../driver-in-memory.ts";
+import { runExecution } from "../driver-in-memory.ts";
 
 /* Replays one case recorded on AWS: its tasks answer what the recording says they answered, then both histories are compared. */
 
