@@ -6,6 +6,12 @@ export type ResourceWord =
   | "training-job"
   | "transform-job"
   | "hyper-parameter-tuning-job"
+  | "processing-job"
+  | "monitoring-schedule"
+  | "data-quality-job-definition"
+  | "model-quality-job-definition"
+  | "model-package-group"
+  | "model-package"
   | "model"
   | "endpoint-config"
   | "endpoint";
@@ -23,7 +29,7 @@ export function arnOf(
 }
 
 /** Those whose absence AWS tells of in one way. */
-type SpokenWord = Exclude<ResourceWord, "training-job" | "transform-job" | "hyper-parameter-tuning-job">;
+type SpokenWord = "model" | "endpoint-config" | "endpoint";
 
 const spoken: Record<SpokenWord, string> = {
   model: "model",

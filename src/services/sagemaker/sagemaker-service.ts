@@ -17,6 +17,9 @@ import { endpointConfigHandlers } from "./endpoint-configs.ts";
 import { EndpointFleet } from "./endpoint-fleet.ts";
 import { endpointHandlers } from "./endpoints.ts";
 import { modelHandlers } from "./models.ts";
+import { processingJobHandlers } from "./processing/processing-jobs.ts";
+import type { ProcessingPrograms } from "./processing/processing-program.ts";
+import { ProcessingRunner } from "./processing/processing-runner.ts";
 import { stateChanges } from "./state-change-events.ts";
 import { tagHandlers } from "./tags.ts";
 import type { Algorithms } from "./training-algorithm.ts";
@@ -87,6 +90,8 @@ export interface Sagemaker {
 const builtInAlgorithms: Algorithms = {
   "image-classification": () => ({ ...trainingCommand(), metricDefinitions }),
 };
+
+const processingPrograms: ProcessingPrograms = {};
 
 export function sagemakerService(options: SagemakerOptions): Sagemaker {
   const { resources, blobs, logs, metrics, clock, report } = options;
@@ -177,6 +182,20 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
     onChange: changes.transformJob,
     report,
   });
+  const processing = new ProcessingRunner({
+    resources,
+    blobs,
+    logs,
+    operations: options.operations,
+    clock,
+    directory: join(options.directory, "processing"),
+    programs: processingPrograms,
+    environment: programEnvironment,
+    stopGraceMs: options.stopGraceMs ?? defaultStopGraceMs,
+    onChange: changes.processingJob,
+    onProgramEnd: async () => undefined,
+    report,
+  });
   const now = () => clock.now();
   return {
     service: {
@@ -194,6 +213,7 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
         ...endpointConfigHandlers({ resources, now }),
         ...endpointHandlers({ resources, clock, fleet, ...(metrics && { metrics }), onChange: changes.endpoint }),
         ...transformJobHandlers({ resources, clock, runner: transforms }),
+        ...processingJobHandlers({ resources, clock, programs: processingPrograms, runner: processing }),
         ...tagHandlers(resources),
       },
     },
@@ -214,12 +234,18 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
       fleet.resume();
       asyncInference.resume();
       transforms.resume();
+      processing.resume();
       runner.resume();
       tuning.resume();
     },
     close: async () => {
       tuning.close();
-      await Promise.all([runner.close(), transforms.close(), asyncInference.close().then(() => fleet.close())]);
+      await Promise.all([
+        runner.close(),
+        transforms.close(),
+        processing.close(),
+        asyncInference.close().then(() => fleet.close()),
+      ]);
       await changes.close();
     },
   };

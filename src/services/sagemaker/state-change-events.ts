@@ -2,6 +2,7 @@ import type { Json } from "../../kit/json.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Events, ServiceEvent } from "../../ports/events.ts";
 import { describeEndpoint } from "./describe-endpoint.ts";
+import { describeProcessingJob, type StoredProcessingJob } from "./processing/processing-job.ts";
 import type { StoredEndpoint } from "./stored-endpoint.ts";
 import { describeTrainingJob, type StoredTrainingJob } from "./training-job.ts";
 import { describeTransformJob, type StoredTransformJob } from "./transform-job.ts";
@@ -11,6 +12,7 @@ export interface StateChanges {
   trainingJob(job: StoredTrainingJob): void;
   tuningJob(job: StoredTuningJob, trials: readonly TrialJob[]): void;
   transformJob(job: StoredTransformJob): void;
+  processingJob(job: StoredProcessingJob): void;
   endpoint(endpoint: StoredEndpoint): void;
   /** A step of a deployment. */
   deployment(endpoint: StoredEndpoint): void;
@@ -46,6 +48,7 @@ export function stateChanges(
   };
   return {
     transformJob: (job) => announce("SageMaker Transform Job State Change", job.arn, describeTransformJob(job)),
+    processingJob: (job) => announce("SageMaker Processing Job State Change", job.arn, describeProcessingJob(job)),
     trainingJob: (job) =>
       announce("SageMaker Training Job State Change", job.arn, describeTrainingJob(job, clock.now())),
     tuningJob: (job, trials) =>

@@ -68,15 +68,21 @@ export async function downloadChannels(
     const uri = channel.DataSource?.S3DataSource?.S3Uri as string;
     const target = join(folder, "input", "data", channel.ChannelName as string);
     await mkdir(target, { recursive: true });
-    const { bucket, key } = parseS3Uri(uri);
-    const prefix = `${bucket}/${key}`;
-    const count = await downloadBelow(blobs, { prefix, target, signal });
-    if (count === 0) {
-      throw new ClientError(
-        `Data download failed:Failed to download data. No S3 objects found under S3 URL "${uri}" given in input data source. Please ensure that the bucket exists and that objects exist under that S3 prefix.`,
-      );
-    }
+    await downloadUri(blobs, { uri, target, signal });
   }
+}
+
+/** Fetches every object below an address into a folder. Throws `ClientError` when there is none. */
+export async function downloadUri(
+  blobs: Blobs,
+  { uri, target, signal }: { uri: string; target: string; signal: AbortSignal },
+): Promise<void> {
+  const { bucket, key } = parseS3Uri(uri);
+  const count = await downloadBelow(blobs, { prefix: `${bucket}/${key}`, target, signal });
+  if (count > 0) return;
+  throw new ClientError(
+    `Data download failed:Failed to download data. No S3 objects found under S3 URL "${uri}" given in input data source. Please ensure that the bucket exists and that objects exist under that S3 prefix.`,
+  );
 }
 
 /** Fetches every object below a prefix into a folder; answers how many there were. */
@@ -89,7 +95,7 @@ export async function downloadBelow(
   const fetcher = async () => {
     for (const object of waiting) {
       signal.throwIfAborted();
-      await download(blobs, object.key, join(target, nameBelow(prefix, object.key)), signal);
+      await downloadOne(blobs, { key: object.key, name: nameBelow(prefix, object.key), target, signal });
     }
   };
   await Promise.all(Array.from({ length: parallelDownloads }, fetcher));
@@ -111,21 +117,21 @@ async function listAll(blobs: Blobs, prefix: string, signal: AbortSignal): Promi
 /** Below a prefix that is a folder names are relative to it; an object named itself keeps its last part. */
 function nameBelow(prefix: string, key: string): string {
   const folder = key.startsWith(`${prefix}/`) ? `${prefix}/` : prefix.slice(0, prefix.lastIndexOf("/") + 1);
-  const name = key.slice(folder.length);
-  const parts = name.split("/");
-  if (
-    parts.some((part) => part === "" || part === "." || part === "..") ||
-    name.includes("\\") ||
-    name.includes("\0")
-  ) {
-    throw new ClientError(`Data download failed: "${key}" cannot be the name of a file`);
-  }
-  return name;
+  return key.slice(folder.length);
 }
 
-async function download(blobs: Blobs, key: string, path: string, signal: AbortSignal): Promise<void> {
+/** Fetches one object to a name below a folder. */
+export async function downloadOne(
+  blobs: Blobs,
+  { key, name, target, signal }: { key: string; name: string; target: string; signal: AbortSignal },
+): Promise<void> {
+  const isName = name.split("/").every((part) => part !== "" && part !== "." && part !== "..");
+  if (!isName || name.includes("\\") || name.includes("\0")) {
+    throw new ClientError(`Data download failed: "${key}" cannot be the name of a file`);
+  }
+  const path = join(target, name);
   const blob = await blobs.get(key);
-  if (blob === undefined) throw new ClientError(`Data download failed: s3://${key} was deleted during the download`);
+  if (blob === undefined) throw new ClientError(`Data download failed: there is no object s3://${key}`);
   try {
     await mkdir(dirname(path), { recursive: true });
     await pipeline(blob.body, createWriteStream(path), { signal });
