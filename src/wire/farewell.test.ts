@@ -36,7 +36,8 @@ async function serving({ farewellMs, work = Promise.resolve() }: { farewellMs: n
   const taken = door();
   const server = createServer((_request, response) => {
     taken.resolve();
-    void leaving.accompany(response, () => work.then(() => void response.end("done")));
+    leaving.enter(response);
+    void work.then(() => void response.end("done")).then(leaving.leave);
   });
   const leaving = { ...farewell(server, { farewellMs, graceMs: 10_000, closeOthers: () => {} }), taken: taken.promise };
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

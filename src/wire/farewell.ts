@@ -17,8 +17,9 @@ export interface FarewellOptions {
 
 export interface Farewell {
   isSaid(): boolean;
-  /** Keeps count of one request until its work is done. */
-  accompany(response: ServerResponse, work: () => Promise<void>): Promise<void>;
+  /** Keeps count of a request until it leaves. */
+  enter(response: ServerResponse): void;
+  leave: () => void;
   /** Resolves when every connection is closed. May be called twice. */
   say(): Promise<void>;
 }
@@ -60,15 +61,13 @@ export function farewell(server: Server, { farewellMs, graceMs, closeOthers }: F
 
   return {
     isSaid: () => ending !== undefined,
-    async accompany(response, work) {
+    enter(response) {
       busy++;
       lastAskedAt = performance.now();
       if (ending !== undefined) response.shouldKeepAlive = false;
-      try {
-        await work();
-      } finally {
-        busy--;
-      }
+    },
+    leave() {
+      busy--;
     },
     say() {
       ending ??= end();

@@ -14,7 +14,8 @@ import { DescribeExecutionCommand, SFNClient, StartExecutionCommand, StopExecuti
 import { GetTopicAttributesCommand, PublishCommand, SNSClient } from "@aws-sdk/client-sns";
 import { ReceiveMessageCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { Fault } from "../kit/fault.ts";
-import { createWireServer, type WireReport, type WireServer } from "./server.ts";
+import type { WireReport } from "./exchange.ts";
+import { createWireServer, type WireServer } from "./server.ts";
 import type { Service } from "./service.ts";
 
 const seen: Record<string, unknown> = {};

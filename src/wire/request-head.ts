@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 
 /** What the first lines of a request say, taken apart once, and only as far as somebody asks. */
 export interface RequestHead {
@@ -26,8 +27,8 @@ export interface Scope {
 
 const noQuery = new URLSearchParams();
 
-export function headOf(request: IncomingMessage, isSecure: boolean): RequestHead {
-  return new LazyHead(request, isSecure);
+export function headOf(request: IncomingMessage): RequestHead {
+  return new LazyHead(request);
 }
 
 class LazyHead implements RequestHead {
@@ -41,7 +42,7 @@ class LazyHead implements RequestHead {
   #scope: Scope | undefined;
   #isScopeRead = false;
 
-  constructor(request: IncomingMessage, isSecure: boolean) {
+  constructor(request: IncomingMessage) {
     const target = request.url ?? "/";
     // A client that takes us for an ordinary proxy sends the whole address.
     const relative = target.startsWith("/") ? target : target.replace(/^[a-z]+:\/\/[^/]*/i, "");
@@ -51,7 +52,7 @@ class LazyHead implements RequestHead {
     this.rawQuery = at === -1 ? "" : relative.slice(at + 1);
     this.headers = request.headers;
     this.host = hostName(this.headers.host ?? "");
-    this.isSecure = isSecure;
+    this.isSecure = (request.socket as Socket & { encrypted?: boolean }).encrypted === true;
   }
 
   get query(): URLSearchParams {

@@ -5,7 +5,8 @@ import { Readable } from "node:stream";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { Fault } from "../kit/fault.ts";
-import { createWireServer, type WireReport, type WireServer } from "./server.ts";
+import type { WireReport } from "./exchange.ts";
+import { createWireServer, type WireServer } from "./server.ts";
 import type { Call, Service } from "./service.ts";
 
 const reports: WireReport[] = [];
