@@ -1,6 +1,6 @@
 // What the built-in image classifier costs and reaches, against PyTorch and against its targets.
 //
-//   npm run bench:training -- DATA [--parts speed,repeat,parity,accuracy,folds,six,transfer] [--preset default] [--seeds 1,2,3,4,5]
+//   npm run bench:training -- DATA [--parts speed,repeat,parity,accuracy,folds,six,transfer,streaming] [--preset default] [--seeds 1,2,3,4,5]
 //                                  [--more FOLDER] [--backbone FOLDER] [--json]
 //
 // DATA is a folder with train/, test/, train.lst and test.lst; MORE, another one whose classes come beside those of DATA (six classes);
@@ -22,6 +22,7 @@ import { median, type Row, report } from "./report.ts";
 import { machine } from "./support/machine.ts";
 import { matrixPeak } from "./support/matrix-peak.ts";
 import { findPyTorch, pytorchSpeed } from "./support/pytorch.ts";
+import { streamedRuns } from "./support/streaming.ts";
 import { type Labelled, labelledPictures, type TrainingRun, trainingRun } from "./support/training-run.ts";
 
 /** Of the recipe's network, forward, both gradients, per picture of 32 x 32. */
@@ -55,6 +56,7 @@ const parts: Record<string, () => Promise<Row[]>> = {
   folds: crossValidation,
   six,
   transfer,
+  streaming,
 };
 const rows: Row[] = [];
 for (const name of values.parts.split(",")) {
@@ -196,6 +198,20 @@ async function transfer(): Promise<Row[]> {
     { name: "  wall time", value: official.seconds, unit: "s" },
     ...qualityOf(runs, { name: `with a backbone, ${folds}-fold cross-validation`, least: 0.95 }),
   ];
+}
+
+/** Sets of 1 GiB and of 4 GiB when decoded: what a job holds in memory must not grow with them. */
+async function streaming(): Promise<Row[]> {
+  const [small, large] = await streamedRuns([87_382, 349_526], 15);
+  if (small === undefined || large === undefined) throw new Error("two runs were asked for");
+  const rows = [small, large].flatMap(({ pictures, decodedMegabytes, peakMegabytes, readingSeconds }): Row[] => [
+    targeted(`${pictures} pictures, ${decodedMegabytes.toFixed(0)} MB decoded: peak memory`, peakMegabytes, {
+      most: 1024,
+      unit: "MB",
+    }),
+    { name: "  pictures listed, decoded and stored", value: pictures / readingSeconds, unit: "/s" },
+  ]);
+  return [...rows, targeted("ratio of the two", large.peakMegabytes / small.peakMegabytes, { most: 1.1 })];
 }
 
 /** Accuracy, and the calibration error over the answers of all runs: few answers alone make it look larger than it is. */

@@ -44,7 +44,7 @@ export const bounds = {
   functionEnvironments: 64,
   /** Uploads the command line keeps in flight: enough to hide the latency of small objects, far below any server's limit. */
   uploadsInFlight: 16,
-  /** Pictures a staged data set may have: ten times CIFAR; larger sets need a streaming trainer. */
+  /** Pictures a staged data set may have: ten times CIFAR. Their names are in memory; a larger set is uploaded by other tools. */
   stagedImages: 600_000,
   /** Bytes of one picture file that staging reads: the endpoint's own request limit. */
   imageBytes: 6_291_456,

@@ -52,7 +52,7 @@ export async function trainingRun(
     };
     write(join(prefix, "input/config/hyperparameters.json"), JSON.stringify({ ...required, ...hyperparameters }));
     const startedAt = performance.now();
-    const output = await outputOf(prefix);
+    const output = await trainingOutput(prefix);
     const seconds = (performance.now() - startedAt) / 1000;
     const read = <T>(name: string) => JSON.parse(readFileSync(join(prefix, "model", name), "utf8")) as T;
     return {
@@ -85,7 +85,11 @@ function write(path: string, text: string): void {
   writeFileSync(path, text);
 }
 
-async function outputOf(prefix: string): Promise<string> {
+/** What the training program says about the job in this folder, as it says it and in the end as a whole. */
+export async function trainingOutput(
+  prefix: string,
+  onText: (text: string) => void = () => undefined,
+): Promise<string> {
   const child = spawn(process.execPath, [trainingProgram], {
     env: { ...process.env, SCONES_ML_PREFIX: prefix },
     stdio: ["ignore", "pipe", "inherit"],
@@ -93,6 +97,7 @@ async function outputOf(prefix: string): Promise<string> {
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
     output += chunk;
+    onText(chunk);
   });
   const code = await new Promise((resolve) => child.on("close", resolve));
   if (code !== 0) throw new Error(`the training failed: ${output.slice(-2000)}`);

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { ModelManifest } from "../ports/model-package.ts";
-import type { PictureSet } from "./data/picture-set.ts";
+import { openPictures, type PictureSet } from "./data/picture-set.ts";
 import type { Data } from "./data/read-data.ts";
 import { type Evaluation, evaluationOf } from "./evaluation.ts";
 import { evaluationModel, servedModel } from "./graph/models.ts";
@@ -25,6 +25,8 @@ export interface Finished {
 
 const largestDifference = 1e-4;
 const mostCompared = 512;
+/** Of a large set this many training pictures tell as much about the fit as all do, and take seconds. */
+const mostMeasured = 5000;
 
 /** Measures and exports; throws when the exported model differs from the measured one. */
 export async function finishModel(
@@ -37,12 +39,18 @@ export async function finishModel(
   const sides = { height: plan.height, width: plan.width };
   const session = await openSession(evaluationModel(plan.network, layout, sides));
   const network = evaluator(session, trained, normalisation);
-  const logitsOf = async (set: PictureSet, indices: ArrayLike<number>) => ({
-    logits: await network.logits(set, indices),
-    truth: Array.from(indices, (index) => set.labels[index]!),
-  });
+  const logitsOf = async (set: PictureSet, indices: ArrayLike<number>) => {
+    const pictures = openPictures(set);
+    try {
+      const logits = await network.logits(pictures, indices);
+      return { logits, truth: Array.from(indices, (index) => set.labels[index]!) };
+    } finally {
+      pictures.close();
+    }
+  };
   const everything = (set: PictureSet) => Uint32Array.from({ length: set.count }, (_, i) => i);
-  const train = await logitsOf(data.train, trained.trainIndices);
+  const trainIndices = spread(trained.trainIndices, mostMeasured);
+  const train = await logitsOf(data.train, trainIndices);
   const heldOut = await logitsOf(data.train, trained.heldOutIndices);
   const validation = data.validation && (await logitsOf(data.validation, everything(data.validation)));
 
@@ -61,7 +69,7 @@ export async function finishModel(
   const model = servedModel(plan.network, layout, { weights: { ...trained, ...normalisation, temperature }, ...sides });
   // First what the network has not seen, then what it has.
   const compared = validation === undefined ? { set: data.train, ...train } : { set: data.validation!, ...validation };
-  const indices = validation === undefined ? trained.trainIndices : everything(data.validation!);
+  const indices = validation === undefined ? trainIndices : everything(data.validation!);
   await refuseDifference(model, compared.set, {
     indices: indices.subarray(0, mostCompared),
     expected: probabilitiesOf(compared.logits, classes, temperature),
@@ -93,6 +101,12 @@ export async function finishModel(
   return { evaluation, manifest, model };
 }
 
+/** Up to `most` of them, evenly from the first to the last. */
+function spread(indices: Uint32Array, most: number): Uint32Array {
+  const count = Math.min(indices.length, most);
+  return Uint32Array.from({ length: count }, (_, i) => indices[Math.floor((i * indices.length) / count)]!);
+}
+
 /** X2. */
 export async function refuseDifference(
   model: Uint8Array,
@@ -100,20 +114,23 @@ export async function refuseDifference(
   { input = "image", indices, expected }: { input?: string; indices: Uint32Array; expected: Float64Array },
 ): Promise<void> {
   const session = await openSession(model);
-  const size = 3 * set.height * set.width;
-  for (let n = 0; n < indices.length; n++) {
-    const at = indices[n]! * size;
-    const image = Float32Array.from(set.pixels.subarray(at, at + size));
-    const feeds = { [input]: floatTensor(image, [1, 3, set.height, set.width]) };
-    const actual = floatsOf(await session.run(feeds), "probabilities");
-    actual.forEach((value, k) => {
-      const difference = Math.abs(value - expected[n * actual.length + k]!);
-      if (!(difference < largestDifference)) {
-        throw new Error(
-          `the exported model differs from the trained network by ${difference} (picture ${n}): it is not stored`,
-        );
-      }
-    });
+  const pictures = openPictures(set);
+  try {
+    for (let n = 0; n < indices.length; n++) {
+      const image = Float32Array.from(pictures.at(indices[n]!));
+      const feeds = { [input]: floatTensor(image, [1, 3, set.height, set.width]) };
+      const actual = floatsOf(await session.run(feeds), "probabilities");
+      actual.forEach((value, k) => {
+        const difference = Math.abs(value - expected[n * actual.length + k]!);
+        if (!(difference < largestDifference)) {
+          throw new Error(
+            `the exported model differs from the trained network by ${difference} (picture ${n}): it is not stored`,
+          );
+        }
+      });
+    }
+  } finally {
+    pictures.close();
   }
 }
 

@@ -47,6 +47,7 @@ test("a job trains a model that recognises what it was shown", async (context) =
   const evaluation = jsonOf<Evaluation>(folder, "model/metrics/evaluation.json");
   assert.ok(evaluation.validation!.accuracy >= 0.9, JSON.stringify(evaluation.validation));
   assert.equal(evaluation.train.pictures + evaluation.heldOut!.pictures, 80);
+  assert.ok(!existsSync(join(folder.prefix, "pictures")), "the decoded pictures are still there");
 
   const manifest = jsonOf<ModelManifest>(folder, "model/model.json");
   const bytes = readFileSync(join(folder.prefix, "model", manifest.model.file));

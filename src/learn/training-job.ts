@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -51,7 +50,7 @@ export function startJob(options: JobOptions): Job {
       onStart: (started) => {
         training = started;
       },
-    });
+    }).finally(() => rmSync(picturesFolder(options.prefix), { recursive: true, force: true }));
     return 0;
   };
   return {
@@ -68,6 +67,11 @@ export function startJob(options: JobOptions): Job {
       return 1;
     }),
   };
+}
+
+/** Where the decoded pictures lie while the job runs. */
+function picturesFolder(prefix: string): string {
+  return join(prefix, "pictures");
 }
 
 async function runJob(
@@ -87,6 +91,7 @@ async function runJob(
   const { height, width } = sidesOf(asked, pretrained, log);
   const data = await readData({
     channels: join(prefix, "input", "data"),
+    pictures: picturesFolder(prefix),
     classes: asked.numClasses,
     height,
     width,
@@ -103,7 +108,7 @@ async function runJob(
 
   logBalance(balanceOf(data.train.labels, asked.numClasses), { asked, labels: data.labels, log });
   if (isStopping()) return log("Stopped before the first step: there is no model.");
-  const dataSha256 = createHash("sha256").update(data.train.pixels).update(data.train.labels).digest("hex");
+  const dataSha256 = data.train.sha256;
   const versions = {
     onnxruntime: createRequire(import.meta.url)("onnxruntime-node/package.json").version as string,
     node: process.version,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createWriteStream, existsSync } from "node:fs";
+import { createWriteStream, existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { type TestContext, test } from "node:test";
@@ -8,7 +8,7 @@ import { pack } from "tar-stream";
 import { barPicture, type JobFolder, jobFolder, temporaryFolder } from "../testing/job-folder.ts";
 import { readCifarArchive } from "./cifar-archive.ts";
 import { holdOut } from "./hold-out.ts";
-import { parseListFile } from "./list-file.ts";
+import { listEntries } from "./list-file.ts";
 import { readPickle } from "./pickle.ts";
 import { readData } from "./read-data.ts";
 
@@ -19,7 +19,14 @@ function readOf(
   options: { classes?: number; side?: number; log?: (line: string) => void } = {},
 ) {
   const { classes = 2, side = 32, log } = options;
-  return readData({ channels: join(prefix, "input/data"), classes, height: side, width: side, log });
+  return readData({
+    channels: join(prefix, "input/data"),
+    pictures: join(prefix, "pictures"),
+    classes,
+    height: side,
+    width: side,
+    log,
+  });
 }
 
 test("a .lst file gives each picture its label", async (context) => {
@@ -29,7 +36,7 @@ test("a .lst file gives each picture its label", async (context) => {
   assert.deepEqual([...train.labels], [0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
   assert.deepEqual(labels, ["0", "1"]);
   assert.equal(validation, undefined);
-  assert.equal(train.pixels.length, 10 * 3 * 32 * 32);
+  assert.equal(statSync(train.file).size, 10 * 3 * 32 * 32);
 });
 
 test("a .lst file may lie beside the pictures", async (context) => {
@@ -109,9 +116,25 @@ test("a class that only validation has is refused", async (context) => {
   await assert.rejects(readOf(folder), /the class "z" of channel "validation" is unknown: training has a, b/);
 });
 
-test("a .lst line that leaves the folder is refused", () => {
-  assert.throws(() => parseListFile("0\t0\t../secret.png", { name: "x.lst", classes: 2 }), /not a file inside/);
-  assert.throws(() => parseListFile("0 0 a.png", { name: "x.lst", classes: 2 }), /line 1 of x\.lst has 1 columns/);
+test("a .lst line that leaves the folder is refused", (context) => {
+  const folder = jobFolder(context);
+  const entriesOf = (text: string) => {
+    folder.write("x.lst", text);
+    return [...listEntries(join(folder.prefix, "x.lst"), { name: "x.lst", classes: 2 })];
+  };
+  assert.throws(() => entriesOf("0\t0\t../secret.png"), /not a file inside/);
+  assert.throws(() => entriesOf("0 0 a.png"), /line 1 of x\.lst has 1 columns/);
+});
+
+test("a .lst file of many chunks, of Windows and with names in other scripts is read line by line", (context) => {
+  const folder = jobFolder(context);
+  const names = Array.from({ length: 20_000 }, (_, i) => `vélo 自転車 ${i}.png`);
+  folder.write("x.lst", `\uFEFF${names.map((name, i) => `${i}\t${i % 2}\t${name}\r\n`).join("")}`);
+  const entries = [...listEntries(join(folder.prefix, "x.lst"), { name: "x.lst", classes: 2 })];
+  assert.deepEqual(
+    entries.map(({ file }) => file),
+    names,
+  );
 });
 
 test("held-out pictures come from every class, the same for the same seed", () => {

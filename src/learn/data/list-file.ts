@@ -1,4 +1,5 @@
 import { dataFault } from "./data-fault.ts";
+import { linesOf } from "./lines.ts";
 
 export interface ListEntry {
   label: number;
@@ -6,15 +7,22 @@ export interface ListEntry {
   file: string;
 }
 
-/** Lines of a `.lst` file are far fewer than this in any set that fits into memory. */
+/** A label and an index are kept per picture: 80 MB for this many. */
 const maxEntries = 20_000_000;
 
-/** Reads `index<TAB>label<TAB>file` lines; every label must be a class: 0 to classes - 1. */
-export function parseListFile(text: string, { name, classes }: { name: string; classes: number }): ListEntry[] {
-  const entries: ListEntry[] = [];
-  text.split(/\r?\n/).forEach((line, index) => {
-    if (line.trim() === "") return;
-    const where = `line ${index + 1} of ${name}`;
+/**
+ * Reads `index<TAB>label<TAB>file` lines, one at a time; every label must be a class: 0 to classes - 1. The file may be larger than memory.
+ */
+export function* listEntries(
+  path: string,
+  { name, classes }: { name: string; classes: number },
+): Generator<ListEntry, void> {
+  let count = 0;
+  let lineNumber = 0;
+  for (const line of linesOf(path)) {
+    lineNumber++;
+    if (line.trim() === "") continue;
+    const where = `line ${lineNumber} of ${name}`;
     const columns = line.split("\t");
     if (columns.length !== 3) {
       throw dataFault(
@@ -31,11 +39,10 @@ export function parseListFile(text: string, { name, classes }: { name: string; c
     if (file === "" || file.startsWith("/") || file.includes("\0") || file.split(/[\\/]/).includes("..")) {
       throw dataFault(`${where} names ${shown(file)}, which is not a file inside the channel's folder`);
     }
-    entries.push({ label: Number(label), file });
-    if (entries.length > maxEntries) throw dataFault(`${name} has more than ${maxEntries} lines`);
-  });
-  if (entries.length === 0) throw dataFault(`${name} names no picture`);
-  return entries;
+    if (++count > maxEntries) throw dataFault(`${name} has more than ${maxEntries} lines`);
+    yield { label: Number(label), file };
+  }
+  if (count === 0) throw dataFault(`${name} names no picture`);
 }
 
 function shown(text: string): string {

@@ -1,4 +1,4 @@
-import type { PictureSet } from "./picture-set.ts";
+import { type OpenPictures, type PictureSet, withPictures } from "./picture-set.ts";
 
 // Pictures that stand in two sets make a measured accuracy better than it is. Candidates are found by a perceptual hash (whether brightness
 // rises from each of 8 x 9 cells to its right neighbour: 64 bits that survive scaling, brightness and compression), and judged by their
@@ -19,39 +19,69 @@ const largestDistance = 14;
 /** More pairs than this take longer than the training; then only equal hashes are compared. */
 const mostPairs = 2e9;
 
-export function nearDuplicates(first: PictureSet, second: PictureSet): NearDuplicate[] {
-  const [left, right] = [first, second].map(hashesOf) as [Uint32Array, Uint32Array];
-  const found: NearDuplicate[] = [];
+/** Of a set that stands in the other one whole, nobody reads every pair. */
+const mostFound = 10_000;
+
+export interface NearDuplicates {
+  pairs: NearDuplicate[];
+  /** Whether there may be more. */
+  isCutShort: boolean;
+}
+
+export function nearDuplicates(first: PictureSet, second: PictureSet): NearDuplicates {
+  return withPictures(first, (left) => withPictures(second, (right) => comparedSets({ first, second, left, right })));
+}
+
+function comparedSets({
+  first,
+  second,
+  left,
+  right,
+}: {
+  first: PictureSet;
+  second: PictureSet;
+  left: OpenPictures;
+  right: OpenPictures;
+}): NearDuplicates {
+  const [leftHashes, rightHashes] = [hashesOf(left, first.count), hashesOf(right, second.count)];
+  const pairs: NearDuplicate[] = [];
   const judge = (i: number, j: number) => {
-    const distance = distanceOf(first, i, { set: second, index: j });
-    if (distance <= largestDistance) found.push({ first: i, second: j, distance });
+    const distance = distanceOf(left.at(i), right.at(j));
+    if (distance <= largestDistance) pairs.push({ first: i, second: j, distance });
+    return pairs.length < mostFound;
   };
   if (first.count * second.count > mostPairs) {
     const byHash = new Map<string, number[]>();
-    for (let i = 0; i < first.count; i++) {
-      const key = `${left[2 * i]} ${left[2 * i + 1]}`;
-      byHash.set(key, [...(byHash.get(key) ?? []), i]);
-    }
     for (let j = 0; j < second.count; j++) {
-      for (const i of byHash.get(`${right[2 * j]} ${right[2 * j + 1]}`) ?? []) judge(i, j);
+      const key = `${rightHashes[2 * j]} ${rightHashes[2 * j + 1]}`;
+      const known = byHash.get(key);
+      if (known === undefined) byHash.set(key, [j]);
+      else known.push(j);
     }
-    return found;
+    for (let i = 0; i < first.count; i++) {
+      for (const j of byHash.get(`${leftHashes[2 * i]} ${leftHashes[2 * i + 1]}`) ?? []) {
+        if (!judge(i, j)) return { pairs, isCutShort: true };
+      }
+    }
+    return { pairs, isCutShort: false };
   }
   for (let j = 0; j < second.count; j++) {
-    const [a, b] = [right[2 * j]!, right[2 * j + 1]!];
+    const [a, b] = [rightHashes[2 * j]!, rightHashes[2 * j + 1]!];
     for (let i = 0; i < first.count; i++) {
-      if (bitsOf(left[2 * i]! ^ a) + bitsOf(left[2 * i + 1]! ^ b) <= mostDifferentBits) judge(i, j);
+      if (bitsOf(leftHashes[2 * i]! ^ a) + bitsOf(leftHashes[2 * i + 1]! ^ b) > mostDifferentBits) continue;
+      if (!judge(i, j)) return { pairs, isCutShort: true };
     }
   }
-  return found;
+  return { pairs, isCutShort: false };
 }
 
-function hashesOf(set: PictureSet): Uint32Array {
-  const hashes = new Uint32Array(2 * set.count);
+function hashesOf(pictures: OpenPictures, count: number): Uint32Array {
+  const hashes = new Uint32Array(2 * count);
   const cells = new Float64Array(72);
-  for (let n = 0; n < set.count; n++) {
+  for (let n = 0; n < count; n++) {
+    const pixels = pictures.at(n);
     for (let row = 0; row < 8; row++)
-      for (let column = 0; column < 9; column++) cells[row * 9 + column] = cellOf(set, n, { row, column });
+      for (let column = 0; column < 9; column++) cells[row * 9 + column] = cellOf(pixels, pictures, { row, column });
     for (let bit = 0; bit < 64; bit++) {
       const at = Math.floor(bit / 8) * 9 + (bit % 8);
       if (cells[at + 1]! > cells[at]! + leastRise) hashes[2 * n + (bit >> 5)]! |= 1 << (bit & 31);
@@ -62,8 +92,8 @@ function hashesOf(set: PictureSet): Uint32Array {
 
 /** Mean of all channels over one cell of the grid. */
 function cellOf(
-  { pixels, height, width }: PictureSet,
-  index: number,
+  pixels: Uint8Array,
+  { height, width }: { height: number; width: number },
   { row, column }: { row: number; column: number },
 ): number {
   const [top, bottom] = [Math.floor((row * height) / 8), Math.max(1, Math.floor(((row + 1) * height) / 8))];
@@ -72,7 +102,7 @@ function cellOf(
   for (let c = 0; c < 3; c++) {
     for (let y = top; y < Math.max(bottom, top + 1); y++) {
       for (let x = left; x < Math.max(right, left + 1); x++) {
-        sum += pixels[((index * 3 + c) * height + y) * width + x]!;
+        sum += pixels[(c * height + y) * width + x]!;
         count++;
       }
     }
@@ -80,12 +110,10 @@ function cellOf(
   return sum / count;
 }
 
-function distanceOf(set: PictureSet, index: number, other: { set: PictureSet; index: number }): number {
-  const size = 3 * set.height * set.width;
+function distanceOf(one: Uint8Array, other: Uint8Array): number {
   let sum = 0;
-  for (let i = 0; i < size; i++)
-    sum += (set.pixels[index * size + i]! - other.set.pixels[other.index * size + i]!) ** 2;
-  return Math.sqrt(sum / size);
+  for (let i = 0; i < one.length; i++) sum += (one[i]! - other[i]!) ** 2;
+  return Math.sqrt(sum / one.length);
 }
 
 function bitsOf(word: number): number {

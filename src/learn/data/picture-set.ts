@@ -1,69 +1,162 @@
+import { createHash } from "node:crypto";
+import { closeSync, mkdirSync, openSync, readSync, rmSync, statfsSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
 import type { Image } from "../../images/image.ts";
 import { resize } from "../../images/resize.ts";
 import { dataFault } from "./data-fault.ts";
 
-/** Pictures of one size in memory that threads share: planar RGB bytes, one after the other. */
+/**
+ * Pictures of one size, decoded: planar RGB bytes in a file, one picture after the other. A set may be larger than memory: what is held of
+ * it are four bytes per picture, and the system keeps as much of the file in its cache as there is room for.
+ */
 export interface PictureSet {
   count: number;
   height: number;
   width: number;
-  pixels: Uint8Array<SharedArrayBuffer>;
+  /** Shared by threads. */
   labels: Int32Array<SharedArrayBuffer>;
+  file: string;
+  /** Of all pictures, then of their labels. */
+  sha256: string;
 }
 
-/** All pictures of a set lie in memory; a set that needs more than this is refused before it is read. */
-const defaultMaxSetBytes = 4 * 1024 ** 3;
+export interface OpenPictures {
+  readonly height: number;
+  readonly width: number;
+  /** Planar RGB bytes of one picture; good until the next call. */
+  at(index: number): Uint8Array;
+  close(): void;
+}
+
+/** Opens a set for one reader: every thread has its own. */
+export function openPictures({ file, count, height, width }: Omit<PictureSet, "labels" | "sha256">): OpenPictures {
+  const sizeBytes = 3 * height * width;
+  const picture = new Uint8Array(sizeBytes);
+  const opened = openSync(file, "r");
+  let isOpen = true;
+  return {
+    height,
+    width,
+    at(index) {
+      if (!(index >= 0 && index < count)) throw new RangeError(`there is no picture ${index} among ${count}`);
+      const read = readSync(opened, picture, 0, sizeBytes, index * sizeBytes);
+      if (read !== sizeBytes) throw new Error(`${file} is cut off at picture ${index}`);
+      return picture;
+    },
+    close() {
+      if (isOpen) closeSync(opened);
+      isOpen = false;
+    },
+  };
+}
+
+/** Opens a set for the time of one synchronous use. */
+export function withPictures<T>(set: PictureSet, use: (pictures: OpenPictures) => T): T {
+  const pictures = openPictures(set);
+  try {
+    return use(pictures);
+  } finally {
+    pictures.close();
+  }
+}
 
 export interface PictureSetBuilder {
   add(image: Image, label: number): void;
   /** Adds a picture whose rows are planar already: all red, all green, all blue. */
   addPlanar(planes: Uint8Array, options: { height: number; width: number; label: number }): void;
   finish(): PictureSet;
+  /** Removes what was written; for a set that is not finished. */
+  abandon(): void;
 }
 
-/** Takes up to `capacity` pictures of any size and resizes them as serving does. */
-export function pictureSetBuilder(
-  capacity: number,
-  { height, width, maxSetBytes = defaultMaxSetBytes }: { height: number; width: number; maxSetBytes?: number },
-): PictureSetBuilder {
+export interface PictureSetOptions {
+  /** Where the pictures are written; a file that is there is replaced. */
+  file: string;
+  height: number;
+  width: number;
+}
+
+/** Written at once: a system call per picture would cost more than the copy. */
+const chunkBytes = 1024 * 1024;
+
+/** Takes up to `capacity` pictures of any size and resizes them as serving does. Throws a `ClientError` when the disk has no room for them. */
+export function pictureSetBuilder(capacity: number, { file, height, width }: PictureSetOptions): PictureSetBuilder {
   const sizeBytes = 3 * height * width;
-  if (capacity * sizeBytes > maxSetBytes) {
-    throw dataFault(
-      `${capacity} pictures of ${width}x${height} need ${Math.ceil((capacity * sizeBytes) / 1024 ** 2)} MiB of memory, ` +
-        `more than the limit of ${Math.floor(maxSetBytes / 1024 ** 2)} MiB: use a smaller image_shape or fewer pictures`,
+  const area = height * width;
+  mkdirSync(dirname(file), { recursive: true });
+  const room = statfsSync(dirname(file));
+  if (capacity * sizeBytes > room.bavail * room.bsize) {
+    throw noRoom(`${mebibytes(room.bavail * room.bsize)} are left`);
+  }
+  const labels = new Int32Array(new SharedArrayBuffer(capacity * 4));
+  const digest = createHash("sha256");
+  const chunk = new Uint8Array(sizeBytes * Math.max(1, Math.floor(chunkBytes / sizeBytes)));
+  const opened = openSync(file, "w");
+  let isOpen = true;
+  let count = 0;
+  let filled = 0;
+
+  function noRoom(found: string, cause?: unknown): Error {
+    const needed = mebibytes(capacity * sizeBytes);
+    return dataFault(
+      `no space is left on the disk: ${capacity} decoded pictures of ${width}x${height} need ${needed} in ${dirname(file)}, and ${found}; make room, or use a smaller image_shape or fewer pictures`,
+      cause,
     );
   }
-  const pixels = new Uint8Array(new SharedArrayBuffer(capacity * sizeBytes));
-  const labels = new Int32Array(new SharedArrayBuffer(capacity * 4));
-  let count = 0;
-  const area = height * width;
+  const flush = () => {
+    const bytes = chunk.subarray(0, filled);
+    digest.update(bytes);
+    try {
+      for (let at = 0; at < filled; ) at += writeSync(opened, bytes, at);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== "ENOSPC" && code !== "EDQUOT") throw error;
+      throw noRoom(`it is full after ${mebibytes(count * sizeBytes)}`, error);
+    }
+    filled = 0;
+  };
+  /** Where the next picture goes. */
+  const place = (label: number): Uint8Array => {
+    if (count === capacity) throw new RangeError(`the set was made for ${capacity} pictures`);
+    if (filled === chunk.length) flush();
+    const picture = chunk.subarray(filled, filled + sizeBytes);
+    labels[count++] = label;
+    filled += sizeBytes;
+    return picture;
+  };
   const add = (image: Image, label: number) => {
     const { data } = resize(image, width, height);
-    const at = count * sizeBytes;
+    const picture = place(label);
     for (let i = 0; i < area; i++) {
-      for (let c = 0; c < 3; c++) pixels[at + c * area + i] = data[3 * i + c]!;
+      for (let c = 0; c < 3; c++) picture[c * area + i] = data[3 * i + c]!;
     }
-    labels[count++] = label;
+  };
+  const close = () => {
+    if (isOpen) closeSync(opened);
+    isOpen = false;
   };
   return {
     add,
     addPlanar(planes, given) {
-      if (given.height === height && given.width === width) {
-        pixels.set(planes, count * sizeBytes);
-        labels[count++] = given.label;
-        return;
-      }
+      if (given.height === height && given.width === width) return place(given.label).set(planes);
       const from = given.height * given.width;
       const data = new Uint8Array(3 * from);
       for (let i = 0; i < from; i++) for (let c = 0; c < 3; c++) data[3 * i + c] = planes[c * from + i]!;
       add({ width: given.width, height: given.height, data }, given.label);
     },
-    finish: () => ({
-      count,
-      height,
-      width,
-      pixels: pixels.subarray(0, count * sizeBytes),
-      labels: labels.subarray(0, count),
-    }),
+    finish() {
+      flush();
+      close();
+      const used = labels.subarray(0, count);
+      return { count, height, width, labels: used, file, sha256: digest.update(used).digest("hex") };
+    },
+    abandon() {
+      close();
+      rmSync(file, { force: true });
+    },
   };
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1024 ** 2)} MiB`;
 }

@@ -4,13 +4,14 @@ import { decodeImage } from "../../images/decode-image.ts";
 import { ImageError } from "../../images/image.ts";
 import { type CifarArchive, cifarSide, readCifarArchive } from "./cifar-archive.ts";
 import { dataFault } from "./data-fault.ts";
-import { parseListFile } from "./list-file.ts";
+import { listEntries } from "./list-file.ts";
 import { nearDuplicates } from "./near-duplicates.ts";
 import { type PictureSet, pictureSetBuilder } from "./picture-set.ts";
 import { openRecordFile, type RecordFile } from "./record-file.ts";
 
-// From a job's input channels to pictures in memory. A channel is one of: pictures with a `.lst` file (in the channel
-// `<name>_lst` or beside them), one folder per class, RecordIO files, or a CIFAR archive.
+// From a job's input channels to decoded pictures in files. A channel is one of: pictures with a `.lst` file (in the channel
+// `<name>_lst` or beside them), one folder per class, RecordIO files, or a CIFAR archive. Pictures are listed, decoded and written one
+// by one, so that a channel may be larger than memory; all labels are checked before the first picture is decoded.
 
 export interface Data {
   /** Names of the classes in the order of the labels. */
@@ -20,13 +21,15 @@ export interface Data {
   validation?: PictureSet;
   /** Files that could not be read, with the reason. */
   skipped: { file: string; reason: string }[];
-  /** Pictures of the validation channel that are, but for noise, pictures of the training channel. */
+  /** Pictures of the validation channel that are, but for noise, pictures of the training channel; the first 10,000. */
   nearDuplicates: { train: string; validation: string; distance: number }[];
 }
 
 export interface DataOptions {
   /** Folder that holds one folder per channel. */
   channels: string;
+  /** Folder that the decoded pictures are written to. */
+  pictures: string;
   classes: number;
   height: number;
   width: number;
@@ -46,7 +49,9 @@ interface Item {
 }
 
 interface Listing {
-  items: Item[];
+  count: number;
+  /** The same each time it is called. */
+  items(): Iterable<Item>;
   /** Where the data themselves name the classes. */
   labels?: string[];
   /** Closes what the items are read from. */
@@ -59,7 +64,20 @@ export async function readData(options: DataOptions): Promise<Data> {
   const archive = archiveIn(train);
   if (archive !== undefined) return fromArchive(await readCifarArchive(archive), options);
 
-  const listing = listChannel("train", options);
+  const open: Listing[] = [];
+  const listed = (channel: string) => {
+    open.push(listChannel(channel, options));
+    return open.at(-1) as Listing;
+  };
+  try {
+    return readChannels(listed, options);
+  } finally {
+    for (const { close } of open) close?.();
+  }
+}
+
+function readChannels(listed: (channel: string) => Listing, options: DataOptions): Data {
+  const listing = listed("train");
   const skipped: Data["skipped"] = [];
   const labels = listing.labels ?? labelNames(options) ?? Array.from({ length: options.classes }, (_, i) => String(i));
   if (labels.length !== options.classes) {
@@ -67,24 +85,30 @@ export async function readData(options: DataOptions): Promise<Data> {
       `num_classes=${options.classes}, but the training data name ${labels.length} classes: ${shortList(labels)}`,
     );
   }
-  const { set, names } = readPictures(listing, { ...options, channel: "train", skipped });
-  refuseEmptyClasses(set, labels);
-  if (!existsSync(join(options.channels, "validation"))) return { labels, train: set, skipped, nearDuplicates: [] };
-  const held = listChannel("validation", options);
-  const items = held.labels === undefined ? held.items : relabelled(held, labels);
-  const validation = readPictures({ ...held, items }, { ...options, channel: "validation", skipped });
-  const found = nearDuplicates(set, validation.set).map(({ first, second, distance }) => ({
-    train: names[first]!,
-    validation: validation.names[second]!,
+  const train = readPictures(listing, { ...options, channel: "train", skipped });
+  refuseEmptyClasses(train.set, labels);
+  if (!existsSync(join(options.channels, "validation"))) {
+    return { labels, train: train.set, skipped, nearDuplicates: [] };
+  }
+  const held = listed("validation");
+  const relabelled = held.labels === undefined ? held : relabel(held, labels);
+  const validation = readPictures(relabelled, { ...options, channel: "validation", skipped });
+  const { pairs, isCutShort } = nearDuplicates(train.set, validation.set);
+  const trainNames = train.namesOf(pairs.map(({ first }) => first));
+  const validationNames = validation.namesOf(pairs.map(({ second }) => second));
+  const found = pairs.map(({ first, second, distance }) => ({
+    train: trainNames.get(first)!,
+    validation: validationNames.get(second)!,
     distance,
   }));
   if (found.length > 0) {
-    const pairs = shortList(found.map((pair) => `${pair.validation} is like ${pair.train}`));
+    const named = shortList(found.map((pair) => `${pair.validation} is like ${pair.train}`));
+    const count = `${found.length}${isCutShort ? " or more" : ""}`;
     options.log?.(
-      `Warning: ${found.length} pairs of pictures stand in both channels, so that the validation accuracy is too good: ${pairs}`,
+      `Warning: ${count} pairs of pictures stand in both channels, so that the validation accuracy is too good: ${named}`,
     );
   }
-  return { labels, train: set, validation: validation.set, skipped, nearDuplicates: found };
+  return { labels, train: train.set, validation: validation.set, skipped, nearDuplicates: found };
 }
 
 function listChannel(channel: string, options: DataOptions): Listing {
@@ -107,8 +131,11 @@ function listChannel(channel: string, options: DataOptions): Listing {
   const [list] = listFiles;
   if (list !== undefined) {
     options.log?.(`Searching for .lst files in ${join(options.channels, `${channel}_lst`)}.`);
-    const entries = parseListFile(readFileSync(list, "utf8"), { name: basename(list), classes: options.classes });
-    return { items: entries.map(({ file, label }) => fileItem({ name: file, label, path: join(folder, file) })) };
+    return listing(function* () {
+      for (const { file, label } of listEntries(list, { name: basename(list), classes: options.classes })) {
+        yield fileItem({ name: file, label, path: join(folder, file) });
+      }
+    });
   }
   const records = filesIn(folder).filter((name) => name.endsWith(".rec"));
   if (records.length > 0) return listRecords(folder, records, options);
@@ -126,13 +153,22 @@ function listChannel(channel: string, options: DataOptions): Listing {
       `num_classes=${options.classes}, but channel "${channel}" has ${classFolders.length} class folders: ${shortList(classFolders)}`,
     );
   }
-  const items = classFolders.flatMap((name, label) =>
-    filesIn(join(folder, name))
-      .filter((file) => !file.startsWith("."))
-      .map((file) => fileItem({ name: `${name}/${file}`, label, path: join(folder, name, file) })),
-  );
-  if (items.length === 0) throw dataFault(`channel "${channel}" holds no picture`);
-  return { items, labels: classFolders };
+  const listed = listing(function* () {
+    for (const [label, name] of classFolders.entries()) {
+      for (const file of filesIn(join(folder, name))) {
+        if (!file.startsWith(".")) yield fileItem({ name: `${name}/${file}`, label, path: join(folder, name, file) });
+      }
+    }
+  });
+  if (listed.count === 0) throw dataFault(`channel "${channel}" holds no picture`);
+  return { ...listed, labels: classFolders };
+}
+
+/** Counts, and thereby checks, what is listed. */
+function listing(items: () => Iterable<Item>): Listing {
+  let count = 0;
+  for (const _ of items()) count++;
+  return { count, items };
 }
 
 function listRecords(folder: string, names: readonly string[], { classes }: DataOptions): Listing {
@@ -146,57 +182,97 @@ function listRecords(folder: string, names: readonly string[], { classes }: Data
     close();
     throw error;
   }
-  return { items: files.flatMap(({ entries }) => entries), close };
+  return {
+    count: files.reduce((sum, { count }) => sum + count, 0),
+    *items() {
+      for (const file of files) yield* file.entries();
+    },
+    close,
+  };
 }
 
 function fileItem({ path, ...item }: { name: string; label: number; path: string }): Item {
   return { ...item, read: () => readFileSync(path) };
 }
 
-function relabelled(listing: Listing, labels: readonly string[]): Item[] {
-  return listing.items.map((item) => {
-    const name = listing.labels![item.label]!;
+/** Labels as training has them. */
+function relabel(given: Listing, labels: readonly string[]): Listing {
+  const own = given.labels!.map((name) => {
     const label = labels.indexOf(name);
     if (label < 0)
       throw dataFault(`the class "${name}" of channel "validation" is unknown: training has ${shortList(labels)}`);
-    return { ...item, label };
+    return label;
   });
+  return {
+    ...given,
+    *items() {
+      for (const item of given.items()) yield { ...item, label: own[item.label]! };
+    },
+  };
 }
 
-/** Reads and closes what is listed. */
+interface ReadPictures {
+  set: PictureSet;
+  /** The names of some pictures of the set. They are listed again: nobody needs the names of all. */
+  namesOf(indices: readonly number[]): Map<number, string>;
+}
+
 function readPictures(
-  { items, close }: Listing,
+  { count, items }: Listing,
   options: DataOptions & { channel: string; skipped: Data["skipped"] },
-): { set: PictureSet; names: string[] } {
-  const names: string[] = [];
+): ReadPictures {
   const { channel, log, maxSkipped = defaultMaxSkipped } = options;
   const skipped: Data["skipped"] = [];
-  const builder = pictureSetBuilder(items.length, options);
+  const skippedAt = new Set<number>();
+  const builder = pictureSetBuilder(count, { ...options, file: pictureFile(options.pictures, channel) });
   try {
-    items.forEach((item, index) => {
+    let index = 0;
+    for (const item of items()) {
       try {
         builder.add(decodeImage(item.read()), item.label);
-        names.push(item.name);
       } catch (error) {
         const reason = reasonOf(error);
         if (reason === undefined) throw error;
-        skipped.push({ file: `${channel}/${item.name}`, reason });
+        // Beyond the limit they are only counted.
+        if (skippedAt.size <= maxSkipped * count) skipped.push({ file: `${channel}/${item.name}`, reason });
+        skippedAt.add(index);
       }
-      if ((index + 1) % 10_000 === 0) log?.(`Read ${index + 1} of ${items.length} pictures of channel ${channel}.`);
-    });
-  } finally {
-    close?.();
-  }
-  if (skipped.length > 0) {
-    const files = shortList(skipped.map(({ file, reason }) => `${file} (${reason})`));
-    const said = `${skipped.length} of ${items.length} pictures of channel "${channel}" cannot be read: ${files}`;
-    if (skipped.length > maxSkipped * items.length) {
-      throw dataFault(`${said}. That is more than ${maxSkipped * 100} %: repair or remove them`);
+      if (++index % 10_000 === 0) log?.(`Read ${index} of ${count} pictures of channel ${channel}.`);
     }
-    log?.(`Warning: ${said}. They are skipped.`);
-    options.skipped.push(...skipped);
+    if (skippedAt.size > 0) {
+      const files = shortList(
+        skipped.map(({ file, reason }) => `${file} (${reason})`),
+        skippedAt.size,
+      );
+      const said = `${skippedAt.size} of ${count} pictures of channel "${channel}" cannot be read: ${files}`;
+      if (skippedAt.size > maxSkipped * count) {
+        throw dataFault(`${said}. That is more than ${maxSkipped * 100} %: repair or remove them`);
+      }
+      log?.(`Warning: ${said}. They are skipped.`);
+      options.skipped.push(...skipped);
+    }
+    return { set: builder.finish(), namesOf: (indices) => namesOf(indices, items, skippedAt) };
+  } catch (error) {
+    builder.abandon();
+    throw error;
   }
-  return { set: builder.finish(), names };
+}
+
+function namesOf(
+  indices: readonly number[],
+  items: () => Iterable<Item>,
+  skippedAt: ReadonlySet<number>,
+): Map<number, string> {
+  const wanted = new Set(indices);
+  const names = new Map<number, string>();
+  if (wanted.size === 0) return names;
+  let [place, index] = [0, 0];
+  for (const { name } of items()) {
+    if (skippedAt.has(place++)) continue;
+    if (wanted.has(index)) names.set(index, name);
+    index++;
+  }
+  return names;
 }
 
 /** What is wrong with the file, or `undefined` when the fault is not the file's. */
@@ -208,13 +284,13 @@ function reasonOf(error: unknown): string | undefined {
   return undefined;
 }
 
-function fromArchive(archive: CifarArchive, { classes, height, width, log }: DataOptions): Data {
+function fromArchive(archive: CifarArchive, { pictures, classes, height, width, log }: DataOptions): Data {
   log?.("The training channel holds a CIFAR archive: its test part takes the place of the validation channel.");
   if (archive.labels.length !== classes) {
     throw dataFault(`num_classes=${classes}, but the archive has ${archive.labels.length} classes`);
   }
-  const setOf = ({ count, rows, labels }: CifarArchive["train"]): PictureSet => {
-    const builder = pictureSetBuilder(count, { height, width });
+  const setOf = ({ count, rows, labels }: CifarArchive["train"], channel: string): PictureSet => {
+    const builder = pictureSetBuilder(count, { file: pictureFile(pictures, channel), height, width });
     const sizeBytes = rows.length / count;
     labels.forEach((label, i) => {
       const planes = rows.subarray(i * sizeBytes, (i + 1) * sizeBytes);
@@ -224,8 +300,8 @@ function fromArchive(archive: CifarArchive, { classes, height, width, log }: Dat
   };
   return {
     labels: archive.labels,
-    train: setOf(archive.train),
-    validation: setOf(archive.test),
+    train: setOf(archive.train, "train"),
+    validation: setOf(archive.test, "validation"),
     skipped: [],
     nearDuplicates: [],
   };
@@ -273,7 +349,11 @@ function filesIn(folder: string): string[] {
     .sort();
 }
 
-function shortList(names: readonly string[]): string {
+function pictureFile(folder: string, channel: string): string {
+  return join(folder, `${channel}.rgb`);
+}
+
+function shortList(names: readonly string[], count = names.length): string {
   const shown = names.slice(0, 10).join(", ");
-  return names.length > 10 ? `${shown} and ${names.length - 10} more` : shown;
+  return count > 10 ? `${shown} and ${count - 10} more` : shown;
 }

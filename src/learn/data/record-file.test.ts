@@ -32,6 +32,7 @@ test("RecordIO files are a data set, and a damaged picture in them is skipped by
   folder.write("input/data/validation/b.rec", frame(0, picture(1, barPicture(1, 7))));
   const { train, validation, labels, skipped } = await readData({
     channels: join(folder.prefix, "input/data"),
+    pictures: join(folder.prefix, "pictures"),
     classes: 2,
     height: 32,
     width: 32,
@@ -55,7 +56,7 @@ test("a record that was cut at the magic number is put together again", (context
   const cut = whole.length - 7;
   folder.write("cut.rec", Buffer.concat([frame(1, whole.subarray(0, cut)), frame(3, whole.subarray(cut + 4))]));
   const file = openRecordFile(join(folder.prefix, "cut.rec"), { name: "cut.rec", classes: 1 });
-  const read = file.entries.map((entry) => [...entry.read()]);
+  const read = [...file.entries()].map((entry) => [...entry.read()]);
   file.close();
   assert.deepEqual(read, [[...bytes]]);
 });

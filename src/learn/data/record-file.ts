@@ -3,8 +3,8 @@ import { dataFault } from "./data-fault.ts";
 
 /*
  * RecordIO files of pictures, as `im2rec` writes them and the built-in algorithm reads them: MXNet's framing (dmlc-core, recordio.h) around
- * an image record header and the bytes of a JPEG or PNG file. Only the headers are read at first; a picture is read when it is asked for, so
- * a file may be larger than memory.
+ * an image record header and the bytes of a JPEG or PNG file. The headers are read once to check them all, and again with the pictures, one
+ * record at a time: a file may be larger than memory.
  *
  * A frame: uint32 magic, uint32 of which the upper 3 bits say which part of a record this is and the lower 29 how long, the bytes, padding to
  * 4. A record whose bytes contain the magic on a multiple of 4 is cut there, and the magic left out between the parts.
@@ -20,7 +20,9 @@ export interface RecordEntry {
 }
 
 export interface RecordFile {
-  entries: RecordEntry[];
+  count: number;
+  /** In the order of the file; one is good until the next one is asked for. */
+  entries(): Iterable<RecordEntry>;
   close(): void;
 }
 
@@ -41,40 +43,51 @@ interface Part {
   length: number;
 }
 
-/** Opens a file and finds its records; every label must be a class: 0 to classes - 1. */
+/** Opens a file and checks its records; every label must be a class: 0 to classes - 1. */
 export function openRecordFile(path: string, { name, classes }: { name: string; classes: number }): RecordFile {
   const file = openSync(path, "r");
+  function* entries(): Generator<RecordEntry, void> {
+    let index = 0;
+    for (const parts of recordsIn(file, name)) yield entryOf(file, parts, { name, classes, index: index++ });
+  }
   try {
-    const entries = recordsIn(file, name).map((parts, index): RecordEntry => {
-      const header = readBytes(file, parts[0] as Part, imageHeaderBytes);
-      const where = `record ${index} of ${name}`;
-      if (header.length < imageHeaderBytes) throw dataFault(`${where} is too short to hold a picture`);
-      const view = new DataView(header.buffer, header.byteOffset, header.length);
-      const label = view.getFloat32(4, true);
-      if (!Number.isInteger(label) || label < 0 || label >= classes) {
-        throw dataFault(
-          `the label ${label} of ${where} is unknown: with num_classes=${classes} labels are 0 to ${classes - 1}`,
-        );
-      }
-      const pictureAt = imageHeaderBytes + 4 * view.getUint32(0, true);
-      return {
-        label,
-        name: `${name}#${view.getBigUint64(8, true)}`,
-        read: () => recordBytes(file, parts).subarray(pictureAt),
-      };
-    });
-    if (entries.length === 0) throw dataFault(`${name} holds no record`);
-    return { entries, close: () => closeSync(file) };
+    let count = 0;
+    for (const _ of entries()) count++;
+    if (count === 0) throw dataFault(`${name} holds no record`);
+    return { count, entries, close: () => closeSync(file) };
   } catch (error) {
     closeSync(file);
     throw error;
   }
 }
 
+function entryOf(
+  file: number,
+  parts: readonly Part[],
+  { name, classes, index }: { name: string; classes: number; index: number },
+): RecordEntry {
+  const header = readBytes(file, parts[0] as Part, imageHeaderBytes);
+  const where = `record ${index} of ${name}`;
+  if (header.length < imageHeaderBytes) throw dataFault(`${where} is too short to hold a picture`);
+  const view = new DataView(header.buffer, header.byteOffset, header.length);
+  const label = view.getFloat32(4, true);
+  if (!Number.isInteger(label) || label < 0 || label >= classes) {
+    throw dataFault(
+      `the label ${label} of ${where} is unknown: with num_classes=${classes} labels are 0 to ${classes - 1}`,
+    );
+  }
+  const pictureAt = imageHeaderBytes + 4 * view.getUint32(0, true);
+  return {
+    label,
+    name: `${name}#${view.getBigUint64(8, true)}`,
+    read: () => recordBytes(file, parts).subarray(pictureAt),
+  };
+}
+
 /** The parts of every record. */
-function recordsIn(file: number, name: string): Part[][] {
+function* recordsIn(file: number, name: string): Generator<Part[], void> {
   const { size } = fstatSync(file);
-  const records: Part[][] = [];
+  let count = 0;
   let open: Part[] | undefined;
   for (let at = 0; at < size; ) {
     const header = readBytes(file, { at, length: frameHeaderBytes }, frameHeaderBytes);
@@ -94,14 +107,13 @@ function recordsIn(file: number, name: string): Part[][] {
       throw dataFault(`the record at byte ${at} of ${name} has more than ${maxRecordBytes / 1024 ** 2} MiB`);
     }
     if (kind === whole || kind === last) {
-      records.push(open);
+      if (++count > maxRecords) throw dataFault(`${name} has more than ${maxRecords} records`);
+      yield open;
       open = undefined;
     }
-    if (records.length > maxRecords) throw dataFault(`${name} has more than ${maxRecords} records`);
     at = part.at + Math.ceil(part.length / 4) * 4;
   }
   if (open !== undefined) throw dataFault(`${name} ends in the middle of a record`);
-  return records;
 }
 
 function recordBytes(file: number, parts: readonly Part[]): Uint8Array {

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { randomFrom } from "../random.ts";
-import { barPicture, jobFolder } from "../testing/job-folder.ts";
+import { barPicture, jobFolder, temporaryFolder } from "../testing/job-folder.ts";
 import { balancedShowings } from "./balance.ts";
 import { nearDuplicates } from "./near-duplicates.ts";
-import { pictureSetBuilder } from "./picture-set.ts";
+import { openPictures, pictureSetBuilder, withPictures } from "./picture-set.ts";
 import { readData } from "./read-data.ts";
 
 test("pictures that stand in both channels are named", async (context) => {
@@ -13,11 +14,18 @@ test("pictures that stand in both channels are named", async (context) => {
   folder.pictures("train", 12);
   folder.pictures("validation", 4);
   folder.write("input/data/validation/3.png", barPicture(1, 7 + 12_000));
-  const data = await readData({ channels: join(folder.prefix, "input/data"), classes: 2, height: 32, width: 32 });
+  const data = await readData({
+    channels: join(folder.prefix, "input/data"),
+    pictures: join(folder.prefix, "pictures"),
+    classes: 2,
+    height: 32,
+    width: 32,
+  });
   assert.deepEqual(data.nearDuplicates, [{ train: "7.png", validation: "3.png", distance: 0 }]);
 });
 
-test("a picture that was compressed again, made brighter or noisy is found in the other set; a like one is not", () => {
+test("a picture that was compressed again, made brighter or noisy is found in the other set; a like one is not", (context) => {
+  const folder = temporaryFolder(context);
   const random = randomFrom(5);
   const scene = (seed: number, change: (value: number) => number) => {
     const own = randomFrom(seed);
@@ -27,18 +35,21 @@ test("a picture that was compressed again, made brighter or noisy is found in th
       return Math.max(0, Math.min(255, change(20 + corners[(y >> 3) * 4 + (x >> 3)]!)));
     });
   };
-  const setOf = (pictures: Uint8Array[]) => {
-    const builder = pictureSetBuilder(pictures.length, { height: 32, width: 32 });
+  const setOf = (pictures: Uint8Array[], name: string) => {
+    const builder = pictureSetBuilder(pictures.length, { file: join(folder, name), height: 32, width: 32 });
     for (const picture of pictures) builder.addPlanar(picture, { height: 32, width: 32, label: 0 });
     return builder.finish();
   };
   const same = (value: number) => value;
-  const first = setOf([1, 2, 3, 4].map((seed) => scene(seed, same)));
+  const first = setOf(
+    [1, 2, 3, 4].map((seed) => scene(seed, same)),
+    "first",
+  );
   const noisy = scene(2, (value) => value + random.integer(7) - 3);
   const brighter = scene(3, (value) => value + 8);
-  const found = nearDuplicates(first, setOf([scene(9, same), noisy, brighter]));
+  const { pairs } = nearDuplicates(first, setOf([scene(9, same), noisy, brighter], "second"));
   assert.deepEqual(
-    found.map((pair) => [pair.first, pair.second]),
+    pairs.map((pair) => [pair.first, pair.second]),
     [
       [1, 1],
       [2, 2],
@@ -57,9 +68,42 @@ test("pictures of rare classes are shown again, each time as another showing", (
   assert.equal(balancedShowings(even, { labels, count: 110, classes: 2, seed: 1 }), even);
 });
 
-test("pictures of two sets are compared at the size that they are trained on", () => {
-  const builder = pictureSetBuilder(1, { height: 5, width: 6 });
+test("pictures of two sets are compared at the size that they are trained on", (context) => {
+  const builder = pictureSetBuilder(1, { file: join(temporaryFolder(context), "tiny"), height: 5, width: 6 });
   builder.addPlanar(new Uint8Array(90), { height: 5, width: 6, label: 0 });
   const tiny = builder.finish();
-  assert.equal(nearDuplicates(tiny, tiny).length, 1);
+  assert.equal(nearDuplicates(tiny, tiny).pairs.length, 1);
+});
+
+test("a set gives back every picture that it was given, in any order", (context) => {
+  const pictures = Array.from({ length: 500 }, (_, i) => Uint8Array.from({ length: 3072 }, (_, j) => i * 7 + j));
+  const builder = pictureSetBuilder(600, { file: join(temporaryFolder(context), "set"), height: 32, width: 32 });
+  pictures.forEach((picture, i) => void builder.addPlanar(picture, { height: 32, width: 32, label: i % 3 }));
+  const set = builder.finish();
+  assert.deepEqual([set.count, set.labels.length, set.labels[499]], [500, 500, 1]);
+  const open = openPictures(set);
+  const different = pictures.filter((_, i) => Buffer.compare(open.at(499 - i), pictures[499 - i]!) !== 0);
+  open.close();
+  assert.deepEqual(different, []);
+  assert.throws(() => withPictures(set, (other) => other.at(500)), /there is no picture 500 among 500/);
+});
+
+test("a set that the disk has no room for is refused before its first picture", (context) => {
+  const folder = temporaryFolder(context);
+  assert.throws(
+    () => pictureSetBuilder(2 ** 40, { file: join(folder, "set"), height: 64, width: 64 }),
+    /no space is left on the disk: 1099511627776 decoded pictures of 64x64 need \d+ MiB in .*, and \d+ MiB are left/,
+  );
+  assert.deepEqual(readdirSync(folder), []);
+});
+
+test("of a set that stands in the other one whole the first 10,000 pairs are found", (context) => {
+  const folder = temporaryFolder(context);
+  const setOf = (count: number, name: string) => {
+    const builder = pictureSetBuilder(count, { file: join(folder, name), height: 8, width: 9 });
+    for (let i = 0; i < count; i++) builder.addPlanar(new Uint8Array(216), { height: 8, width: 9, label: 0 });
+    return builder.finish();
+  };
+  const { pairs, isCutShort } = nearDuplicates(setOf(200, "first"), setOf(100, "second"));
+  assert.deepEqual([pairs.length, isCutShort], [10_000, true]);
 });

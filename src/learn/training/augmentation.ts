@@ -1,4 +1,4 @@
-import type { PictureSet } from "../data/picture-set.ts";
+import type { OpenPictures } from "../data/picture-set.ts";
 import type { Random } from "../random.ts";
 import type { Augmentation } from "../recipe.ts";
 
@@ -8,41 +8,37 @@ export interface Normalisation {
 }
 
 /** Mean and deviation of each channel over the given pictures, on the scale of 0 to 255. */
-export function normalisationOf(set: PictureSet, indices: ArrayLike<number>): Normalisation {
-  const area = set.height * set.width;
-  const mean: number[] = [];
-  const deviation: number[] = [];
-  for (let c = 0; c < 3; c++) {
-    let sum = 0;
-    let squares = 0;
-    for (let n = 0; n < indices.length; n++) {
-      const at = (indices[n]! * 3 + c) * area;
-      for (let i = at; i < at + area; i++) {
-        const value = set.pixels[i]!;
-        sum += value;
-        squares += value * value;
+export function normalisationOf(pictures: OpenPictures, indices: ArrayLike<number>): Normalisation {
+  const area = pictures.height * pictures.width;
+  const sums = [0, 0, 0];
+  const squares = [0, 0, 0];
+  for (let n = 0; n < indices.length; n++) {
+    const pixels = pictures.at(indices[n]!);
+    for (let c = 0; c < 3; c++) {
+      for (let i = c * area; i < (c + 1) * area; i++) {
+        const value = pixels[i]!;
+        sums[c]! += value;
+        squares[c]! += value * value;
       }
     }
-    const count = indices.length * area;
-    mean.push(sum / count);
-    // A channel without any contrast must not become a division by zero.
-    deviation.push(Math.max(1, Math.sqrt(Math.max(0, squares / count - (sum / count) ** 2))));
   }
+  const count = indices.length * area;
+  const mean = sums.map((sum) => sum / count);
+  // A channel without any contrast must not become a division by zero.
+  const deviation = squares.map((square, c) => Math.max(1, Math.sqrt(Math.max(0, square / count - mean[c]! ** 2))));
   return { mean, deviation };
 }
 
-/** The picture as it is, normalised, into `target` at `offset`. */
+/** A picture as it is, normalised, into `target` at `offset`. */
 export function plainPicture(
-  set: PictureSet,
-  index: number,
+  pixels: Uint8Array,
   { target, offset, mean, deviation }: { target: Float32Array; offset: number } & Normalisation,
 ): void {
-  const area = set.height * set.width;
-  const from = index * 3 * area;
+  const area = pixels.length / 3;
   for (let c = 0; c < 3; c++) {
     const shift = mean[c]!;
     const scale = 1 / deviation[c]!;
-    for (let i = c * area; i < (c + 1) * area; i++) target[offset + i] = (set.pixels[from + i]! - shift) * scale;
+    for (let i = c * area; i < (c + 1) * area; i++) target[offset + i] = (pixels[i]! - shift) * scale;
   }
 }
 
@@ -52,8 +48,8 @@ export interface Augmenter {
 }
 
 /** Changes pictures at random: one resampling for everything geometric, with reflected borders, then colours, then a hole. */
-export function augmenter(set: PictureSet, { mean, deviation }: Normalisation, how: Augmentation): Augmenter {
-  const { height, width } = set;
+export function augmenter(pictures: OpenPictures, { mean, deviation }: Normalisation, how: Augmentation): Augmenter {
+  const { height, width } = pictures;
   const area = height * width;
   const [centreX, centreY] = [(width - 1) / 2, (height - 1) / 2];
   const [holeHeight, holeWidth] = [Math.round(how.cutout * height), Math.round(how.cutout * width)];
@@ -72,8 +68,7 @@ export function augmenter(set: PictureSet, { mean, deviation }: Normalisation, h
       const factor = [0, 1, 2].map((c) => gain[c]! / deviation[c]!);
       const [cosine, sine] = [Math.cos(angle) * scale, Math.sin(angle) * scale];
 
-      const from = index * 3 * area;
-      const { pixels } = set;
+      const pixels = pictures.at(index);
       for (let y = 0; y < height; y++) {
         for (let x = 0; x < width; x++) {
           const [u, v] = [(x - centreX) * flip, y - centreY];
@@ -88,7 +83,7 @@ export function augmenter(set: PictureSet, { mean, deviation }: Normalisation, h
           const b = shareX * (1 - shareY);
           const c = (1 - shareX) * shareY;
           const d = shareX * shareY;
-          let at = from + top * width + left;
+          let at = top * width + left;
           let to = offset + y * width + x;
           for (let channel = 0; channel < 3; channel++) {
             const value =

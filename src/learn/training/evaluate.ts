@@ -1,4 +1,4 @@
-import type { PictureSet } from "../data/picture-set.ts";
+import type { OpenPictures } from "../data/picture-set.ts";
 import { type Normalisation, plainPicture } from "./augmentation.ts";
 import { floatsOf, floatTensor, type Session } from "./runtime.ts";
 
@@ -13,7 +13,7 @@ export interface EvaluationWeights {
 
 export interface Evaluator {
   /** Logits of some pictures, one row each. */
-  logits(set: PictureSet, indices: ArrayLike<number>): Promise<Float32Array>;
+  logits(pictures: OpenPictures, indices: ArrayLike<number>): Promise<Float32Array>;
 }
 
 /** Runs the evaluation model with the weights as they are now. */
@@ -21,16 +21,17 @@ export function evaluator(session: Session, weights: EvaluationWeights, normalis
   const parameters = floatTensor(weights.parameters, [weights.parameters.length]);
   const statistics = floatTensor(weights.statistics, [weights.statistics.length]);
   return {
-    async logits(set, indices) {
-      const size = 3 * set.height * set.width;
+    async logits(pictures, indices) {
+      const { height, width } = pictures;
+      const size = 3 * height * width;
       const parts: Float32Array[] = [];
       for (let from = 0; from < indices.length; from += evaluationChunk) {
         const count = Math.min(evaluationChunk, indices.length - from);
         const x = new Float32Array(count * size);
         for (let i = 0; i < count; i++) {
-          plainPicture(set, indices[from + i]!, { target: x, offset: i * size, ...normalisation });
+          plainPicture(pictures.at(indices[from + i]!), { target: x, offset: i * size, ...normalisation });
         }
-        const feeds = { x: floatTensor(x, [count, 3, set.height, set.width]), P: parameters, S: statistics };
+        const feeds = { x: floatTensor(x, [count, 3, height, width]), P: parameters, S: statistics };
         parts.push(floatsOf(await session.run(feeds), "logits"));
       }
       const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));

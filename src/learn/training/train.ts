@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { balancedShowings } from "../data/balance.ts";
 import { holdOut } from "../data/hold-out.ts";
-import type { PictureSet } from "../data/picture-set.ts";
+import { type OpenPictures, withPictures } from "../data/picture-set.ts";
 import type { Data } from "../data/read-data.ts";
 import { evaluationModel, gradientModel } from "../graph/models.ts";
 import { toBlockedOrder, toPlainOrder } from "../graph/weight-order.ts";
@@ -73,14 +73,16 @@ export function startTraining(options: TrainingOptions): Training {
   const layout = layoutOf(plan.network);
   const blocking = { batch: plan.batch / plan.workers, block: plan.block };
   const sides = { height: plan.height, width: plan.width };
-  const normalisation = options.known?.normalisation ?? normalisationOf(data.train, trainIndices);
+  const normalisation =
+    options.known?.normalisation ?? withPictures(data.train, (pictures) => normalisationOf(pictures, trainIndices));
   const evaluated = heldOutIndices.length + (data.validation?.count ?? 0);
   const shared = sharedState({ layout, plan, evaluated });
 
   const { parameters, statistics } = initialWeights(layout, plan.seed);
   if (plan.hasWhitening) {
     const first = layout.parameters[0]!;
-    const patches = somePatches(data.train, trainIndices, { normalisation, seed: plan.seed });
+    const how = { normalisation, seed: plan.seed };
+    const patches = withPictures(data.train, (pictures) => somePatches(pictures, trainIndices, how));
     parameters.set(whiteningFilters(patches, first.shape[0]!), first.offset);
   }
   options.known?.fill(parameters, statistics);
@@ -138,18 +140,22 @@ const patchCount = 20_000;
 
 /** Random 3 x 3 patches of normalised pictures, 27 numbers each. */
 function somePatches(
-  set: PictureSet,
+  pictures: OpenPictures,
   indices: Uint32Array,
   { normalisation, seed }: { normalisation: Normalisation; seed: number },
 ): Float32Array {
-  const { height, width } = set;
+  const { height, width } = pictures;
   const picture = new Float32Array(3 * height * width);
   const perPicture = 20;
   const patches = new Float32Array(patchCount * 27);
   let at = 0;
   for (let n = 0; n < patchCount / perPicture; n++) {
     const random = randomFrom(seed, 5, n);
-    plainPicture(set, indices[random.integer(indices.length)]!, { target: picture, offset: 0, ...normalisation });
+    plainPicture(pictures.at(indices[random.integer(indices.length)]!), {
+      target: picture,
+      offset: 0,
+      ...normalisation,
+    });
     for (let patch = 0; patch < perPicture; patch++) {
       const top = random.integer(height - 2);
       const left = random.integer(width - 2);

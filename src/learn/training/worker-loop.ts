@@ -1,3 +1,4 @@
+import { openPictures } from "../data/picture-set.ts";
 import { servedModel } from "../graph/models.ts";
 import { toPlainOrder } from "../graph/weight-order.ts";
 import { randomFrom, shuffled } from "../random.ts";
@@ -111,7 +112,7 @@ async function gradientsOfShare(job: WorkerJob): Promise<Share> {
   const { classes } = plan.network;
   const size = 3 * set.height * set.width;
   const session = await openSession(job.gradientModel);
-  const augment = augmenter(set, job.normalisation, plan.augmentation);
+  const augment = augmenter(openPictures(set), job.normalisation, plan.augmentation);
   const x = new Float32Array(share * size);
   const target = new Float32Array(share * classes);
   const parameters = new Float32Array(layout.total);
@@ -193,6 +194,10 @@ async function evaluation(job: WorkerJob, barrier: () => void): Promise<() => Pr
   const { classes } = plan.network;
   const everything = Uint32Array.from({ length: validation?.count ?? 0 }, (_, i) => i);
   const blocking = { batch: plan.batch / plan.workers, block: plan.block };
+  const sets = [
+    { pictures: openPictures(job.set), indices: heldOutIndices },
+    ...(validation === undefined ? [] : [{ pictures: openPictures(validation), indices: everything }]),
+  ];
   return async () => {
     const weights = {
       parameters: toPlainOrder(new Float32Array(shared.average), layout, blocking),
@@ -200,13 +205,10 @@ async function evaluation(job: WorkerJob, barrier: () => void): Promise<() => Pr
     };
     const evaluate = evaluator(session, weights, job.normalisation);
     let row = 0;
-    for (const [set, indices] of [
-      [job.set, heldOutIndices],
-      [validation, everything],
-    ] as const) {
-      for (let from = 0, chunk = 0; set !== undefined && from < indices.length; from += evaluationChunk, chunk++) {
+    for (const { pictures, indices } of sets) {
+      for (let from = 0, chunk = 0; from < indices.length; from += evaluationChunk, chunk++) {
         if (chunk % plan.workers !== worker) continue;
-        const logits = await evaluate.logits(set, indices.subarray(from, from + evaluationChunk));
+        const logits = await evaluate.logits(pictures, indices.subarray(from, from + evaluationChunk));
         shared.logits.set(logits, (row + from) * classes);
       }
       row += indices.length;

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { PictureSet } from "../data/picture-set.ts";
+import { dataFault } from "../data/data-fault.ts";
+import { openPictures, type PictureSet } from "../data/picture-set.ts";
 import { writeWhole } from "../training/checkpoint.ts";
 import { floatsOf, floatTensor, openSession } from "../training/runtime.ts";
 import { featureModel, inputName } from "./graft.ts";
@@ -24,11 +25,13 @@ export interface ExtractOptions {
 }
 
 const picturesPerRun = 32;
+/** Some 60,000 pictures with their mirror images for a backbone of 4,096 features. */
+const maxFeatureBytes = 2 * 1024 ** 3;
 
 export async function extractFeatures(set: PictureSet, options: ExtractOptions): Promise<ExtractedFeatures> {
   const { manifest, hasMirrors, cacheFolder, log } = options;
   const key = createHash("sha256").update(JSON.stringify([manifest, hasMirrors, set.height, set.width]));
-  const name = `features-${key.update(set.pixels).digest("hex").slice(0, 32)}.f32`;
+  const name = `features-${key.update(set.sha256).digest("hex").slice(0, 32)}.f32`;
   const rows = set.count * (hasMirrors ? 2 : 1);
   const cached = readCached(join(cacheFolder, name), rows);
   if (cached !== undefined) {
@@ -56,22 +59,33 @@ function readCached(path: string, rows: number): ExtractedFeatures | undefined {
 async function compute(set: PictureSet, options: ExtractOptions, rows: number): Promise<ExtractedFeatures> {
   const { manifest, model, threads, log } = options;
   const session = await openSession(featureModel(manifest, model, set), threads);
+  const pictures = openPictures(set);
   const size = 3 * set.height * set.width;
   let values = new Float32Array(0);
   let width = 0;
   const startedMs = performance.now();
-  for (let from = 0; from < rows; from += picturesPerRun) {
-    const count = Math.min(picturesPerRun, rows - from);
-    const x = new Float32Array(count * size);
-    for (let i = 0; i < count; i++) copyPicture(set, from + i, x.subarray(i * size, (i + 1) * size));
-    const feeds = { [inputName(manifest)]: floatTensor(x, [count, 3, set.height, set.width]) };
-    const part = floatsOf(await session.run(feeds), "scones_features");
-    if (from === 0) {
-      width = part.length / count;
-      values = new Float32Array(rows * width);
+  try {
+    for (let from = 0; from < rows; from += picturesPerRun) {
+      const count = Math.min(picturesPerRun, rows - from);
+      const x = new Float32Array(count * size);
+      for (let i = 0; i < count; i++) {
+        const row = from + i;
+        const picture = pictures.at(row % set.count);
+        // Rows beyond the last picture are mirror images.
+        x.set(row < set.count ? picture : mirrored(picture, set.width), i * size);
+      }
+      const feeds = { [inputName(manifest)]: floatTensor(x, [count, 3, set.height, set.width]) };
+      const part = floatsOf(await session.run(feeds), "scones_features");
+      if (from === 0) {
+        width = part.length / count;
+        refuseTooMany(set.count, rows * width * 4);
+        values = new Float32Array(rows * width);
+      }
+      values.set(part, from * width);
+      if ((from / picturesPerRun) % 32 === 31) log(`Features of ${from + count} of ${rows} pictures are computed.`);
     }
-    values.set(part, from * width);
-    if ((from / picturesPerRun) % 32 === 31) log(`Features of ${from + count} of ${rows} pictures are computed.`);
+  } finally {
+    pictures.close();
   }
   const seconds = (performance.now() - startedMs) / 1000;
   log(
@@ -80,14 +94,18 @@ async function compute(set: PictureSet, options: ExtractOptions, rows: number): 
   return { values, width };
 }
 
-/** Rows beyond the last picture are mirror images. */
-function copyPicture({ pixels, count, height, width }: PictureSet, row: number, target: Float32Array): void {
-  const from = (row % count) * target.length;
-  if (row < count) {
-    target.set(pixels.subarray(from, from + target.length));
-    return;
+function mirrored(picture: Uint8Array, width: number): Uint8Array {
+  const result = new Uint8Array(picture.length);
+  for (let line = 0; line < picture.length; line += width) {
+    for (let x = 0; x < width; x++) result[line + x] = picture[line + width - 1 - x]!;
   }
-  for (let line = 0; line < 3 * height; line++) {
-    for (let x = 0; x < width; x++) target[line * width + x] = pixels[from + line * width + (width - 1 - x)]!;
-  }
+  return result;
+}
+
+/** Pictures are streamed, but the head sees all features at once, and twice (`trainHead`). */
+function refuseTooMany(pictures: number, bytes: number): void {
+  if (bytes <= maxFeatureBytes) return;
+  throw dataFault(
+    `the features of ${pictures} pictures need ${Math.ceil(bytes / 1024 ** 2)} MiB of memory, and at most ${maxFeatureBytes / 1024 ** 2} MiB are held: give fewer pictures, or train from scratch with use_pretrained_model=0, which has no such limit`,
+  );
 }
