@@ -19,6 +19,7 @@ const commandNames = [
   "send",
   "simulate",
   "watch",
+  "replay",
   "graph",
   "run",
   "env",
@@ -80,6 +81,7 @@ describe("the command line without a server", () => {
   for (const [args, message] of [
     [["simulate", "--burst", "2.5"], /--burst must be a whole number, not "2\.5"/],
     [["simulate", "--conditions", "hail"], /--conditions must be .*fog.*, not "hail"/],
+    [["replay", "--speed", "2", "--rate", "5"], /--speed and --rate exclude each other/],
     [["watch", "--threshold", "2"], /--threshold must be a number from 0 to 1, not "2"/],
     [["up", "--port", "99999"], /--port must be a number from 0 to 65535, not "99999"/],
     [["deploy", "--language", "cobol"], /--language must be typescript or python, not "cobol"/],

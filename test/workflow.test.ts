@@ -1,11 +1,12 @@
 // The workflow as an ML engineer drives it, on the drawn data set: command line, then SDK, boto3 and the AWS CLI on what it deployed.
 
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { GetObjectCommand, ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
 import {
   CreateStateMachineCommand,
   DescribeExecutionCommand,
@@ -22,8 +23,15 @@ interface Summary {
   executions: { image: string; status: string; error?: string; confidence: number; executionArn: string }[];
   fanOut: { status: string; images: number; accepted: number; rejected: number };
   notifications: { messages: { message: string }[] };
-  captures: { records: number };
+  captures: { uri: string; records: number };
   pictures: { training: string[]; captures: string[]; graphs: string[] };
+}
+
+interface Replayed {
+  planned: number;
+  outcomes: Record<string, number>;
+  sameAnswers: number;
+  changedAnswers: { captured: string; answered: string }[];
 }
 
 const python = "/usr/bin/python3";
@@ -112,6 +120,25 @@ describe("the whole workflow", () => {
       }),
     );
     assert.equal(await endOf(sfn, again.executionArn ?? ""), "SUCCEEDED");
+  });
+
+  test("replayed captures get the answers they got, and an answer that is another one is shown", async () => {
+    const replay = (...more: string[]) =>
+      runProgram(process.execPath, [program, "replay", "--endpoint", server.url, "--json", ...more]);
+    const all = await replay("--speed", "1000");
+    assert.equal(all.exitCode, 0, all.stderr);
+    const { planned, outcomes, sameAnswers, changedAnswers } = JSON.parse(all.stdout) as Replayed;
+    assert.ok(planned >= summary.captures.records, `${planned} of ${summary.captures.records}`);
+    assert.deepEqual([outcomes, sameAnswers, changedAnswers], [{ answered: planned }, planned, []]);
+
+    const folder = mkdtempSync(join(tmpdir(), "scones-replay-"));
+    writeFileSync(join(folder, "one.jsonl"), withAnswersSwapped(await captureLine()));
+    const one = await replay("--capture", folder, "--rate", "10");
+    rmSync(folder, { recursive: true });
+    assert.equal(one.exitCode, 0, one.stderr);
+    const [change] = (JSON.parse(one.stdout) as Replayed).changedAnswers;
+    const classes = [change?.captured, change?.answered].map((text) => text?.split(" ")[0]);
+    assert.deepEqual(classes.sort(), summary.dataSet.classes.toSorted());
   });
 
   test("boto3 starts the state machine and sees the same outcome", {
@@ -205,10 +232,27 @@ print(json.dumps({"status": execution["status"], "types": [e["type"] for e in sf
     assert.equal(events.filter((event) => event.type === "MapIterationSucceeded").length, items.length);
   });
 
+  /** One line of one capture file. */
+  async function captureLine(): Promise<string> {
+    const s3 = new S3Client({ ...server.aws, forcePathStyle: true });
+    const [, Bucket, Prefix] = /^s3:\/\/([^/]+)\/(.*)$/.exec(summary.captures.uri) ?? [];
+    const { Contents } = await s3.send(new ListObjectsV2Command({ Bucket, Prefix }));
+    const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key: Contents?.[0]?.Key }));
+    return ((await Body?.transformToString()) ?? "").split("\n")[0] as string;
+  }
+
   function inputOf(key: string | undefined): string {
     return JSON.stringify({ image_data: "", s3_bucket: summary.dataSet.bucket, s3_key: key, inferences: [] });
   }
 });
+
+/** The capture of a classifier of two classes, as if it had meant the other one. */
+function withAnswersSwapped(line: string): string {
+  const capture = JSON.parse(line) as { captureData: { endpointOutput: { data: string } } };
+  const { endpointOutput } = capture.captureData;
+  endpointOutput.data = JSON.stringify((JSON.parse(endpointOutput.data) as number[]).reverse());
+  return `${JSON.stringify(capture)}\n`;
+}
 
 async function endOf(sfn: SFNClient, executionArn: string): Promise<string | undefined> {
   for (let attempt = 0; attempt < 600; attempt++) {

@@ -252,6 +252,31 @@ export const commands: Command[] = [
     load: () => import("./watch.ts"),
   },
   {
+    name: "replay",
+    summary: "send captured requests again, and see which answers changed",
+    examples: [
+      "scones replay",
+      "scones replay --variant candidate --speed 60",
+      "scones replay --capture ./captures --endpoint-name other --rate 200",
+    ],
+    options: {
+      ...endpointOption,
+      ...endpointName,
+      variant: { type: "string", value: "NAME", description: "production variant that is to answer" },
+      capture: {
+        type: "string",
+        value: "SOURCE",
+        description: "s3:// address or folder of capture files",
+        default: "the endpoint's own capture destination",
+      },
+      speed: { type: "string", value: "FACTOR", description: "so many times as fast as it was captured", default: "1" },
+      rate: { type: "string", value: "NUMBER", description: "requests per second instead, at even distances" },
+      limit: { type: "string", value: "NUMBER", description: "the first so many only" },
+      concurrency: { type: "string", value: "NUMBER", description: "requests in flight at most", default: "64" },
+    },
+    load: () => import("./replay.ts"),
+  },
+  {
     name: "top",
     summary: "endpoints live: requests, failures, latencies, queues and workers of each variant",
     examples: ["scones top", "scones top --once", "scones top --json --interval 5"],

@@ -48,23 +48,12 @@ export async function run(invocation: Invocation): Promise<number> {
     const report = await terminal.step(
       "simulate deliveries",
       () =>
-        runTraffic(
-          plan,
-          async (item, itemSignal) => {
-            try {
-              return await deliver(item, itemSignal);
-            } catch (error) {
-              if (signal.aborted) return "interrupted";
-              throw error;
-            }
-          },
-          {
-            signal,
-            concurrency,
-            onProgress: ({ done, planned, underWay, errors }) =>
-              terminal.progress(`${done} of ${planned} done, ${underWay} under way, ${errors} errors`),
-          },
-        ),
+        runTraffic(plan, deliver, {
+          signal,
+          concurrency,
+          onProgress: ({ done, planned, underWay, errors }) =>
+            terminal.progress(`${done} of ${planned} done, ${underWay} under way, ${errors} errors`),
+        }),
       (done) =>
         Object.entries(done.outcomes)
           .map(([outcome, count]) => `${count} ${outcome}`)

@@ -1,14 +1,13 @@
 import { barLines, plot } from "../draw/text.ts";
 import type { CaptureRecord } from "../monitor/capture-record.ts";
 import { type CaptureSummary, captureSummary } from "../monitor/capture-summary.ts";
-import { type Clients, connect } from "./clients.ts";
+import { connect } from "./clients.ts";
 import { exitCodes, type Invocation, numberOption, textOption } from "./command.ts";
 import type { Terminal } from "./terminal.ts";
-import { readCaptures } from "./workflow/captures.ts";
+import { captureUri, readCaptures } from "./workflow/captures.ts";
 import { endpointLabels } from "./workflow/labels.ts";
 import { defaultThreshold, names } from "./workflow/names.ts";
 import { drawCaptures } from "./workflow/pictures.ts";
-import { requiredEndpoint } from "./workflow/required.ts";
 
 const histogramBins = 10;
 
@@ -34,14 +33,6 @@ export async function run(invocation: Invocation): Promise<number> {
   } finally {
     clients.close();
   }
-}
-
-async function captureUri(clients: Clients, endpointName: string): Promise<string> {
-  const endpoint = await requiredEndpoint(clients, endpointName);
-  const destination = endpoint.DataCaptureConfig?.DestinationS3Uri;
-  if (destination === undefined)
-    throw new Error(`endpoint ${endpointName} captures nothing; deploy it with: scones deploy`);
-  return `${destination.replace(/\/$/, "")}/${endpointName}`;
 }
 
 function printSummary(terminal: Terminal, uri: string, summary: CaptureSummary, records: CaptureRecord[]): void {

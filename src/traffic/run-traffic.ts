@@ -1,7 +1,15 @@
-import type { TrafficItem } from "./traffic-plan.ts";
+/** Something that is to be sent at its own time. */
+export interface Arrival {
+  index: number;
+  /** After the start of the run. */
+  atMs: number;
+}
 
-/** Sends one item and answers what became of it, such as `SUCCEEDED`; a thrown error is counted, never fatal. */
-export type Send = (item: TrafficItem, signal: AbortSignal) => Promise<string>;
+/**
+ * Sends one item and answers what became of it, such as `SUCCEEDED`. A thrown error is counted, never fatal; when the run
+ * is being stopped it is no error but an interruption.
+ */
+export type Send<Item extends Arrival> = (item: Item, signal: AbortSignal) => Promise<string>;
 
 export interface RunOptions {
   signal?: AbortSignal;
@@ -28,7 +36,7 @@ export interface TrafficProgress {
 
 export interface TrafficResult {
   index: number;
-  /** What `send` answered, or `ERROR`. */
+  /** What `send` answered, `ERROR`, or `interrupted`. */
   outcome: string;
   error?: string;
   /** From the intended start, so a system that stalls cannot hide it. */
@@ -49,9 +57,9 @@ export interface TrafficReport {
 export const defaultConcurrency = 256;
 
 /** Open loop: every item starts at its own time whether or not earlier ones have been answered. */
-export async function runTraffic(
-  plan: readonly TrafficItem[],
-  send: Send,
+export async function runTraffic<Item extends Arrival>(
+  plan: readonly Item[],
+  send: Send<Item>,
   options: RunOptions = {},
 ): Promise<TrafficReport> {
   const { concurrency = defaultConcurrency, onProgress, timing = realTiming } = options;
@@ -65,7 +73,7 @@ export async function runTraffic(
   const report = () =>
     onProgress?.({ planned: plan.length, started, done: results.length, errors, underWay: underWay.size });
 
-  const begin = (item: TrafficItem) => {
+  const begin = (item: Item) => {
     started++;
     const work = settle(item, send, signal).then(({ outcome, error }) => {
       underWay.delete(work);
@@ -97,14 +105,15 @@ export async function runTraffic(
   );
 }
 
-async function settle(
-  item: TrafficItem,
-  send: Send,
+async function settle<Item extends Arrival>(
+  item: Item,
+  send: Send<Item>,
   signal: AbortSignal,
 ): Promise<{ outcome: string; error?: string }> {
   try {
     return { outcome: await send(item, signal) };
   } catch (error) {
+    if (signal.aborted) return { outcome: "interrupted" };
     return { outcome: "ERROR", error: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
   }
 }

@@ -1,6 +1,7 @@
 import type { Conditions } from "../vehicles/conditions.ts";
 import { type VehicleKind, vehicleKinds } from "../vehicles/draw-vehicle.ts";
 import { type Random, randomFrom } from "../vehicles/random.ts";
+import type { Arrival } from "./run-traffic.ts";
 
 /*
  * What will be sent and when, decided before anything is sent. T1. The same options give the same plan. T2. The times do not
@@ -32,10 +33,7 @@ export interface Drift {
   mix?: Partial<Record<VehicleKind, number>>;
 }
 
-export interface TrafficItem {
-  index: number;
-  /** After the start of the run. */
-  atMs: number;
+export interface TrafficItem extends Arrival {
   className: VehicleKind;
   /** Seed of the picture. */
   seed: string;

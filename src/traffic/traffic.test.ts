@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodeImage } from "../images/decode-image.ts";
 import { ImageError } from "../images/image.ts";
+import { replayPlan } from "./replay-plan.ts";
 import { runTraffic, type Timing } from "./run-traffic.ts";
 import { trafficPicture } from "./traffic-picture.ts";
 import { corruptions, type TrafficItem, trafficPlan } from "./traffic-plan.ts";
@@ -114,6 +115,33 @@ test("latency counts from the intended start, not from when a place was free", a
     [100, 200, 300, 400],
   );
   assert.deepEqual(report.latency, { p50: 200, p90: 400, p99: 400, max: 400 });
+});
+
+test("what is under way when a run is stopped was interrupted, which is no error", async () => {
+  const stop = new AbortController();
+  const send = async (_: unknown, signal: AbortSignal) => {
+    stop.abort();
+    signal.throwIfAborted();
+    return "SUCCEEDED";
+  };
+  const report = await runTraffic([{ index: 0, atMs: 0 }], send, { signal: stop.signal });
+  assert.deepEqual(report.outcomes, { interrupted: 1 });
+});
+
+test("captured requests come again at their own times, those of one second spread over it, and faster if wanted", () => {
+  const times = [5_000, 5_000, 7_000, 7_000, 7_000, 7_000].map((ms) => ms + 1_700_000_000_000);
+  const at = (speed: number) => replayPlan(times, { kind: "captured", speed }).map(({ atMs }) => atMs);
+  assert.deepEqual(at(1), [0, 500, 2_000, 2_250, 2_500, 2_750]);
+  assert.deepEqual(at(10), [0, 50, 200, 225, 250, 275]);
+});
+
+test("captured requests come again at an even rate, whenever they came first", () => {
+  const plan = replayPlan([0, 9_000_000, 9_000_001], { kind: "constant", ratePerSecond: 4 });
+  assert.deepEqual(
+    plan.map(({ atMs }) => atMs),
+    [0, 250, 500],
+  );
+  assert.throws(() => replayPlan([0], { kind: "constant", ratePerSecond: 0 }), /rate is 0, not a number above 0/);
 });
 
 test("never more than the allowed number is under way, and a stop sends no more", async () => {

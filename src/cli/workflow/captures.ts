@@ -1,7 +1,10 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { GetObjectCommand, paginateListObjectsV2 } from "@aws-sdk/client-s3";
 import { type ParsedCaptures, parseCaptureFiles } from "../../monitor/parse-captures.ts";
 import type { Clients } from "../clients.ts";
+import { requiredEndpoint } from "./required.ts";
 import { parseS3Uri } from "./s3-uri.ts";
 import { inParallel } from "./stage.ts";
 
@@ -9,6 +12,15 @@ const downloadsInFlight = 16;
 /** Captures are written off the answer path: the newest may take this long to appear. */
 const waitAtMostMs = 15_000;
 const pollEveryMs = 500;
+
+/** Where an endpoint puts its captures. */
+export async function captureUri(clients: Clients, endpointName: string): Promise<string> {
+  const endpoint = await requiredEndpoint(clients, endpointName);
+  const destination = endpoint.DataCaptureConfig?.DestinationS3Uri;
+  if (destination === undefined)
+    throw new Error(`endpoint ${endpointName} captures nothing; deploy it with: scones deploy`);
+  return `${destination.replace(/\/$/, "")}/${endpointName}`;
+}
 
 /** Every record of every capture file below an address, in time order. */
 export async function readCaptures(clients: Clients, uri: string, signal: AbortSignal): Promise<ParsedCaptures> {
@@ -23,6 +35,14 @@ export async function readCaptures(clients: Clients, uri: string, signal: AbortS
     texts.set(file, (await object.Body?.transformToString()) ?? "");
   });
   return parseCaptureFiles(keys.map((file) => ({ file, text: texts.get(file) ?? "" })));
+}
+
+/** The same of a folder on this machine. */
+export async function readCaptureFolder(folder: string): Promise<ParsedCaptures> {
+  const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(".jsonl")).sort();
+  const files: { file: string; text: string }[] = [];
+  for (const file of names) files.push({ file, text: await readFile(join(folder, file), "utf8") });
+  return parseCaptureFiles(files);
 }
 
 /** Reads captures until as many as expected are there, or the wait is over: then what is there is what there is. */
