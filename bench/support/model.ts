@@ -53,7 +53,8 @@ export function servedNetworks(names: readonly string[]): Served[] {
 /** A model package with random weights: how fast a network answers does not depend on what it has learned. */
 export function modelFolder(network: Network): string {
   const layout = layoutOf(network);
-  const weights = { ...initialWeights(layout, 1), mean: [128, 128, 128], deviation: [64, 64, 64], temperature: 1 };
+  const members = [initialWeights(layout, 1)];
+  const weights = { members, hasMirror: false, mean: [128, 128, 128], deviation: [64, 64, 64], temperature: 1 };
   const model = servedModel(network, layout, { weights, height: side, width: side });
   return packageFolder(model, { side, classes: network.classes, mean: 0, deviation: 1 });
 }

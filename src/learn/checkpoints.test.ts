@@ -94,11 +94,20 @@ test("checkpoint_frequency stores a model every so many epochs", async (context)
   );
 });
 
-test("a damaged checkpoint is not used", async (context) => {
+test("a network that was trained is not trained again", async (context) => {
   const folder = folderWith(context, small);
   await run(folder);
-  const path = join(folder.prefix, "checkpoints/training.checkpoint");
-  truncateSync(path, 5000);
+  const { sha256 } = manifestOf(folder).model;
+  const { code, text } = await run(folder);
+  assert.equal(code, 0, text);
+  assert.match(text, /Network 1 was trained already, up to epoch 5\./);
+  assert.equal(manifestOf(folder).model.sha256, sha256);
+});
+
+test("a damaged checkpoint is not used", async (context) => {
+  const folder = folderWith(context, small);
+  await runUntil(folder, "Epoch[3] Train-accuracy");
+  truncateSync(join(folder.prefix, "checkpoints/training.checkpoint"), 5000);
   const { code, text } = await run(folder);
   assert.equal(code, 0);
   assert.match(text, /is damaged: the training begins anew/);
@@ -106,7 +115,7 @@ test("a damaged checkpoint is not used", async (context) => {
 
 test("the checkpoint of another training is not used", async (context) => {
   const folder = folderWith(context, small);
-  await run(folder);
+  await runUntil(folder, "Epoch[3] Train-accuracy");
   folder.hyperparameters({ ...small, seed: "2" });
   assert.match((await run(folder)).text, /is of another training/);
 });

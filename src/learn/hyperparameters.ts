@@ -20,6 +20,10 @@ export interface Hyperparameters {
   maxImageSide: number;
   /** The share of the training pictures that is kept away from training, to measure and calibrate on. */
   holdOut: number;
+  /** Networks that are trained and averaged; absent: as many as the preset has. */
+  ensembleSize?: number;
+  /** Whether the model also looks at mirror images; absent: as the preset does. */
+  mirrorViews?: boolean;
   balanceClasses: boolean;
   /** Absent: no limit. With one, a slow machine gives a model of fewer epochs, and not the same one twice. */
   maxSeconds?: number;
@@ -55,13 +59,17 @@ export const hyperparameterDocumentation: Readonly<Record<string, string>> = {
   image_shape: "channels,height,width of the network's input, such as 3,32,32; required",
   num_classes: "how many classes there are; required",
   num_training_samples: "how many training pictures there are; required",
-  preset: "fast, default or best: how long the recipe trains; ours",
+  preset: "fast, default or best: how long the recipe trains, and how many networks; ours",
   seed: "an integer; the same seed, data and number of workers give the same model; ours, default 1",
   workers: "threads that train side by side, 1 to 64; ours, default the number of cores",
   max_image_side: "pictures larger than this are trained on at this side, 16 to 512; ours, default 64",
   max_seconds:
     "seconds in which the schedule of the training is run through, however slow the machine; ours, default no limit",
   hold_out: "share of the training pictures kept away to measure and calibrate on, 0 to 0.5; ours, default 0.1",
+  ensemble_size:
+    "networks that are trained one after the other and averaged in one model, 1 to 16; ours, default 1 (best: 3)",
+  mirror_views:
+    "True or False: the model also looks at each picture's mirror image, for twice the work; ours, default False (best: True)",
   balance_classes:
     "True or False: pictures of rare classes count more, by the square root of what they lack; ours, default True",
   num_layers:
@@ -125,6 +133,8 @@ export function parseHyperparameters(strings: Readonly<Record<string, string>>):
     workers: given.integer("workers", 1, 64),
     maxImageSide: given.integer("max_image_side", 16, 512) ?? 64,
     holdOut: given.number("hold_out", 0, 0.5) ?? 0.1,
+    ensembleSize: given.integer("ensemble_size", 1, 16),
+    mirrorViews: given.flag("mirror_views"),
     maxSeconds: given.number("max_seconds", 1, 30 * 86_400),
     balanceClasses: given.flag("balance_classes") ?? true,
     numLayers: given.integer("num_layers", 1, 1000),

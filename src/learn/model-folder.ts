@@ -5,9 +5,10 @@ import type { ModelManifest } from "../ports/model-package.ts";
 import { openPictures, type PictureSet } from "./data/picture-set.ts";
 import type { Data } from "./data/read-data.ts";
 import { type Evaluation, evaluationOf } from "./evaluation.ts";
-import { evaluationModel, servedModel } from "./graph/models.ts";
+import { servedModel } from "./graph/models.ts";
 import { probabilitiesOf } from "./metrics.ts";
-import { evaluator } from "./training/evaluate.ts";
+import { type Answers, answering } from "./training/answers.ts";
+import { score } from "./training/evaluate.ts";
 import { floatsOf, floatTensor, openSession } from "./training/runtime.ts";
 import type { Trained } from "./training/train.ts";
 import type { EpochReport } from "./training/worker-job.ts";
@@ -28,45 +29,33 @@ const mostCompared = 512;
 /** Of a large set this many training pictures tell as much about the fit as all do, and take seconds. */
 const mostMeasured = 5000;
 
-/** Measures and exports; throws when the exported model differs from the measured one. */
+/** Measures and exports the networks of a job as one model; throws when the exported model differs from the measured networks. */
 export async function finishModel(
-  trained: Trained,
+  members: readonly Trained[],
   data: Data,
   provenance: Record<string, unknown>,
 ): Promise<Finished> {
-  const { plan, layout, normalisation } = trained;
+  const { plan, layout, normalisation, heldOutIndices } = members[0]!;
   const classes = data.labels.length;
   const sides = { height: plan.height, width: plan.width };
-  const session = await openSession(evaluationModel(plan.network, layout, sides));
-  const network = evaluator(session, trained, normalisation);
-  const logitsOf = async (set: PictureSet, indices: ArrayLike<number>) => {
-    const pictures = openPictures(set);
-    try {
-      const logits = await network.logits(pictures, indices);
-      return { logits, truth: Array.from(indices, (index) => set.labels[index]!) };
-    } finally {
-      pictures.close();
-    }
-  };
   const everything = (set: PictureSet) => Uint32Array.from({ length: set.count }, (_, i) => i);
-  const trainIndices = spread(trained.trainIndices, mostMeasured);
-  const train = await logitsOf(data.train, trainIndices);
-  const heldOut = await logitsOf(data.train, trained.heldOutIndices);
-  const validation = data.validation && (await logitsOf(data.validation, everything(data.validation)));
+  const trainIndices = spread(members[0]!.trainIndices, mostMeasured);
+  const answersOf = await answering(members);
+  const train = await answersOf(data.train, trainIndices);
+  const heldOut = await answersOf(data.train, heldOutIndices);
+  const validation = data.validation && (await answersOf(data.validation, everything(data.validation)));
 
   const evaluation = evaluationOf({
     labels: data.labels,
     train,
     heldOut,
     validation,
-    selection:
-      trained.bestEpoch === undefined
-        ? "averaged weights after the last step; no epoch was selected"
-        : `averaged weights of epoch ${trained.bestEpoch}, selected by the held-out pictures (early stopping)`,
-    isSelectedByHeldOut: trained.bestEpoch !== undefined,
+    selection: selectionOf(members),
+    isSelectedByHeldOut: members.some(({ bestEpoch }) => bestEpoch !== undefined),
   });
   const { temperature } = evaluation.calibration;
-  const model = servedModel(plan.network, layout, { weights: { ...trained, ...normalisation, temperature }, ...sides });
+  const weights = { members, hasMirror: plan.hasMirror, ...normalisation, temperature };
+  const model = servedModel(plan.network, layout, { weights, ...sides });
   // First what the network has not seen, then what it has.
   const compared = validation === undefined ? { set: data.train, ...train } : { set: data.validation!, ...validation };
   const indices = validation === undefined ? trainIndices : everything(data.validation!);
@@ -84,10 +73,17 @@ export async function finishModel(
       ...provenance,
       network: plan.network.name,
       seed: plan.seed,
+      mirrorViews: plan.hasMirror,
       workers: plan.workers,
       epochs: plan.epochs,
-      steps: trained.steps,
-      stopped: trained.isStopped,
+      steps: members.reduce((sum, { steps }) => sum + steps, 0),
+      stopped: members.length < plan.members || members.some(({ isStopped }) => isStopped),
+      members: members.map((one, member) => ({
+        seed: one.plan.seed,
+        steps: one.steps,
+        heldOutAccuracy: accuracyOf(heldOut, { member, classes }),
+        validationAccuracy: validation && accuracyOf(validation, { member, classes }),
+      })),
       selection: evaluation.selection,
       temperature,
       normalisation,
@@ -105,6 +101,18 @@ export async function finishModel(
 function spread(indices: Uint32Array, most: number): Uint32Array {
   const count = Math.min(indices.length, most);
   return Uint32Array.from({ length: count }, (_, i) => indices[Math.floor((i * indices.length) / count)]!);
+}
+
+function accuracyOf({ byMember, truth }: Answers, { member, classes }: { member: number; classes: number }) {
+  return truth.length === 0 ? undefined : score(byMember[member]!, truth, { classes }).accuracy;
+}
+
+function selectionOf(members: readonly Trained[]): string {
+  const which = members.length === 1 ? "" : `mean of ${members.length} networks: `;
+  const best = members.flatMap(({ bestEpoch, curve }) => (bestEpoch === undefined ? [] : [curve[bestEpoch]!.epoch]));
+  if (best.length === 0) return `${which}averaged weights after the last step; no epoch was selected`;
+  const epochs = best.length === 1 ? `epoch ${best[0]}` : `epochs ${best.join(", ")}`;
+  return `${which}averaged weights of ${epochs}, selected by the held-out pictures (early stopping)`;
 }
 
 /** X2. */

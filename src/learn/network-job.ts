@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Data } from "./data/read-data.ts";
 import type { Hyperparameters } from "./hyperparameters.ts";
 import { type Finished, finishModel } from "./model-folder.ts";
-import type { Plan } from "./recipe.ts";
+import { membersOf, type Plan } from "./recipe.ts";
 import { startTraining, type Trained, type Training } from "./training/train.ts";
 import { DivergedError } from "./training/worker-group.ts";
 import type { EpochReport } from "./training/worker-job.ts";
@@ -23,26 +23,39 @@ export interface NetworkJobOptions {
   provenance: Record<string, unknown>;
   workerProgram?: URL;
   log(line: string): void;
+  isStopping(): boolean;
   onStart(training: Training): void;
 }
 
-/** A job that trains a network, from scratch or from known weights. */
+/**
+ * A job that trains a network, or several one after the other, from scratch or from known weights. When it is stopped, the networks that
+ * are trained make the model; the first one is kept as far as it came.
+ */
 export async function networkJob(data: Data, options: NetworkJobOptions): Promise<Finished & { curve: EpochReport[] }> {
-  const { trained, curve } = await trainOrRetry(data, options);
-  options.log("Measuring the averaged weights and exporting the model.");
-  return { ...(await finishModel(trained, data, options.provenance)), curve };
+  const { asked, known, log } = options;
+  const members = membersOf(asked, { isFineTuning: known !== undefined });
+  const all: Trained[] = [];
+  for (let member = 0; member < members && !(member > 0 && options.isStopping()); member++) {
+    const trained = await trainOrRetry(data, { ...options, member, before: all.flatMap(({ curve }) => curve) });
+    if (member > 0 && options.isStopping()) log(`Network ${member + 1} is not trained: the model is made without it.`);
+    else all.push(trained);
+  }
+  log("Measuring the averaged weights and exporting the model.");
+  return { ...(await finishModel(all, data, options.provenance)), curve: all.flatMap(({ curve }) => curve) };
 }
 
-interface Outcome {
-  trained: Trained;
-  curve: EpochReport[];
+interface MemberOptions extends NetworkJobOptions {
+  /** Which of the networks, from 0. */
+  member: number;
+  /** What those before it reported. */
+  before: readonly EpochReport[];
 }
 
 /** What a rate is multiplied with after the loss became no number. */
 const rateAfterDivergence = 0.1;
 
 /** Once, at a lower rate, when the loss becomes no number: most of the time the rate was too high. */
-async function trainOrRetry(data: Data, options: NetworkJobOptions): Promise<Outcome> {
+async function trainOrRetry(data: Data, options: MemberOptions): Promise<Trained> {
   const { asked } = options;
   let rate = 0;
   const onPlan = ({ schedule }: Plan) => {
@@ -63,8 +76,14 @@ async function trainOrRetry(data: Data, options: NetworkJobOptions): Promise<Out
   }
 }
 
-async function trainOnce(data: Data, options: NetworkJobOptions, onPlan: (plan: Plan) => void): Promise<Outcome> {
-  const { log, asked, strings } = options;
+async function trainOnce(data: Data, options: MemberOptions, onPlan: (plan: Plan) => void): Promise<Trained> {
+  const { log, asked, strings, member, before } = options;
+  // Epochs count on over all networks: readers of a curve and of metrics know them by their number.
+  const numbered = (report: EpochReport): EpochReport => ({
+    ...report,
+    epoch: before.length + report.epoch,
+    network: member + 1,
+  });
   const curve: EpochReport[] = [];
   let plan: Plan | undefined;
   const training = startTraining({
@@ -73,29 +92,37 @@ async function trainOnce(data: Data, options: NetworkJobOptions, onPlan: (plan: 
     cores: options.cores,
     block: options.block,
     known: options.known,
+    member,
     workerProgram: options.workerProgram,
     log,
     checkpoints: {
       folder: options.checkpoints,
       identity: options.identity,
       everyEpochs: asked.checkpointFrequency,
-      onResume(reported) {
-        curve.push(...reported);
-        log(`Resuming from the checkpoint after epoch ${reported.length - 1}.`);
+      epochsBefore: before.length,
+      onResume(reported, isOver) {
+        curve.push(...reported.map(numbered));
+        const last = before.length + reported.length - 1;
+        log(
+          isOver
+            ? `Network ${member + 1} was trained already, up to epoch ${last}.`
+            : `Resuming from the checkpoint after epoch ${last}.`,
+        );
       },
     },
     onPlan(made, pictures) {
       plan = made;
       onPlan(made);
-      logPlan(made, { asked, strings, pictures, log });
+      if (member === 0) logPlan(made, { asked, strings, pictures, log });
+      if (made.members > 1) log(`Network ${member + 1} of ${made.members}, with seed ${made.seed}.`);
     },
     onEpoch(report) {
-      curve.push(report);
-      logEpoch(curve, plan!, log);
+      curve.push(numbered(report));
+      logEpoch(curve, { plan: plan!, member, log });
     },
   });
   options.onStart(training);
-  return { trained: await training.done, curve };
+  return { ...(await training.done), curve };
 }
 
 /** The models of single epochs that `checkpoint_frequency` asked for. */

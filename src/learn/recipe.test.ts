@@ -5,7 +5,7 @@ import { learningRateAt, planOf, workersFor } from "./recipe.ts";
 
 const three = { image_shape: "3,32,32", num_classes: "2", num_training_samples: "1000" };
 const planFor = (strings: Record<string, string>, block = 16) =>
-  planOf(parseHyperparameters({ ...three, ...strings }), { pictures: 900, cores: 4, block });
+  planOf(parseHyperparameters({ ...three, ...strings }), { pictures: 900, cores: 4, block, member: 0 });
 
 test("four cores share a batch of 64 in whole blocks", () => {
   const plan = planFor({});
@@ -31,8 +31,22 @@ test("a batch of more pictures than there are is refused before it takes their m
 
 test("a set of a hundred pictures is passed over often enough to learn from it, also in a hurry", () => {
   const asked = parseHyperparameters({ ...three, preset: "fast" });
-  const epochs = [90, 900, 9000].map((pictures) => planOf(asked, { pictures, cores: 4, block: 16 }).epochs);
+  const epochs = [90, 900, 9000].map((pictures) => planOf(asked, { pictures, cores: 4, block: 16, member: 0 }).epochs);
   assert.deepEqual(epochs, [150, 40, 6]);
+});
+
+test("networks of one job, and of jobs with neighbouring seeds, have nothing random in common", () => {
+  const seeds = ["1", "2"].flatMap((seed) => {
+    const asked = parseHyperparameters({ ...three, preset: "best", seed });
+    return [0, 1, 2].map((member) => planOf(asked, { pictures: 900, cores: 4, block: 16, member }).seed);
+  });
+  assert.equal(new Set(seeds).size, 6);
+  assert.deepEqual([seeds[0], seeds[3]], [1, 2]);
+});
+
+test("several networks share the seconds that they were given", () => {
+  const plan = planFor({ ensemble_size: "4", max_seconds: "100" });
+  assert.deepEqual([plan.members, plan.maxSeconds], [4, 25]);
 });
 
 test("what is given explicitly is what is run", () => {

@@ -2,12 +2,17 @@ import { dataFault } from "./data/data-fault.ts";
 import type { AugmentationName, Hyperparameters, OptimizerName, Preset } from "./hyperparameters.ts";
 import type { Network } from "./network.ts";
 import { residualNetwork, resnet9 } from "./networks.ts";
+import { randomFrom } from "./random.ts";
 
 // What is done when little is said. Chosen by measurement on small pictures; every part of it gives way to a
 // hyperparameter that was given.
 
 export interface Plan {
   network: Network;
+  /** Networks that the job trains, one after the other, and whose answers the model averages. */
+  members: number;
+  /** Whether the model also looks at each picture's mirror image. */
+  hasMirror: boolean;
   height: number;
   width: number;
   /** Pictures per step, over all workers. */
@@ -27,11 +32,12 @@ export interface Plan {
   hasWhitening: boolean;
   /** Epochs between two evaluations; the last epoch is always evaluated. */
   evaluateEvery: number;
-  /** The schedule is run through by then, after however many epochs. */
+  /** The schedule of this network is run through by then, after however many epochs. */
   maxSeconds?: number;
   earlyStopping?: { minEpochs: number; patience: number; tolerance: number };
   /** Absent: only the best answer is looked at. */
   topK?: number;
+  /** Of this network: what is random in its training. */
   seed: number;
 }
 
@@ -84,7 +90,10 @@ const augmentations: Record<AugmentationName, Augmentation> = {
 const recipeAugmentation = { ...cropColorTransform, cutout: 0.25 };
 
 interface PresetRecipe {
-  /** Pictures trained on in all, and the fewest and most epochs: large sets need fewer passes. */
+  /** What each of the networks costs is what one alone would: an average of several is worth more than one trained for longer. */
+  members: number;
+  hasMirror: boolean;
+  /** Pictures that each network is trained on, and the fewest and most epochs: large sets need fewer passes. */
   pictures: number;
   least: number;
   most: number;
@@ -93,15 +102,25 @@ interface PresetRecipe {
   augmentation: Augmentation;
 }
 
+const alone = { members: 1, hasMirror: false };
+const thorough = { pictures: 135_000, least: 10, most: 150, rate: 0.05, augmentation: recipeAugmentation };
+
 /** A short training learns more from pictures that are changed less. Chosen by held-out pictures of the training set. */
 const presets: Record<Preset, PresetRecipe> = {
-  fast: { pictures: 36_000, least: 6, most: 150, rate: 0.1, augmentation: crop },
-  default: { pictures: 135_000, least: 10, most: 150, rate: 0.05, augmentation: recipeAugmentation },
-  best: { pictures: 360_000, least: 20, most: 400, rate: 0.05, augmentation: recipeAugmentation },
+  fast: { ...alone, pictures: 36_000, least: 6, most: 150, rate: 0.1, augmentation: crop },
+  default: { ...alone, ...thorough },
+  best: { members: 3, hasMirror: true, ...thorough },
 };
 
 /** What is known already must not be forgotten: fewer passes at a lower rate. */
-const fineTuning: PresetRecipe = { pictures: 27_000, least: 5, most: 30, rate: 0.02, augmentation: recipeAugmentation };
+const fineTuning: PresetRecipe = {
+  ...alone,
+  pictures: 27_000,
+  least: 5,
+  most: 30,
+  rate: 0.02,
+  augmentation: recipeAugmentation,
+};
 
 export interface Circumstances {
   /** Pictures that are trained on, held-out ones not counted. */
@@ -110,11 +129,19 @@ export interface Circumstances {
   block: number;
   /** The network that is trained on; absent: one that knows nothing yet. */
   known?: Network;
+  /** Which of the networks, from 0. */
+  member: number;
 }
 
-/** The whole of what will be done, before anything is done. */
-export function planOf(asked: Hyperparameters, { pictures, cores, block, known }: Circumstances): Plan {
+/** How many networks a job trains. */
+export function membersOf(asked: Hyperparameters, { isFineTuning }: { isFineTuning: boolean }): number {
+  return asked.ensembleSize ?? (isFineTuning ? fineTuning : presets[asked.preset]).members;
+}
+
+/** The whole of what will be done for one network, before anything is done. */
+export function planOf(asked: Hyperparameters, { pictures, cores, block, known, member }: Circumstances): Plan {
   const preset = known === undefined ? presets[asked.preset] : fineTuning;
+  const members = membersOf(asked, { isFineTuning: known !== undefined });
   const batch = asked.miniBatchSize ?? defaultBatch;
   if (batch > Math.max(pictures, defaultBatch)) {
     throw dataFault(
@@ -131,6 +158,8 @@ export function planOf(asked: Hyperparameters, { pictures, cores, block, known }
   const width = Math.round(asked.imageShape.width * shrink);
   return {
     network: known ?? scratchNetwork(asked, Math.max(height, width) > largestSmallSide),
+    members,
+    hasMirror: asked.mirrorViews ?? preset.hasMirror,
     height,
     width,
     batch,
@@ -156,7 +185,7 @@ export function planOf(asked: Hyperparameters, { pictures, cores, block, known }
     augmentation: asked.augmentation === undefined ? preset.augmentation : augmentations[asked.augmentation],
     hasWhitening: known === undefined && asked.numLayers === undefined,
     evaluateEvery: asked.earlyStopping ? 1 : Math.ceil(epochs / 50),
-    maxSeconds: asked.maxSeconds,
+    maxSeconds: asked.maxSeconds && asked.maxSeconds / members,
     earlyStopping: asked.earlyStopping
       ? {
           minEpochs: asked.earlyStoppingMinEpochs,
@@ -165,8 +194,13 @@ export function planOf(asked: Hyperparameters, { pictures, cores, block, known }
         }
       : undefined,
     topK: asked.topK,
-    seed: asked.seed,
+    seed: seedOf(asked.seed, member),
   };
+}
+
+/** The first network is the one that would be trained alone; what is random in the others has nothing in common with it, or with those of another seed. */
+function seedOf(seed: number, member: number): number {
+  return member === 0 ? seed : Math.floor(randomFrom(seed, 8, member).uniform() * 2 ** 32);
 }
 
 /** Larger pictures get networks that begin with a stride. */

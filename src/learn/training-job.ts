@@ -143,6 +143,7 @@ async function runJob(
           identity: JSON.stringify([strings, dataSha256, pretrained?.manifest.model.sha256, versions]),
           known: pretrained && knownWeights(pretrained, data.labels.length),
           provenance,
+          isStopping,
           onStart,
         });
   mkdirSync(join(prefix, "model"), { recursive: true });

@@ -28,6 +28,8 @@ export function logPlan(
     ["asked for", pythonDictionary(strings)],
     ["preset", asked.preset],
     ["network", plan.network.name],
+    ["ensemble_size", plan.members],
+    ["mirror_views", plan.hasMirror ? "True" : "False"],
     ["image_shape", `3,${plan.height},${plan.width}`],
     ["training pictures", pictures.train],
     ["held-out pictures", `${pictures.heldOut} (of the training channel; the validation channel is only measured)`],
@@ -59,7 +61,11 @@ export function logBalance(
   );
 }
 
-export function logEpoch(curve: readonly EpochReport[], plan: Plan, log: (line: string) => void): void {
+/** `curve` is of the network at hand. */
+export function logEpoch(
+  curve: readonly EpochReport[],
+  { plan, member, log }: { plan: Plan; member: number; log: (line: string) => void },
+): void {
   const report = curve.at(-1)!;
   const { epoch } = report;
   log(`Epoch[${epoch}] Train-accuracy=${report.trainAccuracy.toFixed(6)}`);
@@ -77,15 +83,17 @@ export function logEpoch(curve: readonly EpochReport[], plan: Plan, log: (line: 
     log(`Epoch[${epoch}] Validation-accuracy=${report.validation.accuracy.toFixed(6)}`);
     log(`Epoch[${epoch}] Validation-loss=${report.validation.loss.toFixed(6)}`);
   }
-  const left = plan.epochs - epoch - 1;
-  const isMilestone = epoch === 0 || left % Math.max(1, Math.round(plan.epochs / 10)) === 0;
-  if (isMilestone && left > 0) {
-    const spent = curve.reduce((sum, one) => sum + one.seconds, 0);
-    const needed = (left * plan.stepsPerEpoch * plan.batch) / report.imagesPerSecond;
-    const seconds = Math.min(needed, Math.max(0, (plan.maxSeconds ?? Number.POSITIVE_INFINITY) - spent));
-    const epochs = Math.round((left * seconds) / needed);
-    log(`ETA ${seconds.toFixed(0)} s for ${epochs} more epochs at ${report.imagesPerSecond.toFixed(0)} samples/sec`);
-  }
+  const left = plan.epochs - curve.length;
+  const isMilestone = curve.length === 1 || left % Math.max(1, Math.round(plan.epochs / 10)) === 0;
+  const later = plan.members - member - 1;
+  if (!isMilestone || left + later === 0) return;
+  const spent = curve.reduce((sum, one) => sum + one.seconds, 0);
+  const perEpoch = (plan.stepsPerEpoch * plan.batch) / report.imagesPerSecond;
+  const limit = plan.maxSeconds ?? Number.POSITIVE_INFINITY;
+  const seconds =
+    Math.min(left * perEpoch, Math.max(0, limit - spent)) + later * Math.min(plan.epochs * perEpoch, limit);
+  const epochs = Math.round(seconds / perEpoch);
+  log(`ETA ${seconds.toFixed(0)} s for ${epochs} more epochs at ${report.imagesPerSecond.toFixed(0)} samples/sec`);
 }
 
 export function logResult({ evaluation }: Finished, folder: string, log: (line: string) => void): void {

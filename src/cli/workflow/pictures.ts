@@ -4,7 +4,7 @@ import { type ChartSpec, chartToSvg } from "../../draw/charts/chart.ts";
 import { confidenceHistogram } from "../../draw/charts/confidence-histogram.ts";
 import { type ConfidencePoint, confidenceOverTime } from "../../draw/charts/confidence-over-time.ts";
 import { predictionsPerClass } from "../../draw/charts/predictions-per-class.ts";
-import { trainingCurve } from "../../draw/charts/training-curve.ts";
+import { lastEpochs, trainingCurve } from "../../draw/charts/training-curve.ts";
 import { imageSheetSvg, type SheetPicture } from "../../draw/image-sheet.ts";
 import { svgToPng } from "../../draw/png.ts";
 import { bytesOf, type CaptureRecord } from "../../monitor/capture-record.ts";
@@ -23,17 +23,16 @@ export async function writePicture(folder: string, name: string, svg: string): P
 }
 
 export async function drawTraining(folder: string, curve: CurvePoint[]): Promise<string[]> {
-  const epochs = curve.map(({ epoch, trainAccuracy, selectionAccuracy }) => ({
+  const epochs = curve.map(({ epoch, network, trainAccuracy, selectionAccuracy }) => ({
     epoch,
+    network,
     trainAccuracy,
     heldOutAccuracy: selectionAccuracy,
   }));
   return writePicture(
     folder,
     "training-curve",
-    await chartToSvg(
-      trainingCurve(epochs, { keptEpoch: curve.at(-1)?.epoch, heldOutName: "kept-away train pictures" }),
-    ),
+    await chartToSvg(trainingCurve(epochs, { keptEpochs: lastEpochs(curve), heldOutName: "kept-away train pictures" })),
   );
 }
 

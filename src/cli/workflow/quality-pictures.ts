@@ -2,7 +2,7 @@ import { type ChartSpec, chartToSvg } from "../../draw/charts/chart.ts";
 import { confusionMatrix } from "../../draw/charts/confusion-matrix.ts";
 import { reliabilityDiagram } from "../../draw/charts/reliability.ts";
 import { riskCoverageChart } from "../../draw/charts/risk-coverage.ts";
-import { trainingCurve } from "../../draw/charts/training-curve.ts";
+import { lastEpochs, trainingCurve } from "../../draw/charts/training-curve.ts";
 import type { Evaluation } from "../../learn/evaluation.ts";
 import { type Goal, type RiskPoint, upperBound } from "../../learn/risk.ts";
 import type { EpochReport } from "../../learn/training/worker-job.ts";
@@ -65,15 +65,17 @@ function chartsOf({ evaluation, on, curve, goal, chosen }: Quality): [string, Ch
     ],
   ];
   if (curve !== undefined && curve.length > 0) {
-    const epochs = curve.map(({ epoch, trainAccuracy, trainLoss, heldOut }) => ({
+    const epochs = curve.map(({ epoch, network, trainAccuracy, trainLoss, heldOut }) => ({
       epoch,
+      network,
       trainAccuracy,
       trainLoss,
       heldOutAccuracy: heldOut?.accuracy,
       heldOutLoss: heldOut?.loss,
     }));
-    const keptEpoch = Number(/epoch (\d+)/.exec(evaluation.selection)?.[1] ?? curve.at(-1)?.epoch);
-    charts.unshift(["training-curve", trainingCurve(epochs, { keptEpoch, heldOutName: "held-out pictures" })]);
+    const selected = /epochs? (\d[\d, ]*)/.exec(evaluation.selection)?.[1]?.match(/\d+/g)?.map(Number);
+    const keptEpochs = selected ?? lastEpochs(curve);
+    charts.unshift(["training-curve", trainingCurve(epochs, { keptEpochs, heldOutName: "held-out pictures" })]);
   }
   return charts;
 }

@@ -34,6 +34,8 @@ export interface TrainedModel {
 
 export interface CurvePoint {
   epoch: number;
+  /** Which of several networks, from 1. */
+  network: number;
   trainAccuracy?: number;
   /** On the part of the training pictures that is kept away from training. */
   selectionAccuracy?: number;
@@ -49,6 +51,7 @@ export async function train(
 ): Promise<TrainedModel> {
   await clients.sagemaker.send(createTrainingJob(clients, request));
   const curve: CurvePoint[] = [];
+  let network = 1;
   const log = logReader(clients, request.jobName);
   try {
     for (;;) {
@@ -56,7 +59,8 @@ export async function train(
         new DescribeTrainingJobCommand({ TrainingJobName: request.jobName }),
       );
       for (const line of await log()) {
-        addToCurve(curve, line);
+        network = Number(networkLine.exec(line)?.[1] ?? network);
+        addToCurve(curve, line, network);
         options.onLine(line, curve);
       }
       if (description.TrainingJobStatus === "Completed") return trainedModel(request.jobName, description, curve);
@@ -146,15 +150,16 @@ function logReader(clients: Clients, jobName: string): () => Promise<string[]> {
   };
 }
 
+const networkLine = /Network (\d+) of \d+, with seed/;
 const accuracyLine = /Epoch\[(\d+)\] (Train|Held-out|Validation)-accuracy=([0-9.]+)/;
 
-function addToCurve(curve: CurvePoint[], line: string): void {
+function addToCurve(curve: CurvePoint[], line: string, network: number): void {
   const match = accuracyLine.exec(line);
   if (!match) return;
   const [epoch, accuracy] = [Number(match[1]), Number(match[3])];
   let point = curve.find((candidate) => candidate.epoch === epoch);
   if (!point) {
-    point = { epoch };
+    point = { epoch, network };
     curve.push(point);
   }
   if (match[2] === "Train") point.trainAccuracy = accuracy;

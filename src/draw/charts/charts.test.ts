@@ -10,7 +10,7 @@ import { driftEffects } from "./drift-effects.ts";
 import { predictionsPerClass } from "./predictions-per-class.ts";
 import { reliabilityDiagram } from "./reliability.ts";
 import { riskCoverageChart } from "./risk-coverage.ts";
-import { trainingCurve } from "./training-curve.ts";
+import { lastEpochs, trainingCurve } from "./training-curve.ts";
 
 const classNames = ["bicycle", "motorcycle"];
 const look = { threshold: 0.93, classNames };
@@ -83,6 +83,18 @@ test("a training curve marks the kept epoch and states its accuracy", async () =
     trainingCurve(epochs.map(({ epoch, trainAccuracy }) => ({ epoch, trainAccuracy }))),
   );
   assert.ok(!lossless.includes(">loss<"));
+});
+
+test("a training of two networks marks the end of both, and joins no line across them", async () => {
+  const both = [1, 2].flatMap((network) =>
+    epochs.map((one) => ({ ...one, epoch: one.epoch + 3 * network - 3, network })),
+  );
+  const keptEpochs = lastEpochs(both);
+  assert.deepEqual(keptEpochs, [3, 6]);
+  const svg = await chartToSvg(trainingCurve(both, { keptEpochs }));
+  for (const text of ["kept: epoch 3", "kept: epoch 6", "6 epochs of 2 networks"]) assert.ok(svg.includes(text), text);
+  const linesOf = (chart: string) => chart.match(/aria-roledescription="line mark"/g)?.length ?? 0;
+  assert.equal(linesOf(svg), 2 * linesOf(await chartToSvg(trainingCurve(epochs))));
 });
 
 test("a confusion matrix shows every count and the accuracy", async () => {

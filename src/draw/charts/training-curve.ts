@@ -4,6 +4,8 @@ import { type ChartSpec, schema, theme } from "./chart.ts";
 /** One epoch of a training; what was not measured is absent. */
 export interface TrainingEpoch {
   epoch: number;
+  /** Where several networks were trained one after the other: which of them. Lines end with each. */
+  network?: number;
   trainAccuracy?: number;
   heldOutAccuracy?: number;
   trainLoss?: number;
@@ -14,25 +16,26 @@ export interface TrainingChart {
   title?: string;
   /** What the held-out pictures are called, such as `validation`. */
   heldOutName?: string;
-  /** The epoch whose weights were kept; when absent, the first with the best held-out accuracy. */
-  keptEpoch?: number;
+  /** The epochs whose weights were kept, one of each network; when absent, the first with the best held-out accuracy. */
+  keptEpochs?: readonly number[];
 }
 
 /** Accuracy above, loss below, over the same epochs; the kept epoch is marked in both. */
 export function trainingCurve(
   epochs: readonly TrainingEpoch[],
-  { title = "Training", heldOutName = "held out", keptEpoch }: TrainingChart = {},
+  { title = "Training", heldOutName = "held out", keptEpochs = [] }: TrainingChart = {},
 ): ChartSpec {
-  const kept = epochs.find((row) => row.epoch === keptEpoch) ?? bestOf(epochs);
+  const marked = epochs.filter((row) => keptEpochs.includes(row.epoch));
+  const kept = marked.length > 0 ? marked : bestOf(epochs);
   const names: [string, string] = ["train", heldOutName];
-  const accuracy = epochs.flatMap((row) => [
-    ...(row.trainAccuracy === undefined ? [] : [{ epoch: row.epoch, series: names[0], value: row.trainAccuracy }]),
-    ...(row.heldOutAccuracy === undefined ? [] : [{ epoch: row.epoch, series: names[1], value: row.heldOutAccuracy }]),
-  ]);
-  const loss = epochs.flatMap((row) => [
-    ...(row.trainLoss === undefined ? [] : [{ epoch: row.epoch, series: names[0], value: row.trainLoss }]),
-    ...(row.heldOutLoss === undefined ? [] : [{ epoch: row.epoch, series: names[1], value: row.heldOutLoss }]),
-  ]);
+  const valuesOf = (pick: (row: TrainingEpoch) => [number | undefined, number | undefined]) =>
+    epochs.flatMap((row) =>
+      pick(row).flatMap((value, i): Value[] =>
+        value === undefined ? [] : [{ epoch: row.epoch, network: row.network ?? 1, series: names[i]!, value }],
+      ),
+    );
+  const accuracy = valuesOf((row) => [row.trainAccuracy, row.heldOutAccuracy]);
+  const loss = valuesOf((row) => [row.trainLoss, row.heldOutLoss]);
   return {
     $schema: schema,
     config: theme,
@@ -47,8 +50,16 @@ export function trainingCurve(
   } as unknown as ChartSpec;
 }
 
+/** The last epoch of each network. */
+export function lastEpochs(curve: readonly { epoch: number; network?: number }[]): number[] {
+  return curve
+    .filter((one, i) => one.network !== curve[i + 1]?.network || i === curve.length - 1)
+    .map(({ epoch }) => epoch);
+}
+
 interface Value {
   epoch: number;
+  network: number;
   series: string;
   value: number;
 }
@@ -59,7 +70,7 @@ function panel(
     names: [string, string];
     yTitle: string;
     height: number;
-    kept: TrainingEpoch | undefined;
+    kept: readonly TrainingEpoch[];
     isPercent: boolean;
   },
 ) {
@@ -101,17 +112,17 @@ function panel(
     height,
     data: { values },
     layer: [
-      ...(kept
+      ...(kept.length > 0
         ? [
             {
-              data: { values: [{ epoch: kept.epoch }] },
+              data: { values: kept.map(({ epoch }) => ({ epoch })) },
               mark: { type: "rule", color: mutedInk, strokeDash: [2, 3] },
               encoding: { x },
             },
             ...(isPercent
               ? [
                   {
-                    data: { values: [{ epoch: kept.epoch, label: `kept: epoch ${kept.epoch}` }] },
+                    data: { values: kept.map(({ epoch }) => ({ epoch, label: `kept: epoch ${epoch}` })) },
                     mark: {
                       type: "text",
                       align: "right",
@@ -140,6 +151,7 @@ function panel(
           },
           color,
           strokeDash,
+          detail: { field: "network", type: "nominal" },
         },
       },
       ...(dots
@@ -158,21 +170,23 @@ function panel(
   };
 }
 
-function bestOf(epochs: readonly TrainingEpoch[]): TrainingEpoch | undefined {
-  const measured = epochs.filter((row) => row.heldOutAccuracy !== undefined);
-  return measured.reduce<TrainingEpoch | undefined>(
-    (best, row) =>
-      best === undefined || (row.heldOutAccuracy as number) > (best.heldOutAccuracy as number) ? row : best,
-    undefined,
-  );
+function bestOf(epochs: readonly TrainingEpoch[]): TrainingEpoch[] {
+  const best = Math.max(...epochs.map((row) => row.heldOutAccuracy ?? Number.NEGATIVE_INFINITY));
+  return epochs.filter((row) => row.heldOutAccuracy === best).slice(0, 1);
 }
 
-function numbers(epochs: readonly TrainingEpoch[], kept: TrainingEpoch | undefined, heldOutName: string): string {
+function numbers(epochs: readonly TrainingEpoch[], kept: readonly TrainingEpoch[], heldOutName: string): string {
   if (epochs.length === 0) return "no epoch has ended yet";
   const last = epochs.at(-1) as TrainingEpoch;
-  const parts = [`${epochs.length} epoch${epochs.length === 1 ? "" : "s"}`];
-  if (kept?.heldOutAccuracy !== undefined)
-    parts.push(`${heldOutName} accuracy ${kept.heldOutAccuracy.toFixed(4)} at epoch ${kept.epoch}`);
+  const networks = new Set(epochs.map((row) => row.network ?? 1)).size;
+  const parts = [
+    `${epochs.length} epoch${epochs.length === 1 ? "" : "s"}${networks === 1 ? "" : ` of ${networks} networks`}`,
+  ];
+  const measured = kept.filter((row) => row.heldOutAccuracy !== undefined);
+  if (measured.length > 0) {
+    const accuracies = measured.map((row) => row.heldOutAccuracy?.toFixed(4)).join(", ");
+    parts.push(`${heldOutName} accuracy ${accuracies} at epoch ${measured.map((row) => row.epoch).join(", ")}`);
+  }
   if (last.trainAccuracy !== undefined) parts.push(`last train accuracy ${last.trainAccuracy.toFixed(4)}`);
   if (last.trainLoss !== undefined) parts.push(`last train loss ${last.trainLoss.toFixed(4)}`);
   return parts.join(" · ");

@@ -1,4 +1,4 @@
-import { type Layout, type Network, type Norm, type Parameter, runNetwork } from "../network.ts";
+import { type Layout, type Network, runNetwork } from "../network.ts";
 import { ModelWriter } from "../onnx/model-writer.ts";
 import { InferenceGraph } from "./inference-graph.ts";
 import { TrainingGraph } from "./training-graph.ts";
@@ -70,10 +70,17 @@ export function evaluationModel(network: Network, layout: Layout, { height, widt
   return writer.finish();
 }
 
-export interface TrainedWeights {
-  /** In plain order. */
+/** In plain order. */
+export interface NetworkWeights {
   parameters: Float32Array;
   statistics: Float32Array;
+}
+
+export interface ServedWeights {
+  /** Networks whose logits are averaged, one or more. */
+  members: readonly NetworkWeights[];
+  /** Whether the logits of each picture's mirror image are averaged with its own. */
+  hasMirror: boolean;
   /** Per channel, on the scale of 0 to 255. */
   mean: readonly number[];
   deviation: readonly number[];
@@ -81,30 +88,55 @@ export interface TrainedWeights {
   temperature: number;
 }
 
+/** What a weight of one of several networks is called in the model: the first one's weights have their plain names. */
+export function nameInModel(name: string, member: number): string {
+  return member === 0 ? name : `${name}#${member + 1}`;
+}
+
 /** Input `image`, RGB of 0 to 255; output `probabilities`. Everything else is inside. */
 export function servedModel(
   network: Network,
   layout: Layout,
-  { weights, height, width }: { weights: TrainedWeights } & Sides,
+  { weights, height, width }: { weights: ServedWeights } & Sides,
 ): Uint8Array {
   const writer = new ModelWriter();
   const image = writer.input("image", ["N", 3, height, width]);
   const centred = writer.node("Sub", [image, writer.floats([...weights.mean], [1, 3, 1, 1])]);
   const normalised = writer.node("Div", [centred, writer.floats([...weights.deviation], [1, 3, 1, 1])]);
-  const valuesOf = (parameter: Parameter) =>
-    weights.parameters.subarray(parameter.offset, parameter.offset + parameter.size);
-  const statisticsOf = ({ name, offset, channels }: Norm) => ({
-    mean: writer.weight(`${name}.mean`, weights.statistics.subarray(offset, offset + channels), [channels]),
-    variance: writer.weight(`${name}.variance`, weights.statistics.subarray(offset + channels, offset + 2 * channels), [
-      channels,
-    ]),
+  const views = weights.hasMirror
+    ? writer.node("Concat", [normalised, mirrored(writer, normalised)], { attributes: { axis: 0 } })
+    : normalised;
+  const logits = weights.members.map(({ parameters, statistics }, member) => {
+    const weight = (name: string, values: Float32Array, shape: readonly number[]) =>
+      writer.weight(nameInModel(name, member), values, shape);
+    const graph = new InferenceGraph(
+      writer,
+      ({ name, offset, size, shape }) => weight(name, parameters.subarray(offset, offset + size), shape),
+      ({ name, offset, channels }) => ({
+        mean: weight(`${name}.mean`, statistics.subarray(offset, offset + channels), [channels]),
+        variance: weight(`${name}.variance`, statistics.subarray(offset + channels, offset + 2 * channels), [channels]),
+      }),
+    );
+    return runNetwork(network, layout, graph, views);
   });
-  const graph = new InferenceGraph(writer, (one) => writer.weight(one.name, valuesOf(one), one.shape), statisticsOf);
-  const logits = runNetwork(network, layout, graph, normalised);
-  const calibrated = writer.node("Div", [logits, writer.scalar(weights.temperature)]);
+  const ofNetworks = logits.length === 1 ? logits[0]! : writer.node("Mean", logits);
+  const ofViews = weights.hasMirror ? meanOfViews(writer, ofNetworks, network.classes) : ofNetworks;
+  const calibrated = writer.node("Div", [ofViews, writer.scalar(weights.temperature)]);
   writer.node("Softmax", [calibrated], { attributes: { axis: 1 }, names: ["probabilities"] });
   writer.output("probabilities", ["N", network.classes]);
   return writer.finish();
+}
+
+/** From right to left, by a slice with a step of -1 that ends beyond the first column. */
+function mirrored(writer: ModelWriter, pictures: string): string {
+  const [starts, ends, axes, steps] = [[-1], [Number.MIN_SAFE_INTEGER], [3], [-1]].map((one) => writer.integers(one));
+  return writer.node("Slice", [pictures, starts!, ends!, axes!, steps!]);
+}
+
+/** Of rows for all pictures, then for all their mirror images. */
+function meanOfViews(writer: ModelWriter, logits: string, classes: number): string {
+  const byView = writer.node("Reshape", [logits, writer.integers([2, -1, classes])]);
+  return writer.node("ReduceMean", [byView], { attributes: { axes: [0], keepdims: 0 } });
 }
 
 function splitParameters(writer: ModelWriter, layout: Layout): Map<string, string> {

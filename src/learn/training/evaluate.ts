@@ -1,27 +1,22 @@
 import type { OpenPictures } from "../data/picture-set.ts";
+import type { NetworkWeights } from "../graph/models.ts";
 import { type Normalisation, plainPicture } from "./augmentation.ts";
 import { floatsOf, floatTensor, type Session } from "./runtime.ts";
 
 /** Pictures per run of an evaluation. */
 export const evaluationChunk = 32;
 
-export interface EvaluationWeights {
-  /** In plain order. */
-  parameters: Float32Array;
-  statistics: Float32Array;
-}
-
 export interface Evaluator {
-  /** Logits of some pictures, one row each. */
-  logits(pictures: OpenPictures, indices: ArrayLike<number>): Promise<Float32Array>;
+  /** Logits of some pictures, or of their mirror images, one row each. */
+  logits(pictures: OpenPictures, indices: ArrayLike<number>, options?: { isMirrored: boolean }): Promise<Float32Array>;
 }
 
 /** Runs the evaluation model with the weights as they are now. */
-export function evaluator(session: Session, weights: EvaluationWeights, normalisation: Normalisation): Evaluator {
+export function evaluator(session: Session, weights: NetworkWeights, normalisation: Normalisation): Evaluator {
   const parameters = floatTensor(weights.parameters, [weights.parameters.length]);
   const statistics = floatTensor(weights.statistics, [weights.statistics.length]);
   return {
-    async logits(pictures, indices) {
+    async logits(pictures, indices, { isMirrored } = { isMirrored: false }) {
       const { height, width } = pictures;
       const size = 3 * height * width;
       const parts: Float32Array[] = [];
@@ -31,6 +26,7 @@ export function evaluator(session: Session, weights: EvaluationWeights, normalis
         for (let i = 0; i < count; i++) {
           plainPicture(pictures.at(indices[from + i]!), { target: x, offset: i * size, ...normalisation });
         }
+        if (isMirrored) for (let row = 0; row < x.length; row += width) x.subarray(row, row + width).reverse();
         const feeds = { x: floatTensor(x, [count, 3, height, width]), P: parameters, S: statistics };
         parts.push(floatsOf(await session.run(feeds), "logits"));
       }

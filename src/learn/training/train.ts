@@ -12,22 +12,22 @@ import { randomFrom } from "../random.ts";
 import { type Plan, planOf } from "../recipe.ts";
 import type { KnownWeights } from "../transfer/known-weights.ts";
 import { type Normalisation, normalisationOf, plainPicture } from "./augmentation.ts";
-import { restoreCheckpoint } from "./checkpoint.ts";
+import {
+  type CheckpointPlan,
+  restoreCheckpoint,
+  restoreTrained,
+  saveTrained,
+  type TrainedNetwork,
+} from "./checkpoint.ts";
 import { startWorkers, type WorkerGroup } from "./worker-group.ts";
 import { type EpochReport, sharedState } from "./worker-job.ts";
 
-export interface Trained {
+export interface Trained extends TrainedNetwork {
   plan: Plan;
   layout: Layout;
-  /** In plain order: the averaged weights of the last epoch, or of the best one with early stopping. */
-  parameters: Float32Array;
-  statistics: Float32Array;
   normalisation: Normalisation;
   trainIndices: Uint32Array;
   heldOutIndices: Uint32Array;
-  steps: number;
-  bestEpoch?: number;
-  isStopped: boolean;
 }
 
 export interface TrainingOptions {
@@ -37,6 +37,8 @@ export interface TrainingOptions {
   block: number;
   /** Absent: from scratch. */
   known?: KnownWeights;
+  /** Which of the job's networks this is, from 0. All of them see the same pictures, and none the held-out ones. */
+  member: number;
   onPlan(plan: Plan, pictures: { train: number; heldOut: number }): void;
   onEpoch(report: EpochReport): void;
   log(line: string): void;
@@ -45,8 +47,10 @@ export interface TrainingOptions {
     /** What the training depends on beside its plan: data and versions. */
     identity: string;
     everyEpochs?: number;
-    /** Called when an interrupted training goes on, with what it had reported. */
-    onResume(curve: readonly EpochReport[]): void;
+    /** Of the networks before this one. */
+    epochsBefore: number;
+    /** Called when an interrupted training goes on, with what it had reported; `isOver` when nothing of it was left to do. */
+    onResume(curve: readonly EpochReport[], isOver: boolean): void;
   };
   /** The program of a worker; another one only in tests. */
   workerProgram?: URL;
@@ -57,9 +61,9 @@ export interface Training {
   done: Promise<Trained>;
 }
 
-/** Starts the training; checkpoints are all that it leaves on the disk. */
+/** Starts the training of one network; checkpoints are all that it leaves on the disk. */
 export function startTraining(options: TrainingOptions): Training {
-  const { asked, data, cores, block } = options;
+  const { asked, data, cores, block, member, log } = options;
   const { train: trainIndices, heldOut: heldOutIndices } = holdOut(data.train.labels, {
     share: asked.holdOut,
     seed: asked.seed,
@@ -68,13 +72,30 @@ export function startTraining(options: TrainingOptions): Training {
   const showings = asked.balanceClasses
     ? balancedShowings(trainIndices, { labels, count, classes: asked.numClasses, seed: asked.seed })
     : trainIndices;
-  const plan = planOf(asked, { pictures: showings.length, cores, block, known: options.known?.network });
+  const plan = planOf(asked, { pictures: showings.length, cores, block, known: options.known?.network, member });
   options.onPlan(plan, { train: trainIndices.length, heldOut: heldOutIndices.length });
   const layout = layoutOf(plan.network);
   const blocking = { batch: plan.batch / plan.workers, block: plan.block };
   const sides = { height: plan.height, width: plan.width };
   const normalisation =
     options.known?.normalisation ?? withPictures(data.train, (pictures) => normalisationOf(pictures, trainIndices));
+  const basis = { plan, layout, normalisation, trainIndices, heldOutIndices };
+
+  const checkpoint = options.checkpoints && {
+    folder: options.checkpoints.folder,
+    fingerprint: createHash("sha256")
+      .update(JSON.stringify([options.checkpoints.identity, plan, layout.total]))
+      .digest("hex"),
+    member,
+    epochsBefore: options.checkpoints.epochsBefore,
+    everyEpochs: options.checkpoints.everyEpochs,
+  };
+  const trained = checkpoint && restoreTrained(checkpoint, layout, log);
+  if (trained !== undefined) {
+    options.checkpoints?.onResume(trained.curve, true);
+    return { stop: () => undefined, done: Promise.resolve({ ...basis, ...trained }) };
+  }
+
   const evaluated = heldOutIndices.length + (data.validation?.count ?? 0);
   const shared = sharedState({ layout, plan, evaluated });
 
@@ -85,21 +106,16 @@ export function startTraining(options: TrainingOptions): Training {
     const patches = withPictures(data.train, (pictures) => somePatches(pictures, trainIndices, how));
     parameters.set(whiteningFilters(patches, first.shape[0]!), first.offset);
   }
-  options.known?.fill(parameters, statistics);
+  options.known?.fill(parameters, statistics, member);
   shared.parameters.set(toBlockedOrder(parameters, layout, blocking));
   shared.average.set(shared.parameters);
   shared.statistics.set(statistics);
   shared.averageStatistics.set(statistics);
 
-  const checkpoint = options.checkpoints && {
-    folder: options.checkpoints.folder,
-    fingerprint: createHash("sha256")
-      .update(JSON.stringify([options.checkpoints.identity, plan, layout.total]))
-      .digest("hex"),
-    everyEpochs: options.checkpoints.everyEpochs,
-  };
-  const resumed = checkpoint && restoreCheckpoint(checkpoint, shared, options.log);
-  if (resumed !== undefined) options.checkpoints?.onResume(resumed.curve);
+  const resumed = checkpoint && restoreCheckpoint(checkpoint, shared, log);
+  if (resumed !== undefined) options.checkpoints?.onResume(resumed.curve, false);
+  const curve: EpochReport[] = [...(resumed?.curve ?? [])];
+  let isStopAsked = false;
 
   const group: WorkerGroup = startWorkers(
     {
@@ -115,25 +131,38 @@ export function startTraining(options: TrainingOptions): Training {
       shared,
       checkpoint: checkpoint && { ...checkpoint, resumed },
     },
-    { onEpoch: options.onEpoch, log: options.log, program: options.workerProgram },
+    {
+      onEpoch(report) {
+        curve.push(report);
+        options.onEpoch(report);
+      },
+      log,
+      program: options.workerProgram,
+    },
   );
   const done = group.done.then(({ steps, bestEpoch, isStopped }) => {
     const hasBest = bestEpoch !== undefined;
     const vector = new Float32Array(hasBest ? shared.best : shared.average);
-    return {
-      plan,
-      layout,
-      parameters: toPlainOrder(vector, layout, blocking),
-      statistics: new Float32Array(hasBest ? shared.bestStatistics : shared.averageStatistics),
-      normalisation,
-      trainIndices,
-      heldOutIndices,
-      steps,
-      bestEpoch,
-      isStopped,
-    };
+    const parameters = toPlainOrder(vector, layout, blocking);
+    const statistics = new Float32Array(hasBest ? shared.bestStatistics : shared.averageStatistics);
+    const result = { parameters, statistics, steps, bestEpoch, isStopped, curve };
+    if (checkpoint !== undefined && !isStopAsked) keepTrained(checkpoint, result, log);
+    return { ...basis, ...result };
   });
-  return { stop: group.stop, done };
+  const stop = () => {
+    isStopAsked = true;
+    group.stop();
+  };
+  return { stop, done };
+}
+
+/** Without it an interruption from here on costs this training again, which is no reason to end the job. */
+function keepTrained(checkpoint: CheckpointPlan, trained: TrainedNetwork, log: (line: string) => void): void {
+  try {
+    saveTrained(checkpoint, trained);
+  } catch (error) {
+    log(`Warning: the trained network was not kept for a restart, the job goes on: ${(error as Error).message}`);
+  }
 }
 
 const patchCount = 20_000;

@@ -60,6 +60,8 @@ export type WorkerMessage =
 
 export interface EpochReport {
   epoch: number;
+  /** Of a job's report: which of its networks, from 1. */
+  network?: number;
   steps: number;
   /** Over the augmented pictures of the epoch. */
   trainLoss: number;

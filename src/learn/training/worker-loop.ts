@@ -239,7 +239,7 @@ function checkpointing(job: WorkerJob, tell: (message: WorkerMessage) => void): 
     if (!isAsked && performance.now() - writtenMs < checkpointEveryMs) return;
     try {
       const paths = [saveCheckpoint(checkpoint, progress, shared)];
-      if (isAsked) paths.push(saveModel(job, checkpoint.folder, progress.epoch));
+      if (isAsked) paths.push(saveModel(job, checkpoint.folder, checkpoint.epochsBefore + progress.epoch));
       tell({ kind: "checkpoint", paths });
     } catch (error) {
       tell({ kind: "checkpointFailed", message: (error as Error).message });
@@ -248,15 +248,14 @@ function checkpointing(job: WorkerJob, tell: (message: WorkerMessage) => void): 
   };
 }
 
-/** The averaged weights so far as a model of their own, uncalibrated, named as AWS names its checkpoints. */
+/** The averaged weights of this network so far as a model of their own, uncalibrated, named as AWS names its checkpoints. */
 function saveModel({ plan, layout, shared, normalisation }: WorkerJob, folder: string, epoch: number): string {
   const blocking = { batch: plan.batch / plan.workers, block: plan.block };
-  const weights = {
+  const network = {
     parameters: toPlainOrder(new Float32Array(shared.average), layout, blocking),
     statistics: new Float32Array(shared.averageStatistics),
-    temperature: 1,
-    ...normalisation,
   };
+  const weights = { members: [network], hasMirror: plan.hasMirror, temperature: 1, ...normalisation };
   const model = servedModel(plan.network, layout, { weights, height: plan.height, width: plan.width });
   return writeWhole(folder, { name: `image-classification-${String(epoch).padStart(4, "0")}.onnx`, parts: [model] });
 }

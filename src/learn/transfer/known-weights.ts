@@ -1,4 +1,5 @@
 import { dataFault } from "../data/data-fault.ts";
+import { nameInModel } from "../graph/models.ts";
 import { type Layout, layoutOf, type Network } from "../network.ts";
 import { residualNetwork, resnet9 } from "../networks.ts";
 import { readWeights } from "../onnx/model-reader.ts";
@@ -11,8 +12,8 @@ import type { Pretrained } from "./pretrained.ts";
 export interface KnownWeights {
   network: Network;
   normalisation: Normalisation;
-  /** Writes the known weights over the initial ones, in plain order. */
-  fill(parameters: Float32Array, statistics: Float32Array): void;
+  /** Writes the known weights over the initial ones of one of the job's networks, in plain order. */
+  fill(parameters: Float32Array, statistics: Float32Array, member: number): void;
 }
 
 export function knownWeights(
@@ -25,17 +26,22 @@ export function knownWeights(
   if (network === undefined || normalisation === undefined)
     throw unusable("it was not trained from its first layer on");
   const layout = layoutOf(network);
-  refuseOtherShapes(layout, weights);
+  const first = layout.parameters[0]!.name;
+  let members = 1;
+  while (weights.has(nameInModel(first, members))) members++;
+  for (let member = 0; member < members; member++) refuseOtherShapes(layout, weights, member);
   return {
     network,
     normalisation,
-    fill(parameters, statistics) {
+    fill(parameters, statistics, member) {
+      // Several networks begin with those of the given model, in turn.
+      const valuesOf = (name: string) => weights.get(nameInModel(name, member % members))!.values;
       for (const { name, offset } of layout.parameters) {
-        if (!isHead(name)) parameters.set(weights.get(name)!.values, offset);
+        if (!isHead(name)) parameters.set(valuesOf(name), offset);
       }
       for (const { name, offset, channels } of layout.norms) {
-        statistics.set(weights.get(`${name}.mean`)!.values, offset);
-        statistics.set(weights.get(`${name}.variance`)!.values, offset + channels);
+        statistics.set(valuesOf(`${name}.mean`), offset);
+        statistics.set(valuesOf(`${name}.variance`), offset + channels);
       }
     },
   };
@@ -52,14 +58,14 @@ function networkOf(name: string, { weights, classes }: { weights: Weights; class
   return widths.includes(0) ? undefined : resnet9(classes, { widths, isLarge });
 }
 
-function refuseOtherShapes(layout: Layout, weights: Weights): void {
+function refuseOtherShapes(layout: Layout, weights: Weights, member: number): void {
   for (const { name, shape } of layout.parameters) {
-    const found = weights.get(name)?.shape;
+    const found = weights.get(nameInModel(name, member))?.shape;
     if (!isHead(name) && found?.join() !== shape.join())
       throw unusable(`its weights "${name}" have the shape ${found}`);
   }
   for (const { name, channels } of layout.norms) {
-    const found = weights.get(`${name}.mean`)?.shape;
+    const found = weights.get(nameInModel(`${name}.mean`, member))?.shape;
     if (found?.join() !== String(channels)) throw unusable(`it has no statistics "${name}"`);
   }
 }

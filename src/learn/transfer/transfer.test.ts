@@ -141,6 +141,26 @@ test("a model that Scones trained is trained on, with a new head for other class
   assert.deepEqual(fresh!.get("head")!.shape, [3, 128]);
 });
 
+test("of a model of several networks each one is trained on, and one alone by default", async (context) => {
+  const parent = folderWith(context, { epochs: "2", mini_batch_size: "32", ensemble_size: "2" });
+  await run(parent);
+  const gentle = { use_pretrained_model: "1", epochs: "1", learning_rate: "0.000001" };
+  const [one, two] = [folderWith(context, gentle), folderWith(context, { ...gentle, ensemble_size: "2" })];
+  for (const child of [one, two]) {
+    cpSync(join(parent.prefix, "model"), join(child.prefix, "input/data/model"), { recursive: true });
+    const { code, text } = await run(child);
+    assert.equal(code, 0, text);
+  }
+  const [old, alone, both] = [parent, one, two].map(({ prefix }) =>
+    readWeights(readFileSync(join(prefix, "model/model.onnx"))),
+  );
+  assert.ok(!alone!.has("stage3.convolution#2"));
+  for (const name of ["stage3.convolution", "stage3.convolution#2"]) {
+    const [before, after] = [old!.get(name)!.values, both!.get(name)!.values];
+    assert.ok(Math.max(...after.map((value, i) => Math.abs(value - before[i]!))) < 1e-3, name);
+  }
+});
+
 function threeClasses(count: number): string {
   return Array.from({ length: count }, (_, i) => `${i}\t${i % 3}\t${i}.png\n`).join("");
 }

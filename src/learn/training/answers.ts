@@ -1,0 +1,41 @@
+import { openPictures, type PictureSet } from "../data/picture-set.ts";
+import { evaluationModel } from "../graph/models.ts";
+import type { Scored } from "../risk.ts";
+import { evaluator } from "./evaluate.ts";
+import { openSession } from "./runtime.ts";
+import type { Trained } from "./train.ts";
+
+/** What the networks of a job say about some pictures. */
+export interface Answers extends Scored {
+  /** The mean over all networks, as the model that is served has it. */
+  logits: Float32Array;
+  byMember: Float32Array[];
+}
+
+/** Runs the trained networks as they are, not yet exported; with the mirror images where their plan has them. */
+export async function answering(
+  members: readonly Trained[],
+): Promise<(set: PictureSet, indices: ArrayLike<number>) => Promise<Answers>> {
+  const { plan, layout, normalisation } = members[0]!;
+  const session = await openSession(evaluationModel(plan.network, layout, plan));
+  const networks = members.map((member) => evaluator(session, member, normalisation));
+  const views = plan.hasMirror ? [{ isMirrored: false }, { isMirrored: true }] : [{ isMirrored: false }];
+  return async (set, indices) => {
+    const pictures = openPictures(set);
+    try {
+      const byMember: Float32Array[] = [];
+      for (const { logits } of networks) {
+        const byView: Float32Array[] = [];
+        for (const view of views) byView.push(await logits(pictures, indices, view));
+        byMember.push(meanOf(byView));
+      }
+      return { logits: meanOf(byMember), byMember, truth: Array.from(indices, (index) => set.labels[index]!) };
+    } finally {
+      pictures.close();
+    }
+  };
+}
+
+function meanOf(rows: readonly Float32Array[]): Float32Array {
+  return rows[0]!.map((_, i) => rows.reduce((sum, row) => sum + row[i]!, 0) / rows.length);
+}
