@@ -17,6 +17,7 @@ export interface Fields {
   list(name: string): Fields[];
   texts(name: string): string[] | undefined;
   numberLists(name: string): number[][];
+  names(): string[];
   /** As it stands in the file. */
   value(name: string): unknown;
   required<Value>(name: string, value: Value | undefined): Value;
@@ -69,12 +70,18 @@ export function fieldsOf(place: Place): Fields {
       ),
     texts: (name) => read(name, isTexts, "a list of texts"),
     numberLists: (name) => read(name, isNumberLists, "a list of lists of numbers") ?? [],
+    names: () => Object.keys(members),
     value: (name) => at(name).value,
     required: (name, value) => {
       if (value === undefined) throw wrong(at(name), "it to be there");
       return value;
     },
   };
+}
+
+/** A number as the analyzer of AWS prints it in a description: whole ones with a decimal. */
+export function decimalText(value: number | "NaN"): string {
+  return Number.isInteger(value) ? `${value}.0` : String(value);
 }
 
 function wrong({ file, path, value }: Place, expected: string): MonitoringFileError {

@@ -1,5 +1,6 @@
 import { type BaselineDrift, baselineDrift } from "./baseline-drift.ts";
 import { type Constraints, configOf, type FeatureConstraints, type MonitoringConfig } from "./constraints-file.ts";
+import { decimalText } from "./monitoring-file.ts";
 import type { FeatureProfile, Profile } from "./profile.ts";
 import type { FeatureStatistics, Statistics } from "./statistics-file.ts";
 
@@ -165,14 +166,9 @@ function driftText({ kind, measure, value, threshold }: BaselineDrift): string {
 
 // As AWS's analyzer writes it, the space at the end included: a hint would follow there.
 function valueText(value: number): string {
-  return `Value: ${decimal(value)} does not meet the constraint requirement! `;
+  return `Value: ${decimalText(value)} does not meet the constraint requirement! `;
 }
 
 function percent(share: number): string {
-  return `${decimal(share * 100)}%`;
-}
-
-/** Whole numbers with a decimal, as the analyzer prints them. */
-function decimal(value: number): string {
-  return Number.isInteger(value) ? `${value}.0` : String(value);
+  return `${decimalText(share * 100)}%`;
 }
