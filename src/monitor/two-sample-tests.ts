@@ -81,17 +81,19 @@ export function chiSquare(reference: readonly number[], window: readonly number[
   return { statistic, p: upperGamma((seen.length - 1) / 2, statistic / 2) };
 }
 
-// Counts, as probabilities, the lattice paths that stay within the distance; row by row, so memory is one row.
+// The share of all orders of both samples whose distance is at least as large: the chance that a path over the lattice leaves
+// the band around its diagonal. A step back from (i, j) undoes a value of either sample as often as it has values. Only sums
+// of positive numbers, so that small p-values keep their digits; row by row, so memory is one row.
 function exactP(n: number, m: number, distance: number): number {
   const bound = (0.5 + Math.floor(distance * n * m - 1e-7)) / (n * m);
-  const row = Float64Array.from({ length: m + 1 }, (_, j) => (j / m > bound ? 0 : 1));
-  for (let i = 1; i <= n; i++) {
-    const weight = i / (i + m);
-    row[0] = i / n > bound ? 0 : weight * (row[0] as number);
-    for (let j = 1; j <= m; j++)
-      row[j] = Math.abs(i / n - j / m) > bound ? 0 : weight * (row[j] as number) + (row[j - 1] as number);
+  const row = new Float64Array(m + 1);
+  for (let i = 0; i <= n; i++) {
+    for (let j = 0; j <= m; j++) {
+      if (Math.abs(i / n - j / m) > bound) row[j] = 1;
+      else if (i + j > 0) row[j] = (i * (row[j] as number) + (j === 0 ? 0 : j * (row[j - 1] as number))) / (i + j);
+    }
   }
-  return clamp(1 - (row[m] as number));
+  return clamp(row[m] as number);
 }
 
 // Kolmogorov's series with Stephens' correction for finite sizes.
