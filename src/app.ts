@@ -29,6 +29,7 @@ import { defaultRoleName, stsService } from "./services/sts/sts-service.ts";
 import { sqliteStore } from "./store/sqlite.ts";
 import { authorityPath, openAuthority, saveBundle } from "./wire/certificate-authority.ts";
 import { clientEnvironment as clientVariables } from "./wire/client-environment.ts";
+import type { Door } from "./wire/farewell.ts";
 import { operationsOf } from "./wire/operations.ts";
 import { createWireServer } from "./wire/server.ts";
 import type { Service } from "./wire/service.ts";
@@ -39,8 +40,12 @@ export interface Scones {
   dataDirectory: string;
   /** The operations that are answered, by service. */
   operations: Record<string, string[]>;
-  /** Answers what it has taken, then ends every process it started. May be called twice. */
+  /** Of the listening socket, for a process that is to go on with it. */
+  descriptor: number | undefined;
+  /** Answers what it has taken, then ends every process it started and lets go of the data directory. May be called twice. */
   close(): Promise<void>;
+  /** Like `close`, with a successor that has the listening socket: what is asked from now on is for that one. `close` ends it. */
+  handOn(): Promise<void>;
 }
 
 /** Starts everything on one data directory; what was running when the last process ended goes on. */
@@ -222,6 +227,7 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
       services,
       host: config.host,
       port: config.port,
+      descriptor: config.descriptor,
       credentials: config.credentials,
       region,
       accountId,
@@ -239,7 +245,8 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
         return true;
       },
     });
-    owned.add(server);
+    let door: Door = config.isSocketHeld ? "held" : "closes";
+    owned.add({ close: () => server.close(door) });
     later.url = server.url;
     lambda.start();
     owned.add({ close: () => lambda.close() }); // first of all: who polls queues ends before they do
@@ -250,7 +257,15 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
       url: server.url,
       dataDirectory,
       operations: Object.fromEntries(services.map((service) => [service.name, Object.keys(service.handlers)])),
-      close: () => owned.close(),
+      descriptor: server.descriptor,
+      handOn: () => {
+        door = "handed on";
+        return owned.close();
+      },
+      close: async () => {
+        await owned.close();
+        await server.close();
+      },
     };
   } catch (error) {
     await owned.close();

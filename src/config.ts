@@ -7,6 +7,10 @@ import type { LogFormat } from "./kit/server-log.ts";
 export interface ServerConfig {
   host: string;
   port: number;
+  /** A listening socket that this process was given by whoever started it, instead of host and port. */
+  descriptor?: number | undefined;
+  /** Whoever gave the socket keeps it open after this process has ended. */
+  isSocketHeld: boolean;
   dataDirectory: string;
   region: string;
   accountId: string;
@@ -61,6 +65,8 @@ export function serverConfig(given: Partial<ServerConfig> = {}): ServerConfig {
     region: given.region ?? environment["SCONES_REGION"] ?? defaultRegion,
     accountId: given.accountId ?? environment["SCONES_ACCOUNT_ID"] ?? defaultAccountId,
     executionDays: given.executionDays ?? daysFrom(environment["SCONES_EXECUTION_DAYS"]) ?? defaultExecutionDays,
+    descriptor: given.descriptor ?? socketGiven(),
+    isSocketHeld: isSocketHeld(),
     endpointAlias: given.endpointAlias ?? (environment["SCONES_ENDPOINT_ALIAS"] || undefined),
     logFormat: given.logFormat ?? logFormatFrom(environment["SCONES_LOG_FORMAT"]),
     credentials: given.credentials ?? (keyId && secret ? [{ accessKeyId: keyId, secretAccessKey: secret }] : []),
@@ -88,6 +94,36 @@ export function clientConfig(given: { endpointUrl?: string } = {}): ClientConfig
       secretAccessKey: environment["AWS_SECRET_ACCESS_KEY"] ?? environment["SCONES_SECRET_ACCESS_KEY"] ?? "scones",
     },
   };
+}
+
+/** Where the descriptors begin that systemd, or whoever speaks as it does, hands to a program. */
+const firstGivenDescriptor = 3;
+
+/** As sd_listen_fds(3) says: the sockets are ours only if they were meant for this very process. */
+function socketGiven(): number | undefined {
+  const environment = process.env;
+  if (environment["LISTEN_PID"] !== String(process.pid)) return undefined;
+  const count = environment["LISTEN_FDS"];
+  if (count !== "1") throw new Error(`Scones listens on one socket, and was given ${count} (LISTEN_FDS)`);
+  return firstGivenDescriptor;
+}
+
+/** What a server tells the one that goes on in its place, and by which that one knows what it is. LISTEN_FDS goes with it. */
+const successorVariable = "SCONES_SUCCESSOR_OF";
+
+/** The process in whose place this one serves: it was started first, stays, and is the one to send signals to. */
+export function frontProcess(): number | undefined {
+  const text = process.env[successorVariable];
+  return text === undefined ? undefined : Number(text);
+}
+
+export function successorEnvironment(front: number): Record<string, string | undefined> {
+  const { LISTEN_FDS: sockets, LISTEN_PID: _pid, ...rest } = process.env;
+  return { ...rest, ...(isSocketHeld() && { LISTEN_FDS: sockets }), [successorVariable]: String(front) };
+}
+
+function isSocketHeld(): boolean {
+  return process.env["LISTEN_FDS"] !== undefined && (socketGiven() ?? frontProcess()) !== undefined;
 }
 
 /** What a program started by the command line inherits. */

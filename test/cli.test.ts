@@ -12,6 +12,7 @@ import { program, runProgram, type Server, startServer } from "./server.ts";
 const commandNames = [
   "demo",
   "up",
+  "restart",
   "stage",
   "train",
   "deploy",

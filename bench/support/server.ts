@@ -13,6 +13,8 @@ export interface Server {
   pid: number;
   /** Asks it to end, as an operator does, and waits until it has. */
   end(): Promise<void>;
+  /** Puts another process in its place, as an operator does. */
+  restart(): Promise<void>;
   /** Another one on the same folder and port, after this one has ended. */
   again(): Promise<Server>;
   /** Ends it and throws its folder away. */
@@ -45,6 +47,11 @@ async function startOn(folder: string, port: string, credential?: Credential): P
     url,
     pid: child.pid ?? 0,
     end,
+    async restart() {
+      const asked = spawn(process.execPath, [program, "restart", "--data-dir", folder], { stdio: "ignore" });
+      const [exitCode] = (await once(asked, "exit")) as [number | null];
+      if (exitCode !== 0) throw new Error("the server was not restarted");
+    },
     again: () => startOn(folder, new URL(url).port, credential),
     async stop() {
       await end();

@@ -109,6 +109,13 @@ export const commands: Command[] = [
     load: () => import("./up.ts"),
   },
   {
+    name: "restart",
+    summary: "put a new server process in the place of the running one, without losing a request",
+    examples: ["scones restart", "scones restart --data-dir ./scones-data"],
+    options: { "data-dir": serverOptions["data-dir"] as Option },
+    load: () => import("./restart.ts"),
+  },
+  {
     name: "stage",
     summary: "put a data set into object storage, ready for training",
     examples: ["scones stage --data ./my-images", "scones stage --data drawn --classes bus,train,bicycle"],

@@ -1,18 +1,96 @@
-import { serverConfig } from "../config.ts";
+import { type ServerConfig, serverConfig } from "../config.ts";
 import { exitCodes, type Invocation, textOption, UsageError, wholeNumberOption } from "./command.ts";
+import { forgetRunningServer, writeRunningServer } from "./running-server.ts";
+import { handOver, predecessor, restartSignal } from "./succession.ts";
 
 export async function run(invocation: Invocation): Promise<number> {
   const { terminal, signal } = invocation;
   const startedAt = Date.now();
   const { startScones } = await import("../app.ts");
-  const server = await startScones(serverConfig(serverOptions(invocation)));
-  terminal.json({ endpoint: server.url, dataDirectory: server.dataDirectory });
-  terminal.note(`ready in ${Date.now() - startedAt} ms`);
-  for (const line of howToConnect(server.url)) terminal.print(line);
-  await untilAborted(signal);
+  const before = predecessor();
+  const config = { ...serverConfig(serverOptions(invocation)), ...(before && { descriptor: before.descriptor }) };
+  await before?.turn(signal);
+  const front = before?.front ?? process.pid;
+  const restarts = restartRequests(signal);
+  let server = await startScones(config).catch((error: Error) => {
+    before?.failed(error.message);
+    throw error;
+  });
+  const announce = (failure?: string) => {
+    const running = { url: server.url, process: process.pid, front };
+    writeRunningServer(server.dataDirectory, {
+      ...running,
+      ...(failure !== undefined && { failure: { reason: failure, atMs: Date.now() } }),
+    });
+  };
+  announce();
+  if (before === undefined) {
+    terminal.json({ endpoint: server.url, dataDirectory: server.dataDirectory });
+    terminal.note(`ready in ${Date.now() - startedAt} ms`);
+    for (const line of howToConnect(server.url)) terminal.print(line);
+  }
+  before?.serving();
+  while (await restarts.next()) {
+    const { descriptor, url } = server;
+    if (descriptor === undefined) {
+      announce("this system does not hand sockets on");
+      continue;
+    }
+    let closedAt = 0;
+    const letGo = () => {
+      closedAt = Date.now();
+      return server.handOn();
+    };
+    const succession = await handOver({ descriptor, letGo, signal });
+    if (succession.isServing) {
+      terminal.note(
+        `process ${succession.process} serves ${url}; who came meanwhile waited ${Date.now() - closedAt} ms`,
+      );
+      const exitCode = await succession.stay();
+      // Another one than the front hands on what is asked on its kept connections for as long as they last.
+      if (before === undefined) await server.close();
+      return exitCode;
+    }
+    terminal.note(`not restarted: ${succession.reason}`);
+    // The socket went with the successor: what waited in its queue is lost, but not the server.
+    if (succession.hasLetGo && !signal.aborted) {
+      await server.close();
+      server = await startScones(boundAnew(config, url));
+    }
+    announce(succession.reason);
+  }
   terminal.note("stopping ...");
+  forgetRunningServer(server.dataDirectory);
   await server.close();
+  before?.ended(exitCodes.done);
   return exitCodes.done;
+}
+
+/** Without the socket that was given away. */
+function boundAnew({ descriptor: _descriptor, ...config }: ServerConfig, url: string): ServerConfig {
+  return { ...config, port: Number(new URL(url).port) };
+}
+
+/** `next` resolves to true when a restart is asked for, and to false when this process is to end. */
+function restartRequests(signal: AbortSignal): { next(): Promise<boolean> } {
+  let isAsked = false;
+  let onChange = (): void => undefined;
+  process.on(restartSignal, () => {
+    isAsked = true;
+    onChange();
+  });
+  signal.addEventListener("abort", () => onChange());
+  return {
+    async next() {
+      if (!isAsked && !signal.aborted) {
+        await new Promise<void>((resolve) => {
+          onChange = resolve;
+        });
+      }
+      isAsked = false;
+      return !signal.aborted;
+    },
+  };
 }
 
 export function serverOptions(invocation: Pick<Invocation, "options">): Parameters<typeof serverConfig>[0] {

@@ -44,6 +44,8 @@ export interface Door {
   url: () => string;
   /** Takes what is not AWS; true when it has answered or will. */
   takesOver: (request: IncomingMessage, response: ServerResponse) => boolean;
+  /** Aborted when that caller is gone, or when the server ends. */
+  patienceOf: (response: ServerResponse) => AbortSignal;
   report: (report: WireReport) => void;
 }
 
@@ -116,6 +118,10 @@ class Exchange implements Call {
   get signal(): AbortSignal {
     this.#signal ??= signalOf(this.#response);
     return this.#signal;
+  }
+
+  get patience(): AbortSignal {
+    return this.#door.patienceOf(this.#response);
   }
 
   async perform(): Promise<Answer> {

@@ -1,7 +1,9 @@
 // How the server ends without losing what it has taken, and without a client meeting a closed door that it was about to use.
 //
 // At first the listener stays open and every answer asks for its connection to be closed, while health says 503, so that
-// clients and load balancers go elsewhere; then nobody new is let in, and what is under way is answered.
+// clients and load balancers go elsewhere; then nobody new is let in, and what is under way is answered. Where another
+// process holds the same listener the first part is left out: who comes now waits in front of the door for that one. And where
+// that one is our successor, connections that are kept stay open: what is asked on them is handed to it.
 import type { Server, ServerResponse } from "node:http";
 import { Server as TcpServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,19 +11,29 @@ import { setTimeout as sleep } from "node:timers/promises";
 export interface FarewellOptions {
   /** The first part ends when nobody has asked for a while, and after this time. 0: there is none. */
   farewellMs: number;
-  /** What is not answered by then is broken off: long polls, mostly. */
+  /** What is not answered by then is broken off. */
   graceMs: number;
   /** Closes the connections that the server does not know as its own. */
   closeOthers: () => void;
 }
 
+/** What becomes of the listener: it closes; somebody else keeps it open; a successor of ours goes on with it. */
+export type Door = "closes" | "held" | "handed on";
+
 export interface Farewell {
   isSaid(): boolean;
+  /** Whether requests are for the successor. */
+  isHandedOn(): boolean;
   /** Keeps count of a request until it leaves. */
   enter(response: ServerResponse): void;
   leave: () => void;
-  /** Resolves when every connection is closed. May be called twice. */
-  say(): Promise<void>;
+  /** Aborted when nobody new is let in, or when that caller is gone: waiting any longer would only hold up the end. */
+  patienceOf(response: ServerResponse): AbortSignal;
+  /**
+   * Resolves when every connection is closed; with a successor, when what was taken is answered, and at the next call when
+   * connections are closed too. May be called again.
+   */
+  say(door: Door): Promise<void>;
 }
 
 /** A turn of the event loop takes in all connections that wait at the door; right after a short one hardly anybody does. */
@@ -45,15 +57,36 @@ export function farewell(server: Server, { farewellMs, graceMs, closeOthers }: F
   let lastAskedAt = Number.NEGATIVE_INFINITY;
   let ending: Promise<void> | undefined;
 
-  async function end(): Promise<void> {
+  let isClosing = false;
+  let isHandedOn = false;
+  let isEmpty = false;
+  let closed = Promise.resolve();
+  const patient = new Set<AbortController>();
+
+  async function end(door: Door): Promise<void> {
     const begunAt = performance.now();
-    const isAsked = () => busy > 0 || performance.now() - lastAskedAt < quietMs;
-    while (isAsked() && performance.now() - begunAt < farewellMs) await sleep(lookEveryMs);
-    await justAccepted();
+    isHandedOn = door === "handed on";
+    const isQuiet = () => isHandedOn || performance.now() - lastAskedAt > quietMs;
+    const isAsked = () => busy > 0 || !isQuiet();
+    if (door === "closes") {
+      while (isAsked() && performance.now() - begunAt < farewellMs) await sleep(lookEveryMs);
+      await justAccepted();
+    }
     // Of the listener alone: the server's own close would cut connections whose first request is on its way.
-    const closed = new Promise<void>((resolve) => TcpServer.prototype.close.call(server, () => resolve()));
-    const closesAt = performance.now() + (farewellMs === 0 ? 0 : graceMs);
-    while (isAsked() && performance.now() < closesAt) await sleep(lookEveryMs);
+    closed = new Promise<void>((resolve) => TcpServer.prototype.close.call(server, () => resolve())).then(() => {
+      isEmpty = true;
+    });
+    isClosing = true;
+    const mayTakeMs = farewellMs === 0 && door === "closes" ? 0 : graceMs;
+    // What was let in just now has not asked yet.
+    if (mayTakeMs > 0) lastAskedAt = Math.max(lastAskedAt, performance.now());
+    for (const waiting of patient) waiting.abort();
+    const closesAt = performance.now() + mayTakeMs;
+    while (!isEmpty && isAsked() && performance.now() < closesAt) await Promise.race([sleep(lookEveryMs), closed]);
+    if (!isHandedOn) await closeConnections();
+  }
+
+  async function closeConnections(): Promise<void> {
     server.closeAllConnections();
     closeOthers();
     await closed;
@@ -61,6 +94,7 @@ export function farewell(server: Server, { farewellMs, graceMs, closeOthers }: F
 
   return {
     isSaid: () => ending !== undefined,
+    isHandedOn: () => isHandedOn,
     enter(response) {
       busy++;
       lastAskedAt = performance.now();
@@ -69,8 +103,19 @@ export function farewell(server: Server, { farewellMs, graceMs, closeOthers }: F
     leave() {
       busy--;
     },
-    say() {
-      ending ??= end();
+    patienceOf(response) {
+      const waiting = new AbortController();
+      if (isClosing || response.destroyed) waiting.abort();
+      patient.add(waiting);
+      response.on("close", () => {
+        patient.delete(waiting);
+        waiting.abort();
+      });
+      return waiting.signal;
+    },
+    say(door) {
+      if (ending === undefined) ending = end(door);
+      else if (door === "closes") ending = ending.then(closeConnections);
       return ending;
     },
   };

@@ -159,12 +159,29 @@ test("a key named __proto__ is a key like any other", async () => {
 
 test("what is not AWS is left to its own handler", async () => {
   assert.equal(await (await fetch(`${wire.url}/console/`)).text(), "the console");
-  assert.deepEqual(await (await fetch(`${wire.url}/_scones/health`)).json(), { status: "ok" });
+  assert.deepEqual(await (await fetch(`${wire.url}/_scones/health`)).json(), { status: "ok", process: process.pid });
 });
 
 test("a port in use is said so", async () => {
   const clock = { now: () => Date.now(), uuid: () => crypto.randomUUID() };
   await assert.rejects(createWireServer({ services: [], port: wire.port, clock }), { code: "EADDRINUSE" });
+});
+
+test("what is asked on a kept connection after the socket was handed on is the successor's", async () => {
+  const clock = { now: () => Date.now(), uuid: () => crypto.randomUUID() };
+  const served = (by: string) => ({ name: "states", handlers: { ListStateMachines: () => ({ nextToken: by }) } });
+  const first = await createWireServer({ services: [served("first")], port: 0, clock });
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const asked = [await listMachines(first.port, agent)];
+  await first.close("handed on");
+  const second = await createWireServer({ services: [served("second")], port: first.port, clock });
+  asked.push(await listMachines(first.port, agent));
+  assert.deepEqual(asked, [
+    { nextToken: "first", connection: "keep-alive", isReused: false },
+    { nextToken: "second", connection: "close", isReused: true },
+  ]);
+  agent.destroy();
+  await Promise.all([first.close(), second.close()]);
 });
 
 test("a handler for an operation that AWS does not have is found at the start", async () => {
@@ -175,6 +192,21 @@ test("a handler for an operation that AWS does not have is found at the start", 
     /states has no operation StartExecutionn/,
   );
 });
+
+/** Who says what on which connection. */
+function listMachines(port: number, agent: Agent): Promise<object> {
+  const headers = {
+    "content-type": "application/x-amz-json-1.0",
+    "x-amz-target": "AWSStepFunctions.ListStateMachines",
+  };
+  return new Promise((resolve, reject) => {
+    const sent = request({ host: "127.0.0.1", port, method: "POST", agent, headers }, async (response) => {
+      const { nextToken } = JSON.parse(Buffer.concat(await response.toArray()).toString()) as { nextToken: string };
+      resolve({ nextToken, connection: response.headers.connection, isReused: sent.reusedSocket });
+    });
+    sent.on("error", reject).end("{}");
+  });
+}
 
 function openPromise(): { promise: Promise<void>; resolve: () => void } {
   let resolve = () => {};

@@ -4,13 +4,13 @@
 // W2. A bug in a handler is logged with its stack and request id, answered 500, and never ends the server.
 // W3. Nothing but the body of an object is longer than the limit of its service, and that one is never held whole.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { authorityPath, type CertificateAuthority } from "./certificate-authority.ts";
 import { serve } from "./dispatch.ts";
 import { answerRequest, type WireClock, type WireReport } from "./exchange.ts";
-import { farewell } from "./farewell.ts";
-import { isLoopback } from "./hosts.ts";
+import { type Door, farewell } from "./farewell.ts";
 import { defaultLimits, type WireLimits } from "./limits.ts";
+import { listen } from "./listener.ts";
+import { relay } from "./relay.ts";
 import type { Service } from "./service.ts";
 import { type Credential, createVerifier } from "./signatures.ts";
 import { acceptTunnels } from "./tunnels.ts";
@@ -20,6 +20,8 @@ export interface WireOptions {
   host?: string;
   /** 0 for any that is free. */
   port?: number;
+  /** The descriptor of a listening socket that this process was given, instead of host and port. */
+  descriptor?: number | undefined;
   /** What a caller must sign with. Without any, everybody on this machine may call. */
   credentials?: readonly Credential[];
   /** Names beside localhost and addresses by which callers may know us, such as `scones.example`. */
@@ -47,17 +49,18 @@ export interface WireServer {
   url: string;
   port: number;
   server: Server;
-  close(): Promise<void>;
+  /** Of the listening socket, for the process that is to go on with it. */
+  descriptor: number | undefined;
+  /**
+   * Answers what it has taken. With `door` another process has the socket, and nobody new is let in: they wait for that one.
+   * Where it is a successor, connections stay open until the next call, and what is asked on them is handed to it.
+   */
+  close(door?: Door): Promise<void>;
 }
 
 export async function createWireServer(options: WireOptions): Promise<WireServer> {
   const { host = defaultHost, port = defaultPort, clock, credentials = [], hosts = [], authority } = options;
   const { region = defaultRegion, accountId = defaultAccountId } = options;
-  if (credentials.length === 0 && !isLoopback(host)) {
-    throw new Error(
-      `refusing to listen on ${host} without credentials: set SCONES_ACCESS_KEY_ID and SCONES_SECRET_ACCESS_KEY, or listen on ${defaultHost}`,
-    );
-  }
   const limits = { ...defaultLimits, ...options.limits };
   const report = options.report ?? reportToStandardError;
   let url = "";
@@ -72,11 +75,13 @@ export async function createWireServer(options: WireOptions): Promise<WireServer
     clock,
     url: () => url,
     takesOver,
+    patienceOf: (response: ServerResponse) => leaving.patienceOf(response),
     report,
   };
   const server = createServer(
     { requestTimeout: limits.requestTimeoutMs, keepAliveTimeout: 65_000 },
     (request, response) => {
+      if (leaving.isHandedOn()) return relay(request, response, url);
       leaving.enter(response);
       answerRequest(door, request, response)
         .catch((error: unknown) => {
@@ -98,26 +103,15 @@ export async function createWireServer(options: WireOptions): Promise<WireServer
     return true;
   }
 
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
-  const bound = server.address() as AddressInfo;
-  url = `http://${bound.family === "IPv6" ? `[${bound.address}]` : bound.address}:${bound.port}`;
+  const isGuarded = credentials.length > 0;
+  const listening = await listen(server, { host, port, descriptor: options.descriptor, isGuarded });
+  url = listening.url;
 
-  return {
-    url,
-    port: bound.port,
-    server,
-    close: () => leaving.say(),
-  };
+  return { ...listening, server, close: (door = "closes") => leaving.say(door) };
 }
 
 function answerHealth(response: ServerResponse, isLeaving: boolean): void {
-  const body = isLeaving ? '{"status":"stopping"}' : '{"status":"ok"}';
+  const body = JSON.stringify({ status: isLeaving ? "stopping" : "ok", process: process.pid });
   response.writeHead(isLeaving ? 503 : 200, { "content-type": "application/json", "content-length": body.length });
   response.end(body);
 }

@@ -22,4 +22,9 @@ export interface Call {
   callerAddress?: string | undefined;
   /** Aborted when the caller went away. */
   signal: AbortSignal;
+  /**
+   * Aborted also when the server ends: who waits for something to happen, such as a message, is then answered without it.
+   * Absent for calls from within.
+   */
+  patience?: AbortSignal;
 }

@@ -102,7 +102,7 @@ export function messageHandlers({ queues, messages, clock }: MessageOptions): Re
         most,
         hideMs: hideSeconds * 1000,
         waitMs: waitSeconds * 1000,
-        signal: call.signal,
+        signal: call.patience ?? call.signal,
         hasQueue: queues.hasQueue,
       });
       // As SQS: nothing to receive is an answer without the member.

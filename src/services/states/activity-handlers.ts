@@ -101,7 +101,7 @@ export function activityHandlers(context: ServiceContext, queues: ActivityQueues
       const { name } = find(input.activityArn);
       const { workerName } = input;
       for (;;) {
-        const task = await queues.take(name, call.signal);
+        const task = await queues.take(name, call.patience ?? call.signal);
         if (task === undefined) return {};
         const { executionId: id, effectId, taskToken, input: taskInput } = task;
         // It may have timed out, or ended with its execution, while it waited for a worker.
