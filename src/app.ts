@@ -1,6 +1,7 @@
 // The one place that names implementations: which parts there are, how they hold each other, in which order they start and end.
 import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { diskBlobs } from "./blobs/disk.ts";
 import { bounds, type ClientConfig, programSearchPath, type ServerConfig } from "./config.ts";
@@ -166,6 +167,7 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
         region,
         accountId,
         programEnvironment: () => ({ ...childVariables(), PATH: programSearchPath() }),
+        trainingCapacity: { cores: availableParallelism(), jobs: config.trainingJobs },
         maxQueue: bounds.endpointQueueLength,
         onEvent: log.event,
         report,

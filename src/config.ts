@@ -16,6 +16,8 @@ export interface ServerConfig {
   accountId: string;
   /** Executions are forgotten so long after their end. */
   executionDays: number;
+  /** Training jobs that run side by side, each with its part of the cores. */
+  trainingJobs: number;
   /** The endpoint that answers for every one that does not exist; absent: none does. */
   endpointAlias?: string;
   /** How the server speaks of itself on stderr. */
@@ -67,6 +69,7 @@ export function serverConfig(given: Partial<ServerConfig> = {}): ServerConfig {
     executionDays: given.executionDays ?? daysFrom(environment["SCONES_EXECUTION_DAYS"]) ?? defaultExecutionDays,
     descriptor: given.descriptor ?? socketGiven(),
     isSocketHeld: isSocketHeld(),
+    trainingJobs: given.trainingJobs ?? jobsFrom(environment["SCONES_TRAINING_JOBS"]) ?? 1,
     endpointAlias: given.endpointAlias ?? (environment["SCONES_ENDPOINT_ALIAS"] || undefined),
     logFormat: given.logFormat ?? logFormatFrom(environment["SCONES_LOG_FORMAT"]),
     credentials: given.credentials ?? (keyId && secret ? [{ accessKeyId: keyId, secretAccessKey: secret }] : []),
@@ -160,6 +163,14 @@ function daysFrom(text: string | undefined): number | undefined {
   if (!Number.isInteger(days) || days < 1 || days > 36_500)
     throw new Error(`SCONES_EXECUTION_DAYS must be a number of days from 1 to 36500, not "${text}"`);
   return days;
+}
+
+function jobsFrom(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const jobs = Number(text);
+  if (!Number.isInteger(jobs) || jobs < 1 || jobs > 64)
+    throw new Error(`SCONES_TRAINING_JOBS must be a number of jobs from 1 to 64, not "${text}"`);
+  return jobs;
 }
 
 /** Where programs such as Python are looked for. */

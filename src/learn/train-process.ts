@@ -9,10 +9,12 @@ const prefix = process.env["SCONES_ML_PREFIX"] ?? "/opt/ml";
 // Serving on the same machine goes first. Who is lower already must not ask to be raised.
 const priority = 5;
 if (getPriority() < priority) setPriority(priority);
+// Whoever starts several jobs at once says how many cores each of them has.
+const cores = Number(process.env["SM_NUM_CPUS"]);
 console.log("Docker entrypoint called with argument(s): train");
 const job = startJob({
   prefix,
-  cores: availableParallelism(),
+  cores: Number.isInteger(cores) && cores > 0 ? cores : availableParallelism(),
   block: safeBlockSize,
   log: (line) => console.log(`[${timeStamp()} INFO ${process.pid}] ${line}`),
 });

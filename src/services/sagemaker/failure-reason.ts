@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ArchiveError } from "../../serve/unpack-archive.ts";
-import { ClientError } from "./training-folder.ts";
+import { ClientError } from "./download-objects.ts";
 
 /** As AWS bounds what it reads of `output/failure` and a FailureReason. */
 const maxLength = 1024;

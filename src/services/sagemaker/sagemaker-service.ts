@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { metricDefinitions, trainingCommand } from "../../learn/training-command.ts";
 import type { Blobs } from "../../ports/blobs.ts";
@@ -23,7 +24,9 @@ import { ProcessingRunner } from "./processing/processing-runner.ts";
 import { stateChanges } from "./state-change-events.ts";
 import { tagHandlers } from "./tags.ts";
 import type { Algorithms } from "./training-algorithm.ts";
-import { checkTrainingRequest, createTrainingJob, trainingJobHandlers } from "./training-jobs.ts";
+import type { TrainingCapacity } from "./training-capacity.ts";
+import { createTrainingJob, trainingJobHandlers } from "./training-jobs.ts";
+import { checkTrainingRequest } from "./training-request.ts";
 import { TrainingRunner } from "./training-runner.ts";
 import { transformJobHandlers } from "./transform-jobs.ts";
 import { TransformRunner } from "./transform-runner.ts";
@@ -50,8 +53,8 @@ export interface SagemakerOptions {
   accountId: string;
   /** What every program of the user's finds in its environment: a PATH, and how to reach this server. Nothing else gets in. */
   programEnvironment?: () => Readonly<Record<string, string>>;
-  /** One, because one training job uses all cores; others wait. */
-  maxConcurrentTrainingJobs?: number;
+  /** All cores of the machine for one job at a time by default. */
+  trainingCapacity?: TrainingCapacity;
   /** Requests waiting per endpoint variant before callers are answered 503. */
   maxQueue?: number;
   /** Worker processes per variant; the number of cores by default. */
@@ -97,6 +100,7 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
   const { resources, blobs, logs, metrics, clock, report } = options;
   const programEnvironment = options.programEnvironment ?? (() => ({}));
   const algorithms = options.algorithms ?? builtInAlgorithms;
+  const capacity = options.trainingCapacity ?? { cores: availableParallelism(), jobs: 1 };
   const changes = stateChanges(options.events, clock, report);
   const gateway = new Gateway({
     ...definedOf({
@@ -149,7 +153,7 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
     algorithms,
     directory: join(options.directory, "training"),
     environment: programEnvironment,
-    maxConcurrentJobs: options.maxConcurrentTrainingJobs ?? 1,
+    capacity,
     stopGraceMs: options.stopGraceMs ?? defaultStopGraceMs,
     onChange: (job) => {
       changes.trainingJob(job);
@@ -158,11 +162,14 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
     onMetric: (job, metric) => tuning.onMetric(job, metric),
     report,
   });
-  const training = { resources, clock, algorithms, runner };
+  const training = { resources, clock, algorithms, runner, capacity };
   const tuning = new TuningRunner({
     resources,
     clock,
-    startTraining: (request, job, trial) => void createTrainingJob(training, request, job, trial),
+    startTraining: (request, job, tuning) => {
+      const atOnce = job.request.HyperParameterTuningJobConfig?.ResourceLimits?.MaxParallelTrainingJobs;
+      createTrainingJob(training, request, job, { tuning, atOnce });
+    },
     stopTraining: (name) => runner.stop(name),
     onChange: (job) => changes.tuningJob(job, trialsOf(resources, job.name)),
     report,

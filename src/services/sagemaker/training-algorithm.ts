@@ -26,8 +26,8 @@ export function algorithmOf(
   if (TrainingImage === undefined) throw invalid("AlgorithmSpecification needs a TrainingImage.");
   const own = (MetricDefinitions ?? []).map(({ Name, Regex }) => ({ name: Name as string, regex: Regex as string }));
   for (const { name, regex } of own) checkRegex(name, regex);
-  if (TrainingImage.startsWith("process:")) {
-    return { command: "/bin/sh", args: ["-c", TrainingImage.slice("process:".length)], metricDefinitions: own };
+  if (isOwnProgram(request)) {
+    return { command: "/bin/sh", args: ["-c", TrainingImage.slice(ownProgram.length)], metricDefinitions: own };
   }
   const repository = TrainingImage.split("/").at(-1)?.split(/[:@]/)[0] as string;
   const builtIn = Object.hasOwn(algorithms, repository) ? algorithms[repository]?.() : undefined;
@@ -38,6 +38,13 @@ export function algorithmOf(
   }
   const others = builtIn.metricDefinitions.filter(({ name }) => own.every((one) => one.name !== name));
   return { ...builtIn, metricDefinitions: [...others, ...own] };
+}
+
+const ownProgram = "process:";
+
+/** Whether a program of the user's is to run, and not a built-in algorithm. */
+export function isOwnProgram({ AlgorithmSpecification }: Omit<CreateTrainingJobRequest, "Tags">): boolean {
+  return AlgorithmSpecification?.TrainingImage?.startsWith(ownProgram) ?? false;
 }
 
 function checkRegex(name: string, regex: string): void {

@@ -3,9 +3,10 @@ import { join } from "node:path";
 import type { CheckpointConfig } from "@aws-sdk/client-sagemaker";
 import type { Blobs } from "../../ports/blobs.ts";
 import type { Clock } from "../../ports/clock.ts";
+import { downloadObjects } from "./download-objects.ts";
 import { type FolderSync, keepStored } from "./folder-sync.ts";
 import { invalid, parseS3Uri } from "./resource-names.ts";
-import { downloadBelow } from "./training-folder.ts";
+import { inputObjects } from "./transform-inputs.ts";
 
 /*
  * `CheckpointConfig.S3Uri` and the folder of checkpoints are kept alike while the program runs: what lies there already is fetched before it
@@ -41,8 +42,8 @@ export async function fetchCheckpoints(
 ): Promise<void> {
   const target = join(folder, "checkpoints");
   if (config === undefined || (await readdir(target)).length > 0) return;
-  const { bucket, key } = parseS3Uri(config.S3Uri as string);
-  await downloadBelow(blobs, { prefix: `${bucket}/${key}`, target, signal });
+  const source = { S3DataType: "S3Prefix" as const, S3Uri: config.S3Uri };
+  await downloadObjects(inputObjects({ DataSource: { S3DataSource: source } }, blobs), { blobs, target, signal });
 }
 
 /** Stores checkpoints as they come. */

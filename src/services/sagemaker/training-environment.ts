@@ -1,4 +1,3 @@
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { StoredTrainingJob } from "./training-job.ts";
 
@@ -29,7 +28,7 @@ export function trainingEnvironment(
     SM_HOSTS: '["algo-1"]',
     SM_CURRENT_HOST: "algo-1",
     SM_NETWORK_INTERFACE_NAME: "lo",
-    SM_NUM_CPUS: String(availableParallelism()),
+    SM_NUM_CPUS: String(job.cores),
     SM_NUM_GPUS: "0",
     SM_LOG_LEVEL: "20",
     SM_JOB_NAME: job.name,

@@ -2,21 +2,11 @@ import { setMaxListeners } from "node:events";
 import { createWriteStream } from "node:fs";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { pipeline } from "node:stream/promises";
-import type { Channel, CreateTrainingJobRequest } from "@aws-sdk/client-sagemaker";
-import type { BlobInfo, Blobs } from "../../ports/blobs.ts";
-import { parseS3Uri } from "./resource-names.ts";
-
-/** What the user can put right: becomes `ClientError: ...` in the FailureReason. */
-export class ClientError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = "ClientError";
-  }
-}
-
-/** Objects fetched at once: hides the latency of small files without many open ones. */
-const parallelDownloads = 16;
+import { finished } from "node:stream/promises";
+import type { Channel, CreateTrainingJobRequest, S3DataSource } from "@aws-sdk/client-sagemaker";
+import type { Blobs } from "../../ports/blobs.ts";
+import { type LabelledObject, labelledObjects } from "./augmented-manifest.ts";
+import { downloadSome, downloadSource } from "./download-objects.ts";
 
 type Request = Omit<CreateTrainingJobRequest, "Tags">;
 
@@ -64,85 +54,38 @@ export async function downloadChannels(
   signal: AbortSignal,
 ): Promise<void> {
   setMaxListeners(0, signal); // every download under way listens to it
-  for (const channel of request.InputDataConfig ?? []) {
-    const uri = channel.DataSource?.S3DataSource?.S3Uri as string;
-    const target = join(folder, "input", "data", channel.ChannelName as string);
+  for (const { ChannelName, DataSource } of request.InputDataConfig ?? []) {
+    const target = join(folder, "input", "data", ChannelName as string);
     await mkdir(target, { recursive: true });
-    await downloadUri(blobs, { uri, target, signal });
-  }
-}
-
-/** Fetches every object below an address into a folder. Throws `ClientError` when there is none. */
-export async function downloadUri(
-  blobs: Blobs,
-  { uri, target, signal }: { uri: string; target: string; signal: AbortSignal },
-): Promise<void> {
-  const { bucket, key } = parseS3Uri(uri);
-  const count = await downloadBelow(blobs, { prefix: `${bucket}/${key}`, target, signal });
-  if (count > 0) return;
-  throw new ClientError(
-    `Data download failed:Failed to download data. No S3 objects found under S3 URL "${uri}" given in input data source. Please ensure that the bucket exists and that objects exist under that S3 prefix.`,
-  );
-}
-
-/** Fetches every object below a prefix into a folder; answers how many there were. */
-export async function downloadBelow(
-  blobs: Blobs,
-  { prefix, target, signal }: { prefix: string; target: string; signal: AbortSignal },
-): Promise<number> {
-  const objects = await listAll(blobs, prefix, signal);
-  const waiting = objects.values();
-  const fetcher = async () => {
-    for (const object of waiting) {
-      signal.throwIfAborted();
-      await downloadOne(blobs, { key: object.key, name: nameBelow(prefix, object.key), target, signal });
+    const source: Partial<S3DataSource> = DataSource?.S3DataSource ?? {};
+    const download = { blobs, target, signal };
+    if (source.S3DataType === "AugmentedManifestFile") {
+      const listed = withListFile(labelledObjects(source, blobs), join(target, `${ChannelName}.lst`));
+      await downloadSome(listed, { ...download, uri: source.S3Uri as string });
+    } else {
+      await downloadSource(source, download);
     }
-  };
-  await Promise.all(Array.from({ length: parallelDownloads }, fetcher));
-  return objects.length;
-}
-
-async function listAll(blobs: Blobs, prefix: string, signal: AbortSignal): Promise<BlobInfo[]> {
-  const all: BlobInfo[] = [];
-  let startAfter: string | undefined;
-  do {
-    signal.throwIfAborted();
-    const page = await blobs.list({ prefix, ...(startAfter === undefined ? {} : { startAfter }) });
-    all.push(...page.blobs.filter(({ key }) => !key.endsWith("/"))); // what consoles make for empty folders
-    startAfter = page.next;
-  } while (startAfter !== undefined);
-  return all;
-}
-
-/** Below a prefix that is a folder names are relative to it; an object named itself keeps its last part. */
-function nameBelow(prefix: string, key: string): string {
-  const folder = key.startsWith(`${prefix}/`) ? `${prefix}/` : prefix.slice(0, prefix.lastIndexOf("/") + 1);
-  return key.slice(folder.length);
-}
-
-/** Fetches one object to a name below a folder. */
-export async function downloadOne(
-  blobs: Blobs,
-  { key, name, target, signal }: { key: string; name: string; target: string; signal: AbortSignal },
-): Promise<void> {
-  const isName = name.split("/").every((part) => part !== "" && part !== "." && part !== "..");
-  if (!isName || name.includes("\\") || name.includes("\0")) {
-    throw new ClientError(`Data download failed: "${key}" cannot be the name of a file`);
   }
-  const path = join(target, name);
-  const blob = await blobs.get(key);
-  if (blob === undefined) throw new ClientError(`Data download failed: there is no object s3://${key}`);
+}
+
+/** Writes beside what is fetched which class each file belongs to: a `.lst` file, as the built-in algorithm reads it. */
+async function* withListFile(objects: AsyncGenerator<LabelledObject>, path: string): AsyncGenerator<LabelledObject> {
+  const lines = createWriteStream(path);
+  const classNames: string[] = [];
+  let index = 0;
   try {
-    await mkdir(dirname(path), { recursive: true });
-    await pipeline(blob.body, createWriteStream(path), { signal });
-  } catch (error) {
-    blob.body.destroy();
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EISDIR" || code === "ENOTDIR" || code === "EEXIST" || code === "ENAMETOOLONG") {
-      throw new ClientError(`Data download failed: s3://${key} cannot become a file (${code})`);
+    for await (const object of objects) {
+      if (object.className !== undefined) classNames[object.label] = object.className;
+      lines.write(`${index++}\t${object.label}\t${object.name}\n`);
+      yield object;
     }
-    throw error;
+  } finally {
+    lines.end();
+    await finished(lines);
   }
+  const isWhole = classNames.length > 0 && Object.keys(classNames).length === classNames.length;
+  if (!isWhole) return;
+  await writeFile(join(dirname(path), "label_categories.json"), JSON.stringify({ key_mapping: { ...classNames } }));
 }
 
 /** Whether there is at least one regular file below the folder. */

@@ -25,8 +25,14 @@ export interface StoredTrainingJob {
   artifact?: string;
   /** Of a job that a tuning job started. */
   tuning?: TuningTrial;
+  /** What it may use of the machine (`training-capacity.ts`). */
+  cores: number;
   /** How often a restart of the server began it again. */
   restarts: number;
+  /** How often it was tried again as its RetryStrategy says; absent: never. */
+  retries?: number;
+  /** How long its program has run, noted while it runs: MaxRuntimeInSeconds is of all attempts together. */
+  ranMs?: number;
 }
 
 interface Transition {

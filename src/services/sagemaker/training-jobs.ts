@@ -13,12 +13,13 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Resources } from "../../ports/resources.ts";
 import type { Call, Handler } from "../../wire/service.ts";
 import { type ListInput, listPage } from "./list-page.ts";
-import { arnOf, invalid, kindOf, notSupported, parseS3Uri } from "./resource-names.ts";
+import { arnOf, invalid, kindOf } from "./resource-names.ts";
 import { addTags } from "./tags.ts";
-import { type Algorithms, algorithmOf, type TrainingAlgorithm } from "./training-algorithm.ts";
-import { checkCheckpointConfig } from "./training-checkpoints.ts";
+import type { Algorithms } from "./training-algorithm.ts";
+import { coresOfJob, type TrainingCapacity } from "./training-capacity.ts";
 import { describeTrainingJob, isEnded, type StoredTrainingJob, withStage } from "./training-job.ts";
 import { trainingJobChangeHandlers } from "./training-job-changes.ts";
+import { checkTrainingRequest } from "./training-request.ts";
 import type { TrainingRunner } from "./training-runner.ts";
 import type { TuningTrial } from "./tuning/tuning-job.ts";
 
@@ -29,6 +30,7 @@ export interface TrainingJobHandlerOptions {
   clock: Clock;
   algorithms: Algorithms;
   runner: TrainingRunner;
+  capacity: TrainingCapacity;
 }
 
 export function trainingJobHandlers(options: TrainingJobHandlerOptions): Record<string, Handler> {
@@ -50,12 +52,12 @@ export function trainingJobHandlers(options: TrainingJobHandlerOptions): Record<
   };
 }
 
-/** `tuning` is of a job that a tuning job starts. */
+/** `tuning` is of a job that a tuning job starts, and `atOnce` how many such jobs that runs side by side. */
 export function createTrainingJob(
-  { resources, clock, algorithms, runner }: TrainingJobHandlerOptions,
+  { resources, clock, algorithms, runner, capacity }: TrainingJobHandlerOptions,
   { Tags, ...request }: CreateTrainingJobRequest,
   call: Pick<Call, "region" | "accountId">,
-  tuning?: TuningTrial,
+  { tuning, atOnce }: { tuning?: TuningTrial; atOnce?: number } = {},
 ): CreateTrainingJobResponse {
   const name = request.TrainingJobName as string;
   const { metricDefinitions } = checkTrainingRequest(request, algorithms);
@@ -79,6 +81,7 @@ export function createTrainingJob(
     createdMs: nowMs,
     modifiedMs: nowMs,
     metrics: [],
+    cores: coresOfJob(capacity, { workers: request.HyperParameters?.["workers"], atOnce }),
     ...(tuning === undefined ? {} : { tuning }),
     restarts: 0,
   };
@@ -117,30 +120,4 @@ function findTrainingJob(resources: Resources, name: string): StoredTrainingJob 
   const found = resources.get<StoredTrainingJob>(kind, name);
   if (found === undefined) throw invalid("Requested resource not found.");
   return found.value;
-}
-
-/** Refuses what would be passed over; what a local machine has no use for (roles, networks, volumes) is kept and shown. */
-export function checkTrainingRequest(
-  request: Omit<CreateTrainingJobRequest, "Tags">,
-  algorithms: Algorithms,
-): TrainingAlgorithm {
-  const algorithm = algorithmOf(request, algorithms);
-  parseS3Uri(request.OutputDataConfig?.S3OutputPath as string);
-  checkCheckpointConfig(request.CheckpointConfig);
-  const instances = request.ResourceConfig?.InstanceCount ?? 1;
-  if (instances !== 1) throw notSupported(`InstanceCount ${instances}: a training job runs on this machine alone; it`);
-  const channels = request.InputDataConfig ?? [];
-  const names = channels.map(({ ChannelName }) => ChannelName as string);
-  if (new Set(names).size !== names.length) throw invalid("Two channels of InputDataConfig have the same ChannelName.");
-  for (const { ChannelName, DataSource, CompressionType, InputMode } of channels) {
-    const source = DataSource?.S3DataSource;
-    if (source === undefined) throw notSupported(`Channel ${ChannelName}: a DataSource other than S3DataSource`);
-    if (source.S3DataType !== "S3Prefix") throw notSupported(`Channel ${ChannelName}: S3DataType ${source.S3DataType}`);
-    if (CompressionType === "Gzip") throw notSupported(`Channel ${ChannelName}: CompressionType Gzip`);
-    if (InputMode === "Pipe") throw notSupported(`Channel ${ChannelName}: InputMode Pipe`);
-    parseS3Uri(source.S3Uri as string);
-    if (ChannelName === "." || ChannelName === "..") throw invalid(`"${ChannelName}" is no name for a channel.`);
-  }
-  if (request.AlgorithmSpecification?.TrainingInputMode === "Pipe") throw notSupported("TrainingInputMode Pipe");
-  return algorithm;
 }

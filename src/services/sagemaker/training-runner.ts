@@ -10,14 +10,16 @@ import { metricScraper } from "./metric-scraper.ts";
 import { kindOf, parseS3Uri } from "./resource-names.ts";
 import { sweepFolder } from "./sweep-folder.ts";
 import { type Algorithms, algorithmOf } from "./training-algorithm.ts";
+import { hasRoom, type TrainingCapacity } from "./training-capacity.ts";
 import { fetchCheckpoints, keepCheckpoints } from "./training-checkpoints.ts";
 import { trainingEnvironment } from "./training-environment.ts";
 import { downloadChannels, hasFiles, layOutFolder } from "./training-folder.ts";
 import { isEnded, type StageChange, type StoredMetric, type StoredTrainingJob, withStage } from "./training-job.ts";
 import { startTraining } from "./training-process.ts";
+import { countRuntime } from "./training-runtime.ts";
 
 /*
- * Runs training jobs, one child process each, a few at a time (one by default: a training job uses all cores). Every stage is in the
+ * Runs training jobs, one child process each, as many at a time as there are cores for (`training-capacity.ts`). Every stage is in the
  * job's document before it begins. A job that was running when the server ended begins again, with its checkpoints, because its
  * process ended with the server.
  */
@@ -32,7 +34,7 @@ export interface TrainingRunnerOptions {
   algorithms: Algorithms;
   /** What every training program finds in its environment: a PATH, and how to reach this server. */
   environment: () => Readonly<Record<string, string>>;
-  maxConcurrentJobs: number;
+  capacity: TrainingCapacity;
   /** From SIGTERM to SIGKILL: time to store the model so far. */
   stopGraceMs: number;
   /** Told after every change of a job's status. */
@@ -42,14 +44,18 @@ export interface TrainingRunnerOptions {
   report: (message: string, error: unknown) => void;
 }
 
+/** Why a job ends that its program has not ended. */
+type Ending = "stopped" | "maxRuntime" | "maxWait";
+
 interface Running {
   abort: AbortController;
+  cores: number;
   /** Present once the job has begun. */
   metrics?: () => StoredMetric[];
   /** Asks the process to end; `undefined` while there is none. */
   stopProcess?: () => void;
   killProcess?: () => void;
-  endsBecause?: "stopped" | "maxRuntime";
+  endsBecause?: Ending;
 }
 
 const kind = kindOf("training-job");
@@ -58,11 +64,31 @@ const maxRestarts = 3;
 /** 128 and SIGKILL: by the system when memory ran out, or by somebody. */
 const killedExitCode = 137;
 
+/** What a RetryStrategy is for. */
+const ourFault = "InternalServerError";
+const maxMessageLength = 1024;
+
+const stoppedBecause: Record<Ending, StageChange> = {
+  stopped: { secondary: "Stopped", message: "Training job stopped", status: "Stopped" },
+  maxRuntime: {
+    secondary: "MaxRuntimeExceeded",
+    message: "Training job exceeded MaxRuntimeInSeconds",
+    status: "Stopped",
+  },
+  maxWait: {
+    secondary: "MaxWaitTimeExceeded",
+    message: "Training job exceeded MaxWaitTimeInSeconds",
+    status: "Stopped",
+  },
+};
+
 export class TrainingRunner {
   readonly #options: TrainingRunnerOptions;
   readonly #waiting: string[] = [];
   readonly #running = new Map<string, Running>();
   readonly #work = new Set<Promise<void>>();
+  /** Of jobs with a MaxWaitTimeInSeconds. */
+  readonly #deadlines = new Map<string, () => void>();
   #isClosing = false;
 
   constructor(options: TrainingRunnerOptions) {
@@ -90,7 +116,7 @@ export class TrainingRunner {
         });
       } else {
         if (job.startedMs !== undefined) this.#noteRestart(job.name);
-        this.#queue(job.name);
+        this.#queue(job);
       }
     }
     this.#startNext();
@@ -98,23 +124,27 @@ export class TrainingRunner {
 
   submit(job: StoredTrainingJob): void {
     this.#options.onChange(job);
-    this.#queue(job.name);
-    if (this.#running.size >= this.#options.maxConcurrentJobs) {
+    this.#queue(job);
+    this.#startNext();
+    if (this.#waiting.includes(job.name)) {
       this.#change(job.name, { secondary: "Pending", message: "Training job waiting for capacity" });
     }
-    this.#startNext();
   }
 
   /** Keeps the model so far. The job is known and has not ended. */
   stop(name: string): void {
+    this.#stopBecause(name, "stopped");
+  }
+
+  #stopBecause(name: string, because: Ending): void {
     const running = this.#running.get(name);
-    if (running === undefined) {
-      const place = this.#waiting.indexOf(name);
-      if (place >= 0) this.#waiting.splice(place, 1);
-      this.#change(name, { secondary: "Stopped", message: "Training job stopped", status: "Stopped" });
-      return;
-    }
-    this.#end(name, running, "stopped");
+    if (running !== undefined) this.#end(name, running, because);
+    const place = this.#waiting.indexOf(name);
+    if (place < 0) return;
+    this.#waiting.splice(place, 1);
+    this.#forgetDeadline(name);
+    this.#change(name, stoppedBecause[because]);
+    this.#startNext(); // it may have been all that those behind it waited for
   }
 
   /** The metrics of a running job so far. */
@@ -125,6 +155,7 @@ export class TrainingRunner {
   /** Ends the processes; their jobs begin again at the next start. */
   async close(): Promise<void> {
     this.#isClosing = true;
+    for (const cancel of this.#deadlines.values()) cancel();
     for (const running of this.#running.values()) {
       running.abort.abort(new Error("the server is closing"));
       running.killProcess?.();
@@ -132,18 +163,36 @@ export class TrainingRunner {
     await Promise.all(this.#work);
   }
 
-  #queue(name: string): void {
+  #queue({ name, createdMs, request }: StoredTrainingJob): void {
     this.#waiting.push(name);
+    const { MaxWaitTimeInSeconds } = request.StoppingCondition ?? {};
+    if (MaxWaitTimeInSeconds === undefined) return;
+    const { clock } = this.#options;
+    const leftMs = Math.max(0, createdMs + MaxWaitTimeInSeconds * 1000 - clock.now());
+    this.#deadlines.set(
+      name,
+      clock.schedule(leftMs, () => this.#stopBecause(name, "maxWait")),
+    );
+  }
+
+  #forgetDeadline(name: string): void {
+    this.#deadlines.get(name)?.();
+    this.#deadlines.delete(name);
   }
 
   #startNext(): void {
-    while (!this.#isClosing && this.#running.size < this.#options.maxConcurrentJobs) {
-      const name = this.#waiting.shift();
-      if (name === undefined) return;
-      const running: Running = { abort: new AbortController() };
+    const { resources, capacity, report } = this.#options;
+    for (let name = this.#waiting[0]; name !== undefined && !this.#isClosing; name = this.#waiting[0]) {
+      const job = resources.get<StoredTrainingJob>(kind, name)?.value;
+      const cores = job?.cores ?? capacity.cores; // of one that an earlier version has stored nothing is known
+      const others = [...this.#running.values()].map((running) => running.cores);
+      if (!hasRoom(capacity, others, cores)) return;
+      this.#waiting.shift();
+      if (job === undefined) continue;
+      const running: Running = { abort: new AbortController(), cores };
       this.#running.set(name, running);
-      const done = this.#run(name, running)
-        .catch((error: unknown) => this.#options.report(`training job ${name}`, error))
+      const done = this.#run({ ...job, cores }, running)
+        .catch((error: unknown) => report(`training job ${name}`, error))
         .finally(() => {
           this.#running.delete(name);
           this.#work.delete(done);
@@ -153,23 +202,38 @@ export class TrainingRunner {
     }
   }
 
-  async #run(name: string, running: Running): Promise<void> {
+  async #run(job: StoredTrainingJob, running: Running): Promise<void> {
+    const { name } = job;
     const folder = join(this.#options.directory, name);
-    const job = this.#options.resources.get<StoredTrainingJob>(kind, name)?.value;
-    if (job === undefined) return;
-    let outcome: StageChange;
-    try {
-      outcome = await this.#train(job, folder, running);
-    } catch (error) {
-      if (this.#isClosing) return; // the document stays as it is: the next start begins the job again
-      outcome = this.#outcomeOf(running, failureOfJob(error));
-      if (running.endsBecause === undefined && !isClientsFault(error))
-        this.#options.report(`training job ${name}`, error);
+    const most = job.request.RetryStrategy?.MaximumRetryAttempts ?? 0;
+    let outcome = await this.#attempt(job, folder, running);
+    for (let retries = job.retries ?? 0; outcome?.failureReason?.startsWith(ourFault) && retries < most; ) {
+      const message = `The training job failed (${outcome.failureReason}): it is tried again`.slice(
+        0,
+        maxMessageLength,
+      );
+      this.#options.resources.update<StoredTrainingJob>(kind, name, (old) => ({ ...old, retries: ++retries }));
+      this.#change(name, { secondary: "Restarting", message });
+      outcome = await this.#attempt(job, folder, running);
     }
+    if (outcome === undefined) return; // the document stays as it is: the next start begins the job again
     const metrics = running.metrics?.() ?? [];
     this.#options.resources.update<StoredTrainingJob>(kind, name, (stored) => ({ ...stored, metrics }));
+    this.#forgetDeadline(name);
     this.#change(name, outcome);
     await rm(folder, { recursive: true, force: true });
+  }
+
+  /** How the job ended; `undefined` when only the server has. */
+  async #attempt(job: StoredTrainingJob, folder: string, running: Running): Promise<StageChange | undefined> {
+    try {
+      return await this.#train(job, folder, running);
+    } catch (error) {
+      if (this.#isClosing) return undefined;
+      if (running.endsBecause === undefined && !isClientsFault(error))
+        this.#options.report(`training job ${job.name}`, error);
+      return this.#outcomeOf(running, failureOfJob(error));
+    }
   }
 
   async #train(job: StoredTrainingJob, folder: string, running: Running): Promise<StageChange> {
@@ -205,15 +269,18 @@ export class TrainingRunner {
     running: Running,
     readMetrics: (line: string, atMs: number) => void,
   ): Promise<number> {
-    const { blobs, clock, report } = this.#options;
+    const { blobs, resources, clock, report } = this.#options;
     const checkpoints = { folder, config: job.request.CheckpointConfig, blobs };
     await fetchCheckpoints(checkpoints, running.abort.signal);
     const sync = keepCheckpoints(checkpoints, {
       clock,
       onFailure: (error) => report(`checkpoints of training job ${job.name}`, error),
     });
-    const limitMs = (job.request.StoppingCondition?.MaxRuntimeInSeconds ?? 86_400) * 1000;
-    const cancelLimit = clock.schedule(limitMs, () => this.#end(job.name, running, "maxRuntime"));
+    const stopCounting = countRuntime(job, {
+      clock,
+      resources,
+      onLimit: () => this.#end(job.name, running, "maxRuntime"),
+    });
     try {
       for (let kills = 0; ; kills++) {
         const exitCode = await this.#runProgram(job, folder, running, readMetrics);
@@ -226,7 +293,7 @@ export class TrainingRunner {
         this.#change(job.name, { secondary: "Training", message: "Training in progress." });
       }
     } finally {
-      cancelLimit();
+      stopCounting();
       await sync.finish();
     }
   }
@@ -286,7 +353,7 @@ export class TrainingRunner {
     }));
   }
 
-  #end(name: string, running: Running, because: "stopped" | "maxRuntime"): void {
+  #end(name: string, running: Running, because: Ending): void {
     if (running.endsBecause !== undefined) return;
     running.endsBecause = because;
     if (because === "stopped") {
@@ -298,21 +365,11 @@ export class TrainingRunner {
 
   /** How a job ends that its program has not failed. */
   #outcomeOf({ endsBecause }: Running, failureReason: string | undefined): StageChange {
-    switch (endsBecause) {
-      case "stopped":
-        return { secondary: "Stopped", message: "Training job stopped", status: "Stopped" };
-      case "maxRuntime":
-        return {
-          secondary: "MaxRuntimeExceeded",
-          message: "Training job exceeded MaxRuntimeInSeconds",
-          status: "Stopped",
-        };
-      default:
-        if (failureReason === undefined) {
-          return { secondary: "Completed", message: "Training job completed", status: "Completed" };
-        }
-        return { secondary: "Failed", message: "Training job failed", status: "Failed", failureReason };
+    if (endsBecause !== undefined) return stoppedBecause[endsBecause];
+    if (failureReason === undefined) {
+      return { secondary: "Completed", message: "Training job completed", status: "Completed" };
     }
+    return { secondary: "Failed", message: "Training job failed", status: "Failed", failureReason };
   }
 
   #noteRestart(name: string): void {

@@ -11,7 +11,7 @@ export interface InputObject {
 }
 
 /** A list of objects, not their content. */
-const maxManifestBytes = 64 * 1024 * 1024;
+export const maxManifestBytes = 64 * 1024 * 1024;
 
 /** The objects of a prefix, or those that a manifest names, in order. */
 export async function* inputObjects(input: TransformInput | undefined, blobs: Blobs): AsyncGenerator<InputObject> {

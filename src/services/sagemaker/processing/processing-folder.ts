@@ -3,11 +3,9 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ProcessingOutput } from "@aws-sdk/client-sagemaker";
 import type { Blobs } from "../../../ports/blobs.ts";
+import { downloadSource } from "../download-objects.ts";
 import type { FolderToStore } from "../folder-sync.ts";
 import { invalid, parseS3Uri } from "../resource-names.ts";
-import { ClientError, downloadOne, downloadUri } from "../training-folder.ts";
-import { inputObjects } from "../transform-inputs.ts";
-import { RecordError } from "../transform-records.ts";
 import { mlRoot } from "./ml-place.ts";
 import { maxRuntimeSecondsOf, type ProcessingRequest, type StoredProcessingJob } from "./processing-job.ts";
 
@@ -59,26 +57,9 @@ export async function downloadInputs(
   for (const { AppManaged, S3Input } of request.ProcessingInputs ?? []) {
     if (AppManaged === true || S3Input === undefined) continue; // the program fetches it itself
     const target = placeOf(ml, S3Input.LocalPath as string);
-    const uri = S3Input.S3Uri as string;
     await mkdir(target, { recursive: true });
-    if (S3Input.S3DataType === "ManifestFile") await downloadManifest(blobs, { uri, target, signal });
-    else await downloadUri(blobs, { uri, target, signal });
-  }
-}
-
-async function downloadManifest(
-  blobs: Blobs,
-  { uri, target, signal }: { uri: string; target: string; signal: AbortSignal },
-): Promise<void> {
-  const manifest = { DataSource: { S3DataSource: { S3DataType: "ManifestFile" as const, S3Uri: uri } } };
-  try {
-    for await (const { key, name } of inputObjects(manifest, blobs)) {
-      signal.throwIfAborted();
-      await downloadOne(blobs, { key, name, target, signal });
-    }
-  } catch (error) {
-    if (!(error instanceof RecordError)) throw error;
-    throw new ClientError(error.message);
+    const { S3DataType, S3Uri } = S3Input;
+    await downloadSource({ S3DataType, S3Uri }, { blobs, target, signal });
   }
 }
 

@@ -106,6 +106,37 @@ test("a tuning job tries what it was asked for and names the best", async () => 
   world.forget();
 });
 
+test("trials run side by side, as many as may and each with its part of the cores", async () => {
+  const world = await withData({ trainingCapacity: { cores: 4, jobs: 1 } });
+  const sagemaker = world.start();
+  // Each waits until it is one of two.
+  const program = `
+    touch "$SCONES_ML_PREFIX/../began-$SM_JOB_NAME"
+    while [ "$(ls "$SCONES_ML_PREFIX/.." | grep -c ^began-)" -lt 2 ]; do sleep 0.02; done
+    echo "cores=$SM_NUM_CPUS"`;
+  await createTuning(sagemaker, "tune", {
+    config: {
+      ResourceLimits: { MaxNumberOfTrainingJobs: 2, MaxParallelTrainingJobs: 2 },
+      HyperParameterTuningJobObjective: { Type: "Maximize", MetricName: "cores" },
+    },
+    TrainingJobDefinition: definition(program, {
+      AlgorithmSpecification: {
+        TrainingImage: `process:${program}`,
+        TrainingInputMode: "File",
+        MetricDefinitions: [{ Name: "cores", Regex: "cores=([0-9]+)" }],
+      },
+    }),
+  });
+  const job = await ended(sagemaker, "tune");
+  const all = await trials(sagemaker, "tune");
+  await sagemaker.close();
+  assert.equal(job.TrainingJobStatusCounters.Completed, 2);
+  const cores = (trial: { FinalHyperParameterTuningJobObjectiveMetric: { Value: number } }) =>
+    trial.FinalHyperParameterTuningJobObjectiveMetric.Value;
+  assert.deepEqual(all.map(cores), [2, 2]);
+  world.forget();
+});
+
 test("a grid tries every combination", async () => {
   const world = await withData();
   const sagemaker = world.start();

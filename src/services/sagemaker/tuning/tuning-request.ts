@@ -103,7 +103,7 @@ export function trainingRequestOf(
   trial: { name: string; tuned: Readonly<Record<string, string>>; objective: HyperParameterTuningJobObjective },
 ): CreateTrainingJobRequest {
   const { DefinitionName, TuningObjective, HyperParameterRanges, StaticHyperParameters, ...shared } = definition;
-  const { HyperParameterTuningResourceConfig, RetryStrategy, ...request } = shared;
+  const { HyperParameterTuningResourceConfig, ...request } = shared;
   return {
     ...request,
     ResourceConfig: request.ResourceConfig ?? resourceConfigOf(HyperParameterTuningResourceConfig),
@@ -186,6 +186,5 @@ function refuseWhatIsNotSupported({ Autotune, ...request }: TuningRequest): void
   for (const definition of [request.TrainingJobDefinition ?? [], request.TrainingJobDefinitions ?? []].flat()) {
     const ranges = definition.HyperParameterRanges ?? config.ParameterRanges;
     if ((ranges?.AutoParameters ?? []).length > 0) throw notSupported("AutoParameters");
-    if (definition.RetryStrategy !== undefined) throw notSupported("RetryStrategy");
   }
 }

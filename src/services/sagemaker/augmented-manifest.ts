@@ -1,0 +1,58 @@
+import type { S3DataSource } from "@aws-sdk/client-sagemaker";
+import type { Blobs } from "../../ports/blobs.ts";
+import { readWhole } from "./read-object.ts";
+import { parseS3Uri } from "./resource-names.ts";
+import { type InputObject, maxManifestBytes } from "./transform-inputs.ts";
+import { RecordError } from "./transform-records.ts";
+
+/** An object with its class. */
+export interface LabelledObject extends InputObject {
+  label: number;
+  className?: string;
+}
+
+/**
+ * The objects of an augmented manifest, which SageMaker Ground Truth writes: one JSON object per line, such as
+ * `{"source-ref": "s3://bucket/a.png", "class": 0, "class-metadata": {"class-name": "bicycle"}}`. The first of `AttributeNames` names the
+ * object, the second one its class. Throws `RecordError` for a line that says neither.
+ */
+export async function* labelledObjects(
+  { S3Uri = "", AttributeNames: [reference = "", label = ""] = [] }: Partial<S3DataSource>,
+  blobs: Blobs,
+): AsyncGenerator<LabelledObject> {
+  const text = await readWhole(blobs, S3Uri, maxManifestBytes);
+  if (text === undefined) throw new RecordError(`The manifest ${S3Uri} could not be found.`);
+  for (const [index, line] of text.toString("utf8").split("\n").entries()) {
+    if (line.trim() === "") continue;
+    const where = `Line ${index + 1} of the augmented manifest ${S3Uri}`;
+    const record = recordOf(line, where);
+    const source = record[reference];
+    if (typeof source !== "string" || !/^s3:\/\/[^/]+\/./.test(source)) {
+      throw new RecordError(`${where} has no address s3://bucket/key in "${reference}".`);
+    }
+    const value = record[label];
+    const isText = typeof value === "string" && value.trim() !== "";
+    if (!(typeof value === "number" || isText) || !Number.isInteger(Number(value)) || Number(value) < 0) {
+      throw new RecordError(`${where} has no class number in "${label}".`);
+    }
+    const { bucket, key } = parseS3Uri(source);
+    const className = (record[`${label}-metadata`] as { "class-name"?: unknown } | undefined)?.["class-name"];
+    yield {
+      key: `${bucket}/${key}`,
+      // Two lines may name one object, and two objects may have one name.
+      name: `${index + 1}-${key.slice(key.lastIndexOf("/") + 1)}`,
+      label: Number(value),
+      ...(typeof className === "string" ? { className } : {}),
+    };
+  }
+}
+
+function recordOf(line: string, where: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(line);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch {
+    // falls through to the refusal
+  }
+  throw new RecordError(`${where} is not a JSON object.`);
+}
