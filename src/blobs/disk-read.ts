@@ -28,17 +28,22 @@ export function inlineBlob(info: BlobInfo, content: Buffer, { range }: GetOption
 }
 
 function wholeBlob(info: BlobInfo, bytes: Buffer, range: Blob["range"]): Blob {
-  let body: Readable | undefined;
-  return {
-    ...info,
-    ...(range && { range }),
-    bytes,
-    // Made when it is asked for: a stream costs more than the reading of so little.
-    get body() {
-      body ??= readableOf(bytes);
-      return body;
-    },
-  };
+  return Object.assign(new WholeBlob(bytes), info, range && { range });
+}
+
+/** Its stream is made when it is asked for, which costs more than the reading of so little. */
+class WholeBlob {
+  readonly bytes: Buffer;
+  #body: Readable | undefined;
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+  }
+
+  get body(): Readable {
+    this.#body ??= readableOf(this.bytes);
+    return this.#body;
+  }
 }
 
 /** `Readable.from` would take bytes through an iterator and its promises. */

@@ -21,6 +21,7 @@ export interface Database {
   prepare(sql: string): Statement;
   /** Runs `work` between BEGIN IMMEDIATE and COMMIT, rolls back when it throws; a call inside another joins it. */
   transaction<T>(work: () => T): T;
+  isInTransaction(): boolean;
   /** May be called twice. */
   close(): void;
 }
@@ -87,6 +88,7 @@ export function openDatabase(path: string, options: DatabaseOptions = {}): Datab
         isInTransaction = false;
       }
     },
+    isInTransaction: () => isInTransaction,
     close() {
       if (!isOpen) return;
       isOpen = false;

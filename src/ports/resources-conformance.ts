@@ -53,10 +53,12 @@ export function resourcesConformance(name: string, open: () => Store): void {
 
   check("a transaction that throws leaves nothing behind", ({ resources }) => {
     resources.put("model", "m", 1);
+    resources.get("model", "m");
     assert.throws(() =>
       resources.transaction(() => {
         resources.put("model", "m", 2);
         resources.create("model", "n", 3);
+        assert.deepEqual([resources.get("model", "m")?.value, resources.get("model", "n")?.value], [2, 3]);
         throw new Error("on purpose");
       }),
     );

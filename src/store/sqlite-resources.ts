@@ -2,6 +2,7 @@ import type { Json } from "../kit/json.ts";
 import type { Database } from "../kit/sqlite.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Resource, Resources } from "../ports/resources.ts";
+import { hotRows } from "./hot-rows.ts";
 
 interface Row {
   id: string;
@@ -25,12 +26,19 @@ export function sqliteResources({ database, clock }: { database: Database; clock
     `SELECT ${columns} FROM resource WHERE kind = ? AND id >= ? AND id > ? AND substr(id, 1, length(?)) = ? ORDER BY id LIMIT ?`,
   );
 
+  const hot = hotRows<Row>();
+
   const get = <T>(kind: string, id: string): Resource<T> | undefined => {
+    const known = hot.find(kind, id);
+    if (known !== undefined) return read<T>(known);
     const row = select.get<Row>(kind, id);
-    return row && read<T>(row);
+    if (row === undefined) return undefined;
+    if (!database.isInTransaction()) hot.remember(kind, id, row);
+    return read<T>(row);
   };
   const put = (kind: string, id: string, value: unknown): void => {
     const nowMs = clock.now();
+    hot.forget(kind, id);
     database.transaction(() => upsert.run(kind, id, JSON.stringify(value), nowMs, nowMs));
   };
   return {
@@ -48,7 +56,10 @@ export function sqliteResources({ database, clock }: { database: Database; clock
         put(kind, id, changed);
         return get<T>(kind, id);
       }),
-    delete: (kind, id) => database.transaction(() => Number(remove.run(kind, id).changes) > 0),
+    delete(kind, id) {
+      hot.forget(kind, id);
+      return database.transaction(() => Number(remove.run(kind, id).changes) > 0);
+    },
     list: <T = Json>(
       kind: string,
       { prefix = "", after, limit = -1 }: { prefix?: string; after?: string; limit?: number } = {},

@@ -3,7 +3,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { Transform, type TransformCallback } from "node:stream";
 import { Fault } from "../kit/fault.ts";
-import { emptyHash, hmac, isEqual, mismatch, type Signed, sha256 } from "./signatures.ts";
+import { emptyHash, isEqual, mismatch, type Signed, sha256 } from "./signatures.ts";
 
 /** Longer lines are no chunk heads or trailers of any client. */
 const maxLineBytes = 4096;
@@ -153,7 +153,7 @@ export class ChunkedDecoder extends Transform {
   }
 
   #compare(toSign: string, signature: string, { signingKey }: Signed): void {
-    const expected = hmac(signingKey, toSign).toString("hex");
+    const expected = signingKey(toSign);
     if (!isEqual(expected, signature)) throw mismatch("restXml");
     this.#previousSignature = expected;
   }

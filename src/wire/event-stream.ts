@@ -1,7 +1,8 @@
 // Frames of `application/vnd.amazon.eventstream`: lengths, their CRC, headers, payload, CRC of everything before.
 import { crc32 } from "node:zlib";
 import { Fault } from "../kit/fault.ts";
-import { bytesOf, encodeJson } from "./json-codec.ts";
+import { bytesOf } from "./json-codec.ts";
+import { jsonWriterOf } from "./json-writer.ts";
 import type { Structure } from "./model.ts";
 
 /** Each event is an object with the one union member that happened. */
@@ -16,7 +17,7 @@ export async function* encodeEvents(
       if (member?.shape.kind !== "structure") throw new Error(`${union.name} has no event ${name}`);
       const payload = member.shape.members.find(({ traits }) => traits.eventPayload !== undefined);
       if (payload === undefined) {
-        const body = Buffer.from(JSON.stringify(encodeJson(member.shape, value)));
+        const body = Buffer.from(jsonWriterOf(member.shape)(value));
         yield frame({ ":message-type": "event", ":event-type": name, ":content-type": "application/json" }, body);
       } else {
         const type = payload.shape.kind === "blob" ? "application/octet-stream" : "text/plain";

@@ -15,7 +15,7 @@ import {
   type ServedService,
   UnknownOperation,
 } from "./dispatch.ts";
-import { checkCaller } from "./hosts.ts";
+import { checkCaller, type OwnNames } from "./hosts.ts";
 import { bindingsOf } from "./http-bindings.ts";
 import { bodyLimit, type WireLimits } from "./limits.ts";
 import { loadModel } from "./model.ts";
@@ -32,8 +32,7 @@ import { type Answer, type AnswerOptions, writeFault, writeOutput } from "./writ
 /** What is the same for every request. */
 export interface Door {
   services: ReadonlyMap<string, ServedService>;
-  /** By which callers may know us, beside localhost and addresses. */
-  names: readonly string[];
+  names: OwnNames;
   /** Absent where everybody on this machine may call. */
   verifier: Verifier | undefined;
   limits: WireLimits;
@@ -81,7 +80,6 @@ export async function answerRequest(door: Door, request: IncomingMessage, respon
 class Exchange implements Call {
   readonly requestId: string;
   readonly head: RequestHead;
-  readonly region: string;
   readonly accountId: string;
   readonly #door: Door;
   readonly #request: IncomingMessage;
@@ -98,13 +96,16 @@ class Exchange implements Call {
     this.requestId = door.clock.uuid();
     this.head = headOf(request);
     this.#recognised = recognise(this.head);
-    this.region = this.head.scope?.region ?? door.region;
     this.accountId = door.accountId;
     this.#answering = {
       dialect: this.#recognised.dialect,
       requestId: this.requestId,
       requestType: headerOf(this.head, "content-type"),
     };
+  }
+
+  get region(): string {
+    return this.head.scope?.region ?? this.#door.region;
   }
 
   get baseUrl(): string {

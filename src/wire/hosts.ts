@@ -2,11 +2,22 @@
 // page's origin, and the name by which it found us.
 import { isIP } from "node:net";
 import { Fault } from "../kit/fault.ts";
+import { remembered } from "./remembered.ts";
 import { headerOf, hostName, type RequestHead } from "./request-head.ts";
 
+/** Names by which callers may know us, beside localhost and addresses. */
+export interface OwnNames {
+  allowed: readonly string[];
+  isOurs: (host: string) => boolean;
+}
+
+export function ownNames(allowed: readonly string[]): OwnNames {
+  return { allowed, isOurs: remembered((host) => host === "" || isOurName(host, allowed)) };
+}
+
 /** Throws unless the request can only come from a program, or from a page that we served. */
-export function checkCaller(head: RequestHead, allowedHosts: readonly string[]): void {
-  if (head.host !== "" && !isOurName(head.host, allowedHosts)) {
+export function checkCaller(head: RequestHead, { isOurs, allowed: allowedHosts }: OwnNames): void {
+  if (!isOurs(head.host)) {
     throw refused(`the host "${head.host}" is not one of ours; name it in the configured hosts if it is`);
   }
   const origin = headerOf(head, "origin");

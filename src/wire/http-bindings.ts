@@ -1,6 +1,7 @@
 // The members of REST operations that travel outside the body: labels, headers, query parameters, status.
 import type { IncomingHttpHeaders } from "node:http";
 import { define } from "./json-codec.ts";
+import { type JsonWriter, membersWriter } from "./json-writer.ts";
 import type { Member, Shape, Structure } from "./model.ts";
 import { decodeText } from "./query-codec.ts";
 import type { RouteMatch } from "./rest-routes.ts";
@@ -10,6 +11,7 @@ export interface HeadBindings {
   payload: Member | undefined;
   /** Those that make up the body when there is no payload member. */
   body: readonly Member[];
+  writeBody: JsonWriter;
   head: readonly HeadMember[];
 }
 
@@ -28,7 +30,7 @@ export function bindingsOf(shape: Structure): HeadBindings {
     const head = inHead.map((member) => ({ ...member, header: member.traits.httpHeader?.toLowerCase() }));
     const payload = shape.members.find(({ traits }) => traits.httpPayload !== undefined);
     const body = payload === undefined ? shape.members.filter((member) => !inHead.includes(member)) : [];
-    bindings = { payload, body, head };
+    bindings = { payload, body, writeBody: membersWriter(body), head };
     known.set(shape, bindings);
   }
   return bindings;

@@ -1,7 +1,7 @@
-// JSON bodies of json 1.0, json 1.1 and restJson: blobs are base64, timestamps are seconds, what has no value is left out.
+// JSON bodies of json 1.0, json 1.1 and restJson as they come in: blobs are base64, timestamps are seconds.
 import { Fault } from "../kit/fault.ts";
 import type { Member, Shape } from "./model.ts";
-import { readTimestamp, writeTimestamp } from "./timestamps.ts";
+import { readTimestamp } from "./timestamps.ts";
 
 /** Nesting beyond this is refused: the deepest modelled shape has 12 levels, documents are the caller's own. */
 const maxDepth = 64;
@@ -61,46 +61,6 @@ export function decodeJsonMembers(
     decoded[name] = decodeJson(shape, value, path === "" ? name : `${path}.${name}`, depth + 1);
   }
   return decoded;
-}
-
-/** What a handler answered, as JSON. A value of the wrong type is our bug and throws a plain error. */
-export function encodeJson(shape: Shape, value: unknown): unknown {
-  switch (shape.kind) {
-    case "structure":
-      return encodeJsonMembers(shape.members, value as Record<string, unknown>);
-    case "list":
-      return (value as unknown[]).map((one) => (one === undefined ? null : encodeJson(shape.element.shape, one)));
-    case "map": {
-      const encoded: Record<string, unknown> = {};
-      for (const [key, one] of Object.entries(value as object)) {
-        if (one !== undefined && one !== null) define(encoded, key, encodeJson(shape.value.shape, one));
-      }
-      return encoded;
-    }
-    case "number":
-      return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
-    case "string":
-    case "boolean":
-    case "document":
-      return value;
-    case "blob":
-    case "streaming-blob":
-      return bytesOf(value).toString("base64");
-    default:
-      return writeTimestamp(value, shape.kind, "epoch-seconds");
-  }
-}
-
-export function encodeJsonMembers(
-  members: readonly Member[],
-  object: Record<string, unknown>,
-): Record<string, unknown> {
-  const encoded: Record<string, unknown> = {};
-  for (const { name, shape } of members) {
-    const value = object[name];
-    if (value !== undefined && value !== null) encoded[name] = encodeJson(shape, value);
-  }
-  return encoded;
 }
 
 /** Bytes of a blob as handlers may give it: bytes or text. */

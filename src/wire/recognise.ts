@@ -1,4 +1,5 @@
 // Which service and protocol a request is for. The order matters: the surest sign first, S3 for whatever has none.
+import { remembered } from "./remembered.ts";
 import { headerOf, type RequestHead } from "./request-head.ts";
 
 export type Dialect = "json" | "cbor" | "query" | "restJson" | "restXml";
@@ -39,13 +40,15 @@ const targets: ReadonlyMap<string, string> = new Map([
   ["AnyScaleFrontendService", "application-autoscaling"],
 ]);
 
+const ofTarget = remembered((target): Recognised => {
+  const [prefix = "", operation] = target.split(".", 2);
+  return { service: targets.get(prefix), calledService: prefix, dialect: "json", operation };
+});
+
 export function recognise(head: RequestHead): Recognised {
   const target = headerOf(head, "x-amz-target");
-  if (target !== undefined) {
-    const [prefix = "", operation] = target.split(".", 2);
-    return { service: targets.get(prefix), calledService: prefix, dialect: "json", operation };
-  }
-  const rpc = /^\/service\/([^/]+)\/operation\/([^/]+)$/.exec(head.path);
+  if (target !== undefined) return ofTarget(target);
+  const rpc = head.method === "GET" ? null : /^\/service\/([^/]+)\/operation\/([^/]+)$/.exec(head.path);
   if (rpc !== null && headerOf(head, "smithy-protocol") === "rpc-v2-cbor") {
     const [, prefix = "", operation] = rpc;
     return { service: targets.get(prefix), calledService: prefix, dialect: "cbor", operation };

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import { remembered } from "./remembered.ts";
 
 /** What the first lines of a request say, taken apart once, and only as far as somebody asks. */
 export interface RequestHead {
@@ -37,7 +38,7 @@ class LazyHead implements RequestHead {
   readonly rawQuery: string;
   readonly headers: IncomingHttpHeaders;
   readonly host: string;
-  readonly isSecure: boolean;
+  readonly #socket: Socket & { encrypted?: boolean };
   #query: URLSearchParams | undefined;
   #scope: Scope | undefined;
   #isScopeRead = false;
@@ -52,7 +53,11 @@ class LazyHead implements RequestHead {
     this.rawQuery = at === -1 ? "" : relative.slice(at + 1);
     this.headers = request.headers;
     this.host = hostName(this.headers.host ?? "");
-    this.isSecure = (request.socket as Socket & { encrypted?: boolean }).encrypted === true;
+    this.#socket = request.socket;
+  }
+
+  get isSecure(): boolean {
+    return this.#socket.encrypted === true;
   }
 
   get query(): URLSearchParams {
@@ -69,9 +74,11 @@ class LazyHead implements RequestHead {
   }
 }
 
+const nameOfHost = remembered((hostHeader: string) => hostHeader.replace(/:\d*$/, "").toLowerCase());
+
 /** `[::1]:4566` and `localhost:4566` without their port. */
 export function hostName(hostHeader: string): string {
-  return hostHeader.replace(/:\d*$/, "").toLowerCase();
+  return nameOfHost(hostHeader);
 }
 
 export function headerOf(head: RequestHead, name: string): string | undefined {
@@ -79,26 +86,21 @@ export function headerOf(head: RequestHead, name: string): string | undefined {
   return Array.isArray(value) ? value[0] : value;
 }
 
-/** What a client signs with changes once a day: the few last credentials are remembered with what they say. */
-const knownScopes = new Map<string, Scope | undefined>();
-const mostKnownScopes = 256;
-
 function readScope(head: RequestHead): Scope | undefined {
   const authorization = headerOf(head, "authorization");
   const credential = authorization === undefined ? head.query.get("X-Amz-Credential") : credentialOf(authorization);
-  if (!credential) return undefined;
-  if (knownScopes.has(credential)) return knownScopes.get(credential);
-  // An access key may hold slashes in principle, so the scope is read from its end.
-  const match = /^(.+)\/(\d{8})\/([^/]+)\/([^/]+)\/aws4_request$/.exec(credential);
-  const [, accessKeyId = "", date = "", region = "", service = ""] = match ?? [];
-  const scope = match === null ? undefined : { accessKeyId, date, region, service };
-  if (knownScopes.size >= mostKnownScopes) knownScopes.clear();
-  knownScopes.set(credential, scope);
-  return scope;
+  return credential ? scopeOf(credential) : undefined;
 }
 
+/** What a client signs with changes once a day. An access key may hold slashes in principle: the scope is read from its end. */
+const scopeOf = remembered((credential: string): Scope | undefined => {
+  const match = /^(.+)\/(\d{8})\/([^/]+)\/([^/]+)\/aws4_request$/.exec(credential);
+  const [, accessKeyId = "", date = "", region = "", service = ""] = match ?? [];
+  return match === null ? undefined : { accessKeyId, date, region, service };
+});
+
 function credentialOf(authorization: string): string | undefined {
-  if (!/^AWS4-[A-Z0-9-]+ /.test(authorization)) return undefined;
+  if (!authorization.startsWith("AWS4-")) return undefined;
   return fieldOf(authorization, "Credential");
 }
 
@@ -107,7 +109,11 @@ export function fieldOf(authorization: string, name: string): string {
   const at = authorization.indexOf(`${name}=`);
   if (at === -1) return "";
   const start = at + name.length + 1;
-  let end = start;
-  while (end < authorization.length && !", \t".includes(authorization.charAt(end))) end++;
-  return authorization.slice(start, end);
+  for (let end = start; end < authorization.length; end++) {
+    const code = authorization.charCodeAt(end);
+    if (code === comma || code === blank || code === tab) return authorization.slice(start, end);
+  }
+  return authorization.slice(start);
 }
+
+const [comma, blank, tab] = [0x2c, 0x20, 0x09];

@@ -8,6 +8,7 @@ import { authorityPath, type CertificateAuthority } from "./certificate-authorit
 import { serve } from "./dispatch.ts";
 import { answerRequest, type WireClock, type WireReport } from "./exchange.ts";
 import { type Door, farewell } from "./farewell.ts";
+import { ownNames } from "./hosts.ts";
 import { defaultLimits, type WireLimits } from "./limits.ts";
 import { listen } from "./listener.ts";
 import { relay } from "./relay.ts";
@@ -67,7 +68,7 @@ export async function createWireServer(options: WireOptions): Promise<WireServer
 
   const door = {
     services: new Map(options.services.map((service) => [service.name, serve(service)])),
-    names: [host, ...hosts],
+    names: ownNames([host, ...hosts]),
     verifier: credentials.length === 0 ? undefined : createVerifier(credentials, () => clock.now()),
     limits,
     region,

@@ -1,10 +1,12 @@
 // Who sent a request: Signature Version 4 in a header or in the address, and the Version 2 addresses that boto3 still makes.
 //
 // G1. With keys configured nothing reaches a service unsigned. G2. Secrets are compared in constant time.
-import { createHash, createHmac, hash, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, hash } from "node:crypto";
 import { Fault } from "../kit/fault.ts";
 import { bucketOfHost, type Dialect } from "./recognise.ts";
+import { remembered } from "./remembered.ts";
 import { fieldOf, headerOf, type RequestHead, type Scope } from "./request-head.ts";
+import { type SigningKey, signingKeyOf } from "./signing-key.ts";
 import { temporaryExpiryMs, temporarySecret } from "./temporary-keys.ts";
 
 export interface Credential {
@@ -15,7 +17,7 @@ export interface Credential {
 /** What the chunks of a signed stream are signed with. */
 export interface Signed {
   accessKeyId: string;
-  signingKey: Buffer;
+  signingKey: SigningKey;
   signature: string;
   timestamp: string;
   /** `20261120/us-east-1/s3/aws4_request` */
@@ -36,7 +38,7 @@ export interface Verifier {
 
 export function createVerifier(credentials: readonly Credential[], now: () => number): Verifier {
   const secrets = new Map(credentials.map(({ accessKeyId, secretAccessKey }) => [accessKeyId, secretAccessKey]));
-  const keys = new Map<string, Buffer>();
+  const keys = new Map<string, SigningKey>();
 
   function secretOf(accessKeyId: string, dialect: Dialect): string {
     const known = secrets.get(accessKeyId);
@@ -47,11 +49,11 @@ export function createVerifier(credentials: readonly Credential[], now: () => nu
     return temporarySecret(credentials[0].secretAccessKey, accessKeyId);
   }
 
-  function signingKey(secret: string, { date, region, service }: Scope): Buffer {
+  function signingKey(secret: string, { date, region, service }: Scope): SigningKey {
     const name = `${secret}\n${date}\n${region}\n${service}`;
     let key = keys.get(name);
     if (key === undefined) {
-      key = hmac(hmac(hmac(hmac(`AWS4${secret}`, date), region), service), "aws4_request");
+      key = signingKeyOf(hmac(hmac(hmac(hmac(`AWS4${secret}`, date), region), service), "aws4_request"));
       if (keys.size >= maxCachedKeys) keys.clear();
       keys.set(name, key);
     }
@@ -75,30 +77,38 @@ export function createVerifier(credentials: readonly Credential[], now: () => nu
       const [signedHeaders, signature] = isPresigned
         ? [head.query.get("X-Amz-SignedHeaders") ?? "", head.query.get("X-Amz-Signature") ?? ""]
         : [fieldOf(authorization, "SignedHeaders"), fieldOf(authorization, "Signature")];
-      if (!signedHeaders.split(";").includes("host")) throw mismatch(dialect);
+      const names = namesOf(signedHeaders);
+      if (!names.includes("host")) throw mismatch(dialect);
       const payloadHash =
         headerOf(head, "x-amz-content-sha256") ??
         (isPresigned && scope.service === "s3" ? "UNSIGNED-PAYLOAD" : bodyHash());
-      const canonical = canonicalRequest(head, signedHeaders, payloadHash, scope.service === "s3");
+      const headers = canonicalHeaders(head, names);
+      const canonical = `${head.method}\n${canonicalPath(head, scope)}\n${canonicalQuery(head.rawQuery)}\n${headers}\n${signedHeaders}\n${payloadHash}`;
       const scopeText = `${scope.date}/${scope.region}/${scope.service}/aws4_request`;
       const toSign = `AWS4-HMAC-SHA256\n${timestamp}\n${scopeText}\n${sha256(canonical)}`;
       const key = signingKey(secretOf(scope.accessKeyId, dialect), scope);
-      if (!isEqual(hmac(key, toSign).toString("hex"), signature)) throw mismatch(dialect);
+      if (!isEqual(key(toSign), signature)) throw mismatch(dialect);
       return { accessKeyId: scope.accessKeyId, signingKey: key, signature, timestamp, scope: scopeText };
     },
   };
 }
 
-function canonicalRequest(head: RequestHead, signedHeaders: string, payloadHash: string, isS3: boolean): string {
+const namesOf = remembered((signedHeaders) => signedHeaders.split(";"));
+
+function canonicalHeaders(head: RequestHead, names: readonly string[]): string {
   let headers = "";
-  for (const name of signedHeaders.split(";")) {
+  for (const name of names) {
     const value = head.headers[name];
     const text = Array.isArray(value) ? value.join(",") : (value ?? "");
     headers += `${name}:${text.includes("  ") ? text.trim().replace(/ +/g, " ") : text.trim()}\n`;
   }
-  // S3 signs the path as it is sent; everybody else encodes it once more.
-  const path = isS3 || head.path === "/" ? head.path : head.path.split("/").map(encode).join("/");
-  return `${head.method}\n${path}\n${canonicalQuery(head.rawQuery)}\n${headers}\n${signedHeaders}\n${payloadHash}`;
+  return headers;
+}
+
+/** S3 signs the path as it is sent; everybody else encodes it once more. */
+function canonicalPath({ path }: RequestHead, scope: Scope): string {
+  if (path === "/" || scope.service === "s3") return path;
+  return path.split("/").map(encode).join("/");
 }
 
 function canonicalQuery(rawQuery: string): string {
@@ -144,17 +154,8 @@ function checkTime(
   timestamp: string,
   { isPresigned, nowMs, scope }: TimeOptions,
 ): void {
-  const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(timestamp);
-  if (match === null || !timestamp.startsWith(scope.date)) throw mismatch(dialect);
-  const [year, month, day, hour, minute, second] = match.slice(1).map(Number) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  const signedMs = Date.UTC(year, month - 1, day, hour, minute, second);
+  const signedMs = momentOf(timestamp);
+  if (Number.isNaN(signedMs) || !timestamp.startsWith(scope.date)) throw mismatch(dialect);
   if (isPresigned) {
     const seconds = Number(head.query.get("X-Amz-Expires"));
     if (!(seconds > 0 && seconds <= maxPresignedSeconds)) {
@@ -164,6 +165,13 @@ function checkTime(
     if (nowMs < signedMs - maxSkewMs) throw skewed(dialect, timestamp, nowMs);
   } else if (Math.abs(nowMs - signedMs) > maxSkewMs) throw skewed(dialect, timestamp, nowMs);
 }
+
+/** Milliseconds of `20261120T230000Z`; NaN of anything else. Many requests are signed in the same second. */
+const momentOf = remembered((timestamp) => {
+  const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(timestamp);
+  const [, year, month, day, hour, minute, second] = (match ?? []).map(Number) as [number, ...number[]];
+  return Date.UTC(year ?? Number.NaN, (month ?? 0) - 1, day, hour, minute, second);
+});
 
 // What of a query belongs to the resource in Version 2.
 const subresources = new Set(
@@ -211,7 +219,7 @@ function verifyVersion2(
   if (!isEqual(signature, head.query.get("Signature") ?? "")) throw mismatch(dialect);
 }
 
-export function hmac(key: string | Buffer, text: string): Buffer {
+function hmac(key: string | Buffer, text: string): Buffer {
   return createHmac("sha256", key).update(text).digest();
 }
 
@@ -219,9 +227,12 @@ export function sha256(data: string | Uint8Array): string {
   return hash("sha256", data, "hex");
 }
 
+/** In a time that says nothing of where they differ. */
 export function isEqual(one: string, other: string): boolean {
-  const [ours, theirs] = [Buffer.from(one), Buffer.from(other)];
-  return ours.length === theirs.length && timingSafeEqual(ours, theirs);
+  if (one.length !== other.length) return false;
+  let difference = 0;
+  for (let i = 0; i < one.length; i++) difference |= one.charCodeAt(i) ^ other.charCodeAt(i);
+  return difference === 0;
 }
 
 function isoBasic(date: string | undefined): string {

@@ -4,7 +4,8 @@ import type { Fault } from "../kit/fault.ts";
 import { encodeCbor } from "./cbor-codec.ts";
 import { encodeEvents } from "./event-stream.ts";
 import { bindingsOf, encodeHead } from "./http-bindings.ts";
-import { bytesOf, encodeJson, encodeJsonMembers } from "./json-codec.ts";
+import { bytesOf } from "./json-codec.ts";
+import { jsonWriterOf } from "./json-writer.ts";
 import { type ErrorShape, type Model, type Operation, type Structure, unitName } from "./model.ts";
 import type { Dialect } from "./recognise.ts";
 import { encodeXmlMembers, escapeXml } from "./xml-codec.ts";
@@ -31,7 +32,7 @@ export function writeOutput(model: Model, operation: Operation, output: object, 
   const members = output as Record<string, unknown>;
   switch (options.dialect) {
     case "json":
-      return json(200, encodeJson(operation.output, members), jsonType(options));
+      return json(200, jsonWriterOf(operation.output)(members), jsonType(options));
     case "cbor":
       return cbor(200, encodeCbor(operation.output.members, members));
     case "query":
@@ -47,7 +48,7 @@ function writeRest(
   output: Record<string, unknown>,
   { dialect }: AnswerOptions,
 ): Answer {
-  const { payload, body, head } = bindingsOf(operation.output);
+  const { payload, body, head, writeBody } = bindingsOf(operation.output);
   const { headers, status } = encodeHead(head, output);
   const answer = { status: status ?? operation.http?.[2] ?? 200, headers, body: empty as Answer["body"] };
   // S3 answers a range of an object with 206, which the model cannot say.
@@ -71,8 +72,8 @@ function writeRest(
             shape,
             value as Record<string, unknown>,
           )
-        : JSON.stringify(encodeJson(shape, value));
-      answer.body = Buffer.from(text);
+        : jsonWriterOf(shape)(value);
+      answer.body = text;
     } else {
       headers["content-type"] ??= shape.kind === "string" ? "text/plain" : "application/octet-stream";
       answer.body = value instanceof Readable ? value : bytesOf(value);
@@ -82,14 +83,13 @@ function writeRest(
   if (body.length === 0) return answer;
   if (isXml) {
     headers["content-type"] = "application/xml";
-    answer.body = Buffer.from(
+    answer.body =
       operation.name === "GetBucketLocation"
         ? bucketLocation(model, output)
-        : rootElement(model, operation.output.xmlName ?? operation.output.name, { members: body }, output),
-    );
+        : rootElement(model, operation.output.xmlName ?? operation.output.name, { members: body }, output);
   } else {
     headers["content-type"] = "application/json";
-    answer.body = Buffer.from(JSON.stringify(encodeJsonMembers(body, output)));
+    answer.body = writeBody(output);
   }
   return answer;
 }
@@ -158,8 +158,8 @@ export function writeFault(model: Model | undefined, fault: Fault, options: Answ
       const body: Record<string, unknown> = { __type: code, message: fault.message, Message: fault.message };
       // Lambda's clients look for whose fault it is.
       if (model?.name === "lambda") body["Type"] = blame === "server" ? "Service" : "User";
-      if (error !== undefined) Object.assign(body, encodeJsonMembers(error.shape.members, members));
-      const answer = json(status, body, dialect === "json" ? jsonType(options) : "application/json");
+      if (error !== undefined) Object.assign(body, JSON.parse(jsonWriterOf(error.shape)(members)));
+      const answer = json(status, JSON.stringify(body), dialect === "json" ? jsonType(options) : "application/json");
       answer.headers["x-amzn-errortype"] = headerSafe(code);
       return withQueryError(model, error, blame, answer);
     }
@@ -195,8 +195,8 @@ function cborFault(code: string, message: string): Buffer {
   return encodeCbor(members, { __type: code, message, Message: message });
 }
 
-function json(status: number, value: unknown, type: string): Answer {
-  return { status, headers: { "content-type": type }, body: JSON.stringify(value) };
+function json(status: number, text: string, type: string): Answer {
+  return { status, headers: { "content-type": type }, body: text };
 }
 
 function cbor(status: number, body: Buffer): Answer {
