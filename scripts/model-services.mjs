@@ -15,6 +15,7 @@ export const services = {
       CreateEndpoint DescribeEndpoint ListEndpoints UpdateEndpoint UpdateEndpointWeightsAndCapacities DeleteEndpoint
       CreateMonitoringSchedule DescribeMonitoringSchedule ListMonitoringSchedules UpdateMonitoringSchedule
       StartMonitoringSchedule StopMonitoringSchedule DeleteMonitoringSchedule ListMonitoringExecutions
+      ListMonitoringAlerts ListMonitoringAlertHistory UpdateMonitoringAlert
       CreateDataQualityJobDefinition DescribeDataQualityJobDefinition ListDataQualityJobDefinitions DeleteDataQualityJobDefinition
       CreateModelQualityJobDefinition DescribeModelQualityJobDefinition ListModelQualityJobDefinitions DeleteModelQualityJobDefinition
       CreateProcessingJob DescribeProcessingJob ListProcessingJobs StopProcessingJob

@@ -95,11 +95,16 @@ export class Capture {
     if (file.bytes >= maxFileBytes) this.#finish(file);
   }
 
+  /** Closes the file that is being filled; resolves when all that was recorded is written, or given up. */
+  async writeAll(): Promise<void> {
+    if (this.#file !== undefined) this.#finish(this.#file);
+    await Promise.all(this.#closing);
+  }
+
   /** Writes what there is. May be called twice; records after it are ignored. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    if (this.#file !== undefined) this.#finish(this.#file);
-    await Promise.all(this.#closing);
+    await this.writeAll();
   }
 
   #open(nowMs: number): CaptureFile {

@@ -140,6 +140,11 @@ export class Gateway implements Models {
     await endpoint.current.adjust(changes);
   }
 
+  /** Writes what an endpoint has captured so far, for whoever wants to read all of it now. */
+  async writeCaptures(endpointName: string): Promise<void> {
+    await this.#endpoints.get(endpointName)?.current.writeCaptures();
+  }
+
   /** Requests are refused from now on; resolves when the last one is answered and the captures are written. */
   async remove(endpointName: string): Promise<void> {
     const endpoint = this.#endpoints.get(endpointName);

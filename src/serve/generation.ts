@@ -175,6 +175,10 @@ export class Generation {
     return this.#all().some(({ capture }) => capture?.isDropping === true);
   }
 
+  async writeCaptures(): Promise<void> {
+    await Promise.all(this.#all().map(({ capture }) => capture?.writeAll()));
+  }
+
   /** Answers what it has taken, then ends the processes. Captures end after the last answer: they still want its record. */
   async close(): Promise<void> {
     await Promise.all(

@@ -86,19 +86,24 @@ export function memoryBlobs(): Blobs & { contents: Map<string, Buffer>; puts: st
     },
     list: async ({
       prefix,
+      delimiter,
       startAfter = "",
       maxKeys = 1000,
     }: {
       prefix: string;
+      delimiter?: string;
       startAfter?: string;
       maxKeys?: number;
     }) => {
-      const keys = [...contents.keys()].filter((key) => key.startsWith(prefix) && key > startAfter).sort();
+      const below = [...contents.keys()].filter((key) => key.startsWith(prefix) && key > startAfter).sort();
+      const end = (key: string) => (delimiter === undefined ? -1 : key.indexOf(delimiter, prefix.length));
+      const keys = below.filter((key) => end(key) < 0);
+      const commonPrefixes = new Set(below.filter((key) => end(key) >= 0).map((key) => key.slice(0, end(key) + 1)));
       const page = keys.slice(0, maxKeys);
       const next = keys.length > maxKeys ? page.at(-1) : undefined;
       return {
         blobs: page.map((key) => info(key, contents.get(key) as Buffer)),
-        commonPrefixes: [],
+        commonPrefixes: [...commonPrefixes],
         ...(next === undefined ? {} : { next }),
       };
     },

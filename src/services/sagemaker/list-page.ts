@@ -21,6 +21,8 @@ export interface Listed {
   status?: string;
   /** Of a training job of a tuning job. */
   objective?: number | undefined;
+  /** Of a monitoring execution. */
+  scheduledMs?: number;
 }
 
 /** AWS's page size where the caller names none. */
@@ -64,6 +66,7 @@ function orderOf(
     CreationTime: (item) => item.createdMs,
     LastModifiedTime: (item) => item.modifiedMs,
     Status: (item) => item.status ?? "",
+    ScheduledTime: (item) => item.scheduledMs ?? item.createdMs,
     FinalObjectiveMetricValue: (item) => item.objective ?? -Number.MAX_VALUE,
   };
   const key = keys[SortBy ?? "CreationTime"];

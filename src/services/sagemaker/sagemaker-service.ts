@@ -18,8 +18,9 @@ import { endpointConfigHandlers } from "./endpoint-configs.ts";
 import { EndpointFleet } from "./endpoint-fleet.ts";
 import { endpointHandlers } from "./endpoints.ts";
 import { modelHandlers } from "./models.ts";
-import { processingJobHandlers } from "./processing/processing-jobs.ts";
-import type { ProcessingPrograms } from "./processing/processing-program.ts";
+import { monitoring as modelMonitoring } from "./monitoring/monitoring.ts";
+import { monitoringPrograms } from "./monitoring/monitoring-programs.ts";
+import { createProcessingJob, processingJobHandlers } from "./processing/processing-jobs.ts";
 import { ProcessingRunner } from "./processing/processing-runner.ts";
 import { stateChanges } from "./state-change-events.ts";
 import { tagHandlers } from "./tags.ts";
@@ -93,8 +94,6 @@ export interface Sagemaker {
 const builtInAlgorithms: Algorithms = {
   "image-classification": () => ({ ...trainingCommand(), metricDefinitions }),
 };
-
-const processingPrograms: ProcessingPrograms = {};
 
 export function sagemakerService(options: SagemakerOptions): Sagemaker {
   const { resources, blobs, logs, metrics, clock, report } = options;
@@ -196,11 +195,24 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
     operations: options.operations,
     clock,
     directory: join(options.directory, "processing"),
-    programs: processingPrograms,
+    programs: monitoringPrograms,
     environment: programEnvironment,
     stopGraceMs: options.stopGraceMs ?? defaultStopGraceMs,
-    onChange: changes.processingJob,
-    onProgramEnd: async () => undefined,
+    onChange: (job) => {
+      changes.processingJob(job);
+      monitoring.onJob(job);
+    },
+    onProgramEnd: (job, ml) => monitoring.onProgramEnd(job, ml),
+    report,
+  });
+  const monitoring = modelMonitoring({
+    resources,
+    blobs,
+    operations: options.operations,
+    clock,
+    programs: monitoringPrograms,
+    createJob: (request, origin) => void createProcessingJob({ resources, clock, runner: processing }, request, origin),
+    writeCaptures: (endpointName) => gateway.writeCaptures(endpointName),
     report,
   });
   const now = () => clock.now();
@@ -220,7 +232,8 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
         ...endpointConfigHandlers({ resources, now }),
         ...endpointHandlers({ resources, clock, fleet, ...(metrics && { metrics }), onChange: changes.endpoint }),
         ...transformJobHandlers({ resources, clock, runner: transforms }),
-        ...processingJobHandlers({ resources, clock, programs: processingPrograms, runner: processing }),
+        ...processingJobHandlers({ resources, clock, programs: monitoringPrograms, runner: processing }),
+        ...monitoring.handlers,
         ...tagHandlers(resources),
       },
     },
@@ -242,6 +255,7 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
       asyncInference.resume();
       transforms.resume();
       processing.resume();
+      monitoring.resume();
       runner.resume();
       tuning.resume();
     },

@@ -14,7 +14,7 @@ export interface StoredProcessingJob {
   region: string;
   request: ProcessingRequest;
   /** Of a job that a monitoring schedule began. */
-  monitoringScheduleArn?: string;
+  monitoring?: MonitoringOrigin;
   status: ProcessingJobStatus;
   createdMs: number;
   modifiedMs: number;
@@ -25,6 +25,11 @@ export interface StoredProcessingJob {
   failureReason?: string;
   /** How often a restart of the server began it again. */
   restarts: number;
+}
+
+export interface MonitoringOrigin {
+  scheduleArn: string;
+  executionName: string;
 }
 
 /** As AWS limits a job that names no limit. */
@@ -60,7 +65,7 @@ export function describeProcessingJob(job: StoredProcessingJob): DescribeProcess
     StoppingCondition: { MaxRuntimeInSeconds: maxRuntimeSecondsOf(request) },
     ...namesAndTimes(job),
     ...(job.startedMs === undefined ? {} : { ProcessingStartTime: new Date(job.startedMs) }),
-    ...(job.monitoringScheduleArn === undefined ? {} : { MonitoringScheduleArn: job.monitoringScheduleArn }),
+    ...(job.monitoring === undefined ? {} : { MonitoringScheduleArn: job.monitoring.scheduleArn }),
   } as DescribeProcessingJobResponse;
 }
 

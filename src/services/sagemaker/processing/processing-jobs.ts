@@ -17,6 +17,7 @@ import { checkLocalPath } from "./processing-folder.ts";
 import {
   describeProcessingJob,
   hasEnded,
+  type MonitoringOrigin,
   type ProcessingRequest,
   type StoredProcessingJob,
   summarizeProcessingJob,
@@ -64,18 +65,17 @@ export function processingJobHandlers(options: ProcessingJobHandlerOptions): Rec
 export function createProcessingJob(
   { resources, clock, runner }: Omit<ProcessingJobHandlerOptions, "programs">,
   { Tags, ...request }: CreateProcessingJobRequest,
-  origin: Pick<Call, "region" | "accountId"> & { monitoringScheduleArn?: string },
+  origin: Pick<Call, "region" | "accountId"> & { monitoring?: MonitoringOrigin },
 ): StoredProcessingJob {
   const name = request.ProcessingJobName as string;
   const arn = arnOf("processing-job", name, origin);
   const nowMs = clock.now();
-  const { monitoringScheduleArn } = origin;
   const job: StoredProcessingJob = {
     name,
     arn,
     region: origin.region,
     request,
-    ...(monitoringScheduleArn === undefined ? {} : { monitoringScheduleArn }),
+    ...(origin.monitoring === undefined ? {} : { monitoring: origin.monitoring }),
     status: "InProgress",
     createdMs: nowMs,
     modifiedMs: nowMs,
