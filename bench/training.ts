@@ -1,14 +1,15 @@
 // What the built-in image classifier costs and reaches, against PyTorch and against its targets.
 //
 //   npm run bench:training -- DATA [--parts speed,repeat,parity,accuracy,folds,six,transfer,streaming] [--preset default] [--seeds 1,2,3,4,5]
-//                                  [--more FOLDER] [--backbone FOLDER] [--json]
+//                                  [--more FOLDER] [--backbone FOLDER] [--keep FOLDER] [--json]
 //
 // DATA is a folder with train/, test/, train.lst and test.lst; MORE, another one whose classes come beside those of DATA (six classes);
-// BACKBONE, one with backbone.json. The test pictures are only measured: no run and no epoch is chosen by them. Speeds are medians of
-// interleaved rounds; times of accuracy runs are of the whole program. Say how busy the machine was.
+// BACKBONE, one with backbone.json. Runs of the parts accuracy and folds stay in KEEP, and are read from there the next time.
+// The test pictures are only measured: no run and no epoch is chosen by them. Speeds are medians of interleaved rounds; times of accuracy
+// runs are of the whole program. Say how busy the machine was.
 
 import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { decodeImage } from "../src/images/decode-image.ts";
 import { layoutOf, runNetwork } from "../src/learn/network.ts";
@@ -23,7 +24,13 @@ import { machine } from "./support/machine.ts";
 import { matrixPeak } from "./support/matrix-peak.ts";
 import { findPyTorch, pytorchSpeed } from "./support/pytorch.ts";
 import { streamedRuns } from "./support/streaming.ts";
-import { type Labelled, labelledPictures, type TrainingRun, trainingRun } from "./support/training-run.ts";
+import {
+  keptTrainingRun,
+  type Labelled,
+  labelledPictures,
+  type TrainingRun,
+  trainingRun,
+} from "./support/training-run.ts";
 
 /** Of the recipe's network, forward, both gradients, per picture of 32 x 32. */
 const gigaflopPerPicture = 0.175;
@@ -39,6 +46,7 @@ const { positionals, values } = parseArgs({
     seeds: { type: "string", default: "1,2,3,4,5" },
     more: { type: "string" },
     backbone: { type: "string" },
+    keep: { type: "string" },
     json: { type: "boolean", default: false },
   },
 });
@@ -160,7 +168,7 @@ async function parity(): Promise<Row[]> {
 
 async function accuracy(): Promise<Row[]> {
   const runs: TrainingRun[] = [];
-  for (const seed of seeds) runs.push(await trainingRun(set, { preset: values.preset, seed }));
+  for (const seed of seeds) runs.push(await longRun(`seed-${seed}`, set, { preset: values.preset, seed }));
   const name = `preset ${values.preset}, seeds ${seeds.join(" ")}`;
   return [
     ...qualityOf(runs, { name, least: 0.94 }),
@@ -172,9 +180,22 @@ async function accuracy(): Promise<Row[]> {
 
 async function crossValidation(): Promise<Row[]> {
   const runs: TrainingRun[] = [];
-  for (const split of foldsOf([...set.train, ...set.test]))
-    runs.push(await trainingRun(split, { preset: values.preset }));
+  for (const [fold, split] of foldsOf([...set.train, ...set.test]).entries())
+    runs.push(await longRun(`fold-${fold}`, split, { preset: values.preset }));
   return qualityOf(runs, { name: `${folds}-fold cross-validation, preset ${values.preset}`, least: 0.93 });
+}
+
+/** Takes minutes: says how it went, and is kept where that was asked for. */
+async function longRun(name: string, split: typeof set, asked: Record<string, string>): Promise<TrainingRun> {
+  const run =
+    values.keep === undefined
+      ? await trainingRun(split, asked)
+      : await keptTrainingRun(join(resolve(values.keep), `${values.preset}-${name}`), split, asked);
+  const { accuracy: right, expectedCalibrationError: error } = run.evaluation.validation!;
+  process.stderr.write(
+    `${name}: accuracy ${right.toFixed(4)}, calibration error ${error.toFixed(4)}, ${run.seconds.toFixed(0)} s, ${run.cpuSeconds} s of processor time\n`,
+  );
+  return run;
 }
 
 async function six(): Promise<Row[]> {
@@ -214,14 +235,23 @@ async function streaming(): Promise<Row[]> {
   return [...rows, targeted("ratio of the two", large.peakMegabytes / small.peakMegabytes, { most: 1.1 })];
 }
 
+interface Member {
+  validationAccuracy: number;
+}
+
 /** Accuracy, and the calibration error over the answers of all runs: few answers alone make it look larger than it is. */
 function qualityOf(runs: readonly TrainingRun[], { name, least }: { name: string; least: number }): Row[] {
   const measured = runs.map(({ evaluation }) => evaluation.validation!);
   const each = measured.map((one) => one.accuracy.toFixed(3)).join(" ");
   const mean = measured.reduce((sum, one) => sum + one.accuracy, 0) / runs.length;
   const error = measured.reduce((sum, one) => sum + one.expectedCalibrationError, 0) / runs.length;
+  const members = runs.flatMap(({ manifest }) => (manifest.provenance!["members"] ?? []) as Member[]);
+  const alone = members.reduce((sum, one) => sum + one.validationAccuracy, 0) / members.length;
   return [
     targeted(`${name}: mean accuracy (${each})`, mean, { least }),
+    ...(members.length > runs.length
+      ? [{ name: "  of each of its networks alone, mean", value: alone, unit: "" }]
+      : []),
     targeted("  expected calibration error, mean of runs", error, { most: 0.03 }),
     targeted("  the same, of all answers together", pooledCalibrationError(runs), { most: 0.03 }),
   ];

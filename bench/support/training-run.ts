@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Evaluation } from "../../src/learn/evaluation.ts";
@@ -35,38 +35,60 @@ export function labelledPictures(folder: string, part: "train" | "test"): Labell
   });
 }
 
+interface Pictures {
+  train: readonly Labelled[];
+  test: readonly Labelled[];
+}
+
+/** Of the training program; `pretrained` is a folder. */
+type Asked = Record<string, string> & { pretrained?: string };
+
 /** Runs the training program as a job would; the folder is gone afterwards. */
-export async function trainingRun(
-  pictures: { train: readonly Labelled[]; test: readonly Labelled[] },
-  { pretrained, ...hyperparameters }: Record<string, string> & { pretrained?: string },
-): Promise<TrainingRun> {
+export async function trainingRun(pictures: Pictures, asked: Asked): Promise<TrainingRun> {
   const prefix = mkdtempSync(join(tmpdir(), "scones-bench-"));
   try {
-    layOut(prefix, "train", pictures.train);
-    layOut(prefix, "validation", pictures.test);
-    if (pretrained !== undefined) symlinkSync(pretrained, join(prefix, "input/data/model"));
-    const required = {
-      image_shape: "3,32,32",
-      num_classes: String(new Set(pictures.train.map(({ label }) => label)).size),
-      num_training_samples: String(pictures.train.length),
-    };
-    write(join(prefix, "input/config/hyperparameters.json"), JSON.stringify({ ...required, ...hyperparameters }));
-    const startedAt = performance.now();
-    const output = await trainingOutput(prefix);
-    const seconds = (performance.now() - startedAt) / 1000;
-    const read = <T>(name: string) => JSON.parse(readFileSync(join(prefix, "model", name), "utf8")) as T;
-    return {
-      evaluation: read("metrics/evaluation.json"),
-      manifest: read("model.json"),
-      model: readFileSync(join(prefix, "model/model.onnx")),
-      curve: read("metrics/training-curve.json"),
-      seconds,
-      cpuSeconds: Number(/CPU time ([0-9.]+) s/.exec(output)?.[1]),
-      peakMegabytes: Number(/Peak memory ([0-9]+) MB/.exec(output)?.[1]),
-    };
+    return await runIn(prefix, pictures, asked);
   } finally {
     rmSync(prefix, { recursive: true });
   }
+}
+
+/** The same in a folder that stays: a run that was made there is read, one that was interrupted goes on. */
+export async function keptTrainingRun(prefix: string, pictures: Pictures, asked: Asked): Promise<TrainingRun> {
+  return existsSync(join(prefix, "run.json")) ? readRun(prefix) : runIn(prefix, pictures, asked);
+}
+
+async function runIn(prefix: string, pictures: Pictures, { pretrained, ...asked }: Asked): Promise<TrainingRun> {
+  rmSync(join(prefix, "input"), { recursive: true, force: true });
+  layOut(prefix, "train", pictures.train);
+  layOut(prefix, "validation", pictures.test);
+  if (pretrained !== undefined) symlinkSync(pretrained, join(prefix, "input/data/model"));
+  const required = {
+    image_shape: "3,32,32",
+    num_classes: String(new Set(pictures.train.map(({ label }) => label)).size),
+    num_training_samples: String(pictures.train.length),
+  };
+  write(join(prefix, "input/config/hyperparameters.json"), JSON.stringify({ ...required, ...asked }));
+  const startedAt = performance.now();
+  const output = await trainingOutput(prefix);
+  const figures = {
+    seconds: (performance.now() - startedAt) / 1000,
+    cpuSeconds: Number(/CPU time ([0-9.]+) s/.exec(output)?.[1]),
+    peakMegabytes: Number(/Peak memory ([0-9]+) MB/.exec(output)?.[1]),
+  };
+  write(join(prefix, "run.json"), JSON.stringify(figures));
+  return readRun(prefix);
+}
+
+function readRun(prefix: string): TrainingRun {
+  const read = <T>(name: string) => JSON.parse(readFileSync(join(prefix, name), "utf8")) as T;
+  return {
+    ...read<Pick<TrainingRun, "seconds" | "cpuSeconds" | "peakMegabytes">>("run.json"),
+    evaluation: read("model/metrics/evaluation.json"),
+    manifest: read("model/model.json"),
+    model: readFileSync(join(prefix, "model/model.onnx")),
+    curve: read("model/metrics/training-curve.json"),
+  };
 }
 
 function layOut(prefix: string, channel: string, pictures: readonly Labelled[]): void {
