@@ -24,7 +24,7 @@ const small = {
   mini_batch_size: "32",
   workers: "2",
 };
-const pair = { ...small, ensemble_size: "2", mirror_views: "True" };
+const pair = { ...small, ensemble_size: "2", views: "10" };
 
 function folderWith(context: TestContext, hyperparameters: Record<string, string>): JobFolder {
   const folder = jobFolder(context);
@@ -115,7 +115,7 @@ test("the epochs of all networks are counted on", async (context) => {
   assert.match(text, /ETA \d+ s for 7 more epochs/);
 });
 
-test("a model with mirror views answers the same for a picture and its mirror image", async (context) => {
+test("a model that looks at mirror images answers the same for a picture and its mirror image", async (context) => {
   const folder = folderWith(context, pair);
   await run(folder);
   const image = Float32Array.from({ length: 768 }, (_, i) => (i * 37) % 251);
@@ -143,7 +143,7 @@ test("a job killed in its second network goes on there, to the very same model",
 });
 
 test("a job stopped in its second network keeps the first one whole", { timeout: 120_000 }, async (context) => {
-  const alone = folderWith(context, { ...small, mirror_views: "True", epochs: "16" });
+  const alone = folderWith(context, { ...small, views: "10", epochs: "16" });
   await run(alone);
   const stopped = folderWith(context, { ...pair, epochs: "16" });
   assert.equal(await runUntil(stopped, { said: "Epoch[17] Train-accuracy", signal: "SIGTERM" }), 0);

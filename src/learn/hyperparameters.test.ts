@@ -70,6 +70,7 @@ test("what is not supported is refused, never ignored", () => {
   assert.match(refusal({ multi_label: "1" }), /multi_label/);
   assert.match(refusal({ precision_dtype: "float16" }), /'float16' is not one of \['float32'\]/);
   assert.match(refusal({ num_layers: "19" }), /19 is not one of \[18, 34/);
+  assert.match(refusal({ views: "3" }), /3 is not one of \[1, 2, 10\] \(views\)/);
   assert.match(refusal({ image_shape: "1,28,28" }), /1 channels are not supported/);
   assert.match(refusal({ image_shape: "32" }), /'32' is not 'channels,height,width'/);
   assert.match(refusal({ optimizer: "lamb" }), /'lamb' is not one of \['sgd', 'nag', 'adam', 'rmsprop'\]/);

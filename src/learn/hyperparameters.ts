@@ -1,4 +1,5 @@
 import { Fault } from "../kit/fault.ts";
+import { type ViewCount, viewCounts } from "./views.ts";
 
 // The hyperparameters of the built-in image classification algorithm, as AWS names them, and a few of our own.
 // All arrive as strings. What is not known or not well formed is refused before anything runs; what is given is
@@ -22,8 +23,8 @@ export interface Hyperparameters {
   holdOut: number;
   /** Networks that are trained and averaged; absent: as many as the preset has. */
   ensembleSize?: number;
-  /** Whether the model also looks at mirror images; absent: as the preset does. */
-  mirrorViews?: boolean;
+  /** Views of each picture that the model averages; absent: as many as the preset has. */
+  views?: ViewCount;
   balanceClasses: boolean;
   /** Absent: no limit. With one, a slow machine gives a model of fewer epochs, and not the same one twice. */
   maxSeconds?: number;
@@ -68,8 +69,8 @@ export const hyperparameterDocumentation: Readonly<Record<string, string>> = {
   hold_out: "share of the training pictures kept away to measure and calibrate on, 0 to 0.5; ours, default 0.1",
   ensemble_size:
     "networks that are trained one after the other and averaged in one model, 1 to 16; ours, default 1 (best: 3)",
-  mirror_views:
-    "True or False: the model also looks at each picture's mirror image, for twice the work; ours, default False (best: True)",
+  views:
+    "what the model looks at and averages, each for the work of one: 1, the picture; 2, its mirror image as well; 10, both moved by a pixel to each corner as well; ours, default 1 (best: 10)",
   balance_classes:
     "True or False: pictures of rare classes count more, by the square root of what they lack; ours, default True",
   num_layers:
@@ -81,7 +82,8 @@ export const hyperparameterDocumentation: Readonly<Record<string, string>> = {
   lr_scheduler_factor: "what it is then multiplied with; default 0.1",
   optimizer: "sgd, nag, adam or rmsprop; default nag",
   momentum: "of sgd and nag; default 0.9",
-  weight_decay: "of convolution and linear weights; default 0.0005",
+  weight_decay:
+    "of convolution and linear weights; default 0.005, less for long trainings (fast and with a pretrained model 0.0005)",
   beta_1: "of adam; default 0.9",
   beta_2: "of adam; default 0.999",
   eps: "of adam and rmsprop; default 1e-8",
@@ -134,7 +136,7 @@ export function parseHyperparameters(strings: Readonly<Record<string, string>>):
     maxImageSide: given.integer("max_image_side", 16, 512) ?? 64,
     holdOut: given.number("hold_out", 0, 0.5) ?? 0.1,
     ensembleSize: given.integer("ensemble_size", 1, 16),
-    mirrorViews: given.flag("mirror_views"),
+    views: viewCountOf(given),
     maxSeconds: given.number("max_seconds", 1, 30 * 86_400),
     balanceClasses: given.flag("balance_classes") ?? true,
     numLayers: given.integer("num_layers", 1, 1000),
@@ -159,6 +161,14 @@ export function parseHyperparameters(strings: Readonly<Record<string, string>>):
     earlyStoppingPatience: given.integer("early_stopping_patience", 1, 100_000) ?? 10,
     earlyStoppingTolerance: given.number("early_stopping_tolerance", 0, 1) ?? 0.01,
   };
+}
+
+function viewCountOf(given: Reader): ViewCount | undefined {
+  const count = given.integer("views", 1, 10);
+  const found = viewCounts.find((one) => one === count);
+  if (count !== undefined && found === undefined)
+    throw refused(`${count} is not one of [${viewCounts.join(", ")}] (views)`);
+  return found;
 }
 
 function refuseWhatIsNotSupported(given: Reader): void {

@@ -12,6 +12,7 @@ import { score } from "./training/evaluate.ts";
 import { floatsOf, floatTensor, openSession } from "./training/runtime.ts";
 import type { Trained } from "./training/train.ts";
 import type { EpochReport } from "./training/worker-job.ts";
+import { viewsOf } from "./views.ts";
 
 // From trained weights to what a job leaves behind: measured, calibrated, exported, compared with itself, and only then stored.
 //
@@ -54,7 +55,7 @@ export async function finishModel(
     isSelectedByHeldOut: members.some(({ bestEpoch }) => bestEpoch !== undefined),
   });
   const { temperature } = evaluation.calibration;
-  const weights = { members, hasMirror: plan.hasMirror, ...normalisation, temperature };
+  const weights = { members, views: viewsOf(plan.views), ...normalisation, temperature };
   const model = servedModel(plan.network, layout, { weights, ...sides });
   // First what the network has not seen, then what it has.
   const compared = validation === undefined ? { set: data.train, ...train } : { set: data.validation!, ...validation };
@@ -73,7 +74,7 @@ export async function finishModel(
       ...provenance,
       network: plan.network.name,
       seed: plan.seed,
-      mirrorViews: plan.hasMirror,
+      views: plan.views,
       workers: plan.workers,
       epochs: plan.epochs,
       steps: members.reduce((sum, { steps }) => sum + steps, 0),

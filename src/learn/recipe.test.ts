@@ -49,6 +49,13 @@ test("several networks share the seconds that they were given", () => {
   assert.deepEqual([plan.members, plan.maxSeconds], [4, 25]);
 });
 
+test("a training of more pictures decays the weights less at each step, and as much in all", () => {
+  const decayOf = (epochs: string) => planFor({ epochs }).optimizer.weightDecay;
+  assert.equal(decayOf("150"), 0.005);
+  assert.equal(decayOf("600"), 0.005 / 4);
+  assert.equal(decayOf("10"), 0.005);
+});
+
 test("what is given explicitly is what is run", () => {
   const plan = planFor({
     epochs: "7",

@@ -3,6 +3,7 @@ import type { AugmentationName, Hyperparameters, OptimizerName, Preset } from ".
 import type { Network } from "./network.ts";
 import { residualNetwork, resnet9 } from "./networks.ts";
 import { randomFrom } from "./random.ts";
+import type { ViewCount } from "./views.ts";
 
 // What is done when little is said. Chosen by measurement on small pictures; every part of it gives way to a
 // hyperparameter that was given.
@@ -11,8 +12,8 @@ export interface Plan {
   network: Network;
   /** Networks that the job trains, one after the other, and whose answers the model averages. */
   members: number;
-  /** Whether the model also looks at each picture's mirror image. */
-  hasMirror: boolean;
+  /** Of each picture, whose answers the model averages too (`viewsOf`). */
+  views: ViewCount;
   height: number;
   width: number;
   /** Pictures per step, over all workers. */
@@ -92,24 +93,33 @@ const recipeAugmentation = { ...cropColorTransform, cutout: 0.25 };
 interface PresetRecipe {
   /** What each of the networks costs is what one alone would: an average of several is worth more than one trained for longer. */
   members: number;
-  hasMirror: boolean;
+  views: ViewCount;
   /** Pictures that each network is trained on, and the fewest and most epochs: large sets need fewer passes. */
   pictures: number;
   least: number;
   most: number;
   /** Peak of the learning rate for a batch of 64, without adaptive optimiser. */
   rate: number;
+  /** Of trainings of so many pictures; longer ones get less, so that they end with as much. */
+  weightDecay: number;
   augmentation: Augmentation;
 }
 
-const alone = { members: 1, hasMirror: false };
-const thorough = { pictures: 135_000, least: 10, most: 150, rate: 0.05, augmentation: recipeAugmentation };
+const alone = { members: 1, views: 1 } as const;
+const thorough = {
+  pictures: 135_000,
+  least: 10,
+  most: 150,
+  rate: 0.05,
+  weightDecay: 5e-3,
+  augmentation: recipeAugmentation,
+};
 
 /** A short training learns more from pictures that are changed less. Chosen by held-out pictures of the training set. */
 const presets: Record<Preset, PresetRecipe> = {
-  fast: { ...alone, pictures: 36_000, least: 6, most: 150, rate: 0.1, augmentation: crop },
+  fast: { ...alone, pictures: 36_000, least: 6, most: 150, rate: 0.1, weightDecay: 5e-4, augmentation: crop },
   default: { ...alone, ...thorough },
-  best: { members: 3, hasMirror: true, ...thorough },
+  best: { members: 3, views: 10, ...thorough },
 };
 
 /** What is known already must not be forgotten: fewer passes at a lower rate. */
@@ -119,6 +129,7 @@ const fineTuning: PresetRecipe = {
   least: 5,
   most: 30,
   rate: 0.02,
+  weightDecay: 5e-4,
   augmentation: recipeAugmentation,
 };
 
@@ -159,7 +170,7 @@ export function planOf(asked: Hyperparameters, { pictures, cores, block, known, 
   return {
     network: known ?? scratchNetwork(asked, Math.max(height, width) > largestSmallSide),
     members,
-    hasMirror: asked.mirrorViews ?? preset.hasMirror,
+    views: asked.views ?? preset.views,
     height,
     width,
     batch,
@@ -174,7 +185,7 @@ export function planOf(asked: Hyperparameters, { pictures, cores, block, known, 
     optimizer: {
       name: optimizer,
       momentum: asked.momentum ?? 0.9,
-      weightDecay: asked.weightDecay ?? 5e-4,
+      weightDecay: asked.weightDecay ?? preset.weightDecay * Math.min(1, preset.pictures / (epochs * pictures)),
       beta1: asked.beta1,
       beta2: asked.beta2,
       eps: asked.eps,

@@ -29,7 +29,7 @@ export function logPlan(
     ["preset", asked.preset],
     ["network", plan.network.name],
     ["ensemble_size", plan.members],
-    ["mirror_views", plan.hasMirror ? "True" : "False"],
+    ["views", plan.views],
     ["image_shape", `3,${plan.height},${plan.width}`],
     ["training pictures", pictures.train],
     ["held-out pictures", `${pictures.heldOut} (of the training channel; the validation channel is only measured)`],

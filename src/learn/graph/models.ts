@@ -1,5 +1,6 @@
 import { type Layout, type Network, runNetwork } from "../network.ts";
 import { ModelWriter } from "../onnx/model-writer.ts";
+import type { View } from "../views.ts";
 import { InferenceGraph } from "./inference-graph.ts";
 import { TrainingGraph } from "./training-graph.ts";
 import type { Blocking } from "./weight-order.ts";
@@ -79,8 +80,8 @@ export interface NetworkWeights {
 export interface ServedWeights {
   /** Networks whose logits are averaged, one or more. */
   members: readonly NetworkWeights[];
-  /** Whether the logits of each picture's mirror image are averaged with its own. */
-  hasMirror: boolean;
+  /** What the networks see of each picture; their logits are averaged too. */
+  views: readonly View[];
   /** Per channel, on the scale of 0 to 255. */
   mean: readonly number[];
   deviation: readonly number[];
@@ -103,9 +104,8 @@ export function servedModel(
   const image = writer.input("image", ["N", 3, height, width]);
   const centred = writer.node("Sub", [image, writer.floats([...weights.mean], [1, 3, 1, 1])]);
   const normalised = writer.node("Div", [centred, writer.floats([...weights.deviation], [1, 3, 1, 1])]);
-  const views = weights.hasMirror
-    ? writer.node("Concat", [normalised, mirrored(writer, normalised)], { attributes: { axis: 0 } })
-    : normalised;
+  const views = weights.views.map((view) => viewIn(writer, { picture: normalised, view, height, width }));
+  const x = views.length === 1 ? views[0]! : writer.node("Concat", views, { attributes: { axis: 0 } });
   const logits = weights.members.map(({ parameters, statistics }, member) => {
     const weight = (name: string, values: Float32Array, shape: readonly number[]) =>
       writer.weight(nameInModel(name, member), values, shape);
@@ -117,25 +117,61 @@ export function servedModel(
         variance: weight(`${name}.variance`, statistics.subarray(offset + channels, offset + 2 * channels), [channels]),
       }),
     );
-    return runNetwork(network, layout, graph, views);
+    return runNetwork(network, layout, graph, x);
   });
   const ofNetworks = logits.length === 1 ? logits[0]! : writer.node("Mean", logits);
-  const ofViews = weights.hasMirror ? meanOfViews(writer, ofNetworks, network.classes) : ofNetworks;
+  const ofViews =
+    views.length === 1
+      ? ofNetworks
+      : meanOfViews(writer, ofNetworks, { views: views.length, classes: network.classes });
   const calibrated = writer.node("Div", [ofViews, writer.scalar(weights.temperature)]);
   writer.node("Softmax", [calibrated], { attributes: { axis: 1 }, names: ["probabilities"] });
   writer.output("probabilities", ["N", network.classes]);
   return writer.finish();
 }
 
-/** From right to left, by a slice with a step of -1 that ends beyond the first column. */
-function mirrored(writer: ModelWriter, pictures: string): string {
-  const [starts, ends, axes, steps] = [[-1], [Number.MIN_SAFE_INTEGER], [3], [-1]].map((one) => writer.integers(one));
-  return writer.node("Slice", [pictures, starts!, ends!, axes!, steps!]);
+/** What `viewed` does, as nodes. */
+function viewIn(
+  writer: ModelWriter,
+  { picture, view: { left, up, isMirrored }, height, width }: { picture: string; view: View } & Sides,
+): string {
+  const border = Math.max(Math.abs(left), Math.abs(up));
+  const moved =
+    border === 0
+      ? picture
+      : slice(
+          writer,
+          writer.node("Pad", [picture, writer.integers([0, 0, border, border, 0, 0, border, border])], {
+            attributes: { mode: "reflect" },
+          }),
+          {
+            starts: [border + up, border + left],
+            ends: [border + up + height, border + left + width],
+            axes: [2, 3],
+            steps: [1, 1],
+          },
+        );
+  // From right to left, to an end before the first column.
+  return isMirrored
+    ? slice(writer, moved, { starts: [-1], ends: [Number.MIN_SAFE_INTEGER], axes: [3], steps: [-1] })
+    : moved;
 }
 
-/** Of rows for all pictures, then for all their mirror images. */
-function meanOfViews(writer: ModelWriter, logits: string, classes: number): string {
-  const byView = writer.node("Reshape", [logits, writer.integers([2, -1, classes])]);
+function slice(
+  writer: ModelWriter,
+  value: string,
+  { starts, ends, axes, steps }: Record<"starts" | "ends" | "axes" | "steps", number[]>,
+): string {
+  return writer.node("Slice", [value, ...[starts, ends, axes, steps].map((one) => writer.integers(one))]);
+}
+
+/** Of rows for one view of all pictures, then for the next. */
+function meanOfViews(
+  writer: ModelWriter,
+  logits: string,
+  { views, classes }: { views: number; classes: number },
+): string {
+  const byView = writer.node("Reshape", [logits, writer.integers([views, -1, classes])]);
   return writer.node("ReduceMean", [byView], { attributes: { axes: [0], keepdims: 0 } });
 }
 

@@ -1,6 +1,7 @@
 import { openPictures, type PictureSet } from "../data/picture-set.ts";
 import { evaluationModel } from "../graph/models.ts";
 import type { Scored } from "../risk.ts";
+import { viewsOf } from "../views.ts";
 import { evaluator } from "./evaluate.ts";
 import { openSession } from "./runtime.ts";
 import type { Trained } from "./train.ts";
@@ -12,14 +13,14 @@ export interface Answers extends Scored {
   byMember: Float32Array[];
 }
 
-/** Runs the trained networks as they are, not yet exported; with the mirror images where their plan has them. */
+/** Runs the trained networks as they are, not yet exported; with as many views of each picture as their plan has. */
 export async function answering(
   members: readonly Trained[],
 ): Promise<(set: PictureSet, indices: ArrayLike<number>) => Promise<Answers>> {
   const { plan, layout, normalisation } = members[0]!;
-  const session = await openSession(evaluationModel(plan.network, layout, plan));
+  const session = await openSession(evaluationModel(plan.network, layout, plan), plan.workers);
   const networks = members.map((member) => evaluator(session, member, normalisation));
-  const views = plan.hasMirror ? [{ isMirrored: false }, { isMirrored: true }] : [{ isMirrored: false }];
+  const views = viewsOf(plan.views);
   return async (set, indices) => {
     const pictures = openPictures(set);
     try {

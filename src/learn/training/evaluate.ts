@@ -1,5 +1,6 @@
 import type { OpenPictures } from "../data/picture-set.ts";
 import type { NetworkWeights } from "../graph/models.ts";
+import { type View, viewed } from "../views.ts";
 import { type Normalisation, plainPicture } from "./augmentation.ts";
 import { floatsOf, floatTensor, type Session } from "./runtime.ts";
 
@@ -7,8 +8,8 @@ import { floatsOf, floatTensor, type Session } from "./runtime.ts";
 export const evaluationChunk = 32;
 
 export interface Evaluator {
-  /** Logits of some pictures, or of their mirror images, one row each. */
-  logits(pictures: OpenPictures, indices: ArrayLike<number>, options?: { isMirrored: boolean }): Promise<Float32Array>;
+  /** Logits of some pictures, or of a view of each of them, one row each. */
+  logits(pictures: OpenPictures, indices: ArrayLike<number>, view?: View): Promise<Float32Array>;
 }
 
 /** Runs the evaluation model with the weights as they are now. */
@@ -16,7 +17,7 @@ export function evaluator(session: Session, weights: NetworkWeights, normalisati
   const parameters = floatTensor(weights.parameters, [weights.parameters.length]);
   const statistics = floatTensor(weights.statistics, [weights.statistics.length]);
   return {
-    async logits(pictures, indices, { isMirrored } = { isMirrored: false }) {
+    async logits(pictures, indices, view) {
       const { height, width } = pictures;
       const size = 3 * height * width;
       const parts: Float32Array[] = [];
@@ -26,8 +27,8 @@ export function evaluator(session: Session, weights: NetworkWeights, normalisati
         for (let i = 0; i < count; i++) {
           plainPicture(pictures.at(indices[from + i]!), { target: x, offset: i * size, ...normalisation });
         }
-        if (isMirrored) for (let row = 0; row < x.length; row += width) x.subarray(row, row + width).reverse();
-        const feeds = { x: floatTensor(x, [count, 3, height, width]), P: parameters, S: statistics };
+        const seen = view === undefined ? x : viewed(x, view, pictures);
+        const feeds = { x: floatTensor(seen, [count, 3, height, width]), P: parameters, S: statistics };
         parts.push(floatsOf(await session.run(feeds), "logits"));
       }
       const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));

@@ -3,6 +3,7 @@ import { servedModel } from "../graph/models.ts";
 import { toPlainOrder } from "../graph/weight-order.ts";
 import { randomFrom, shuffled } from "../random.ts";
 import { learningRateAt, type Plan } from "../recipe.ts";
+import { viewsOf } from "../views.ts";
 import { augmenter } from "./augmentation.ts";
 import { meeting } from "./barrier.ts";
 import { type Choice, type Progress, saveCheckpoint, writeWhole } from "./checkpoint.ts";
@@ -255,7 +256,7 @@ function saveModel({ plan, layout, shared, normalisation }: WorkerJob, folder: s
     parameters: toPlainOrder(new Float32Array(shared.average), layout, blocking),
     statistics: new Float32Array(shared.averageStatistics),
   };
-  const weights = { members: [network], hasMirror: plan.hasMirror, temperature: 1, ...normalisation };
+  const weights = { members: [network], views: viewsOf(plan.views), temperature: 1, ...normalisation };
   const model = servedModel(plan.network, layout, { weights, height: plan.height, width: plan.width });
   return writeWhole(folder, { name: `image-classification-${String(epoch).padStart(4, "0")}.onnx`, parts: [model] });
 }
