@@ -12,7 +12,7 @@ import type { Events } from "./ports/events.ts";
 import type { Functions } from "./ports/functions.ts";
 import type { Operations } from "./ports/operations.ts";
 import { httpDoors } from "./serve/http-doors.ts";
-import { shedding } from "./serve/shedding.ts";
+import { refusals, shedding } from "./serve/shedding.ts";
 import { applicationAutoscalingService } from "./services/application-autoscaling/application-autoscaling-service.ts";
 import { eventsService } from "./services/events/events-service.ts";
 import { iamService } from "./services/iam/iam-service.ts";
@@ -217,7 +217,8 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
       baseUrl: () => present(later.url),
       uuid: () => clock.uuid(),
     });
-    const sheds = shedding((endpointName) => sagemaker.refusesNow(endpointName));
+    const refusal = refusals((endpointName) => sagemaker.refusesNow(endpointName));
+    const sheds = shedding(refusal);
     const doors = httpDoors({
       models: sagemaker.models,
       hasEndpoint: (name) => sagemaker.hasEndpoint(name),
@@ -236,6 +237,12 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
       clock,
       authority,
       limits: { farewellMs: bounds.farewellMs },
+      quick: {
+        operation: "InvokeEndpoint",
+        prefix: "POST /endpoints/",
+        maxBodyBytes: maxInvocationBytes,
+        refusal: ({ target }) => refusal(target),
+      },
       report: ({ kind, operation, requestId, error }) => {
         if (kind === "bug") report(`bug in ${operation} (request ${requestId})`, error);
       },

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import { shedding } from "./shedding.ts";
+import { refusals, shedding } from "./shedding.ts";
 
 test("an endpoint that is full refuses before it reads, in AWS's words and with a time to come again", async () => {
-  const sheds = shedding((name) => name === "full");
+  const sheds = shedding(refusals((name) => name === "full"));
   const server = createServer((request, response) => {
     if (!sheds(request, response)) response.end("read");
   });

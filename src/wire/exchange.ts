@@ -226,7 +226,7 @@ function framedMembers(head: RequestHead): Record<string, unknown> {
   };
 }
 
-function checkDeclaredHash(head: RequestHead, raw: Buffer): void {
+export function checkDeclaredHash(head: RequestHead, raw: Buffer): void {
   const declared = headerOf(head, "x-amz-content-sha256");
   if (declared === undefined || !/^[0-9a-f]{64}$/.test(declared) || declared === sha256(raw)) return;
   throw new Fault("InvalidSignatureException", "x-amz-content-sha256 is not the hash of the body", { status: 403 });
@@ -243,7 +243,7 @@ function signalOf(response: ServerResponse): AbortSignal {
   return gone.signal;
 }
 
-function internalFault(dialect: Dialect): Fault {
+export function internalFault(dialect: Dialect): Fault {
   const code = dialect === "restXml" || dialect === "query" ? "InternalError" : "InternalFailure";
   const message = "Scones failed to answer this request; its log has the reason under the request id";
   return new Fault(code, message, { status: 500 });

@@ -25,7 +25,7 @@ export interface Farewell {
   /** Whether requests are for the successor. */
   isHandedOn(): boolean;
   /** Keeps count of a request until it leaves. */
-  enter(response: ServerResponse): void;
+  enter(response: Pick<ServerResponse, "shouldKeepAlive">): void;
   leave: () => void;
   /** Aborted when nobody new is let in, or when that caller is gone: waiting any longer would only hold up the end. */
   patienceOf(response: ServerResponse): AbortSignal;

@@ -28,7 +28,12 @@ export interface Scope {
 
 const noQuery = new URLSearchParams();
 
-export function headOf(request: IncomingMessage): RequestHead {
+/** What of a request its head is made from. */
+export interface RawHead extends Pick<IncomingMessage, "method" | "url" | "headers"> {
+  socket: Socket & { encrypted?: boolean };
+}
+
+export function headOf(request: RawHead): RequestHead {
   return new LazyHead(request);
 }
 
@@ -43,7 +48,7 @@ class LazyHead implements RequestHead {
   #scope: Scope | undefined;
   #isScopeRead = false;
 
-  constructor(request: IncomingMessage) {
+  constructor(request: RawHead) {
     const target = request.url ?? "/";
     // A client that takes us for an ordinary proxy sends the whole address.
     const relative = target.startsWith("/") ? target : target.replace(/^[a-z]+:\/\/[^/]*/i, "");

@@ -11,6 +11,8 @@ import { type Door, farewell } from "./farewell.ts";
 import { ownNames } from "./hosts.ts";
 import { defaultLimits, type WireLimits } from "./limits.ts";
 import { listen } from "./listener.ts";
+import { quickCalls } from "./quick-calls.ts";
+import { openQuickLane, type QuickLaneOptions } from "./quick-lane.ts";
 import { relay } from "./relay.ts";
 import type { Service } from "./service.ts";
 import { type Credential, createVerifier } from "./signatures.ts";
@@ -35,9 +37,14 @@ export interface WireOptions {
   authority?: CertificateAuthority;
   /** Takes what is not AWS (the console, its event stream); true when it has answered or will. Not asked to verify anything. */
   onRequest?: (request: IncomingMessage, response: ServerResponse) => boolean;
+  /** The operation whose plain requests go past node:http, because it must cost least. */
+  quick?: Pick<QuickLaneOptions, "prefix" | "maxBodyBytes" | "refusal"> & { operation: string };
   /** Told of bugs and of operations that nobody answers. Bugs go to standard error by default. */
   report?: (report: WireReport) => void;
 }
+
+/** Above that of usual clients, so that they end connections and not we, in the moment in which they ask. */
+const keepAliveMs = 65_000;
 
 export const defaultHost = "127.0.0.1";
 export const defaultPort = 4566;
@@ -80,7 +87,7 @@ export async function createWireServer(options: WireOptions): Promise<WireServer
     report,
   };
   const server = createServer(
-    { requestTimeout: limits.requestTimeoutMs, keepAliveTimeout: 65_000 },
+    { requestTimeout: limits.requestTimeoutMs, keepAliveTimeout: keepAliveMs },
     (request, response) => {
       if (leaving.isHandedOn()) return relay(request, response, url);
       leaving.enter(response);
@@ -93,7 +100,23 @@ export async function createWireServer(options: WireOptions): Promise<WireServer
     },
   );
   server.maxConnections = limits.connections;
-  const leaving = farewell(server, { ...limits, closeOthers: acceptTunnels(server, authority) });
+  const closeTunnels = acceptTunnels(server, authority);
+  const closeOthers = (): void => {
+    closeTunnels();
+    closeLane();
+  };
+  const leaving = farewell(server, { ...limits, closeOthers });
+  const { quick } = options;
+  const closeLane =
+    quick === undefined
+      ? () => undefined
+      : openQuickLane(server, {
+          ...quick,
+          keepAliveMs,
+          leaving,
+          answer: quickCalls(door, quick.operation),
+          onBug: (error) => report({ kind: "bug", requestId: "-", operation: quick.operation, error }),
+        });
 
   function takesOver(request: IncomingMessage, response: ServerResponse): boolean {
     if (request.url === healthPath) answerHealth(response, leaving.isSaid());

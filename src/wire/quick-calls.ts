@@ -1,0 +1,106 @@
+// What the quick lane does with a plain request: the same checks, the same handler and the same answer as on the way through
+// node:http. Whatever is wrong before the handler is asked goes that other way, which says so in full.
+import { Fault } from "../kit/fault.ts";
+import { type Found, findOperation } from "./dispatch.ts";
+import { checkDeclaredHash, type Door, internalFault } from "./exchange.ts";
+import { checkCaller } from "./hosts.ts";
+import { parseInput } from "./parse-input.ts";
+import type { PlainHead } from "./plain-head.ts";
+import type { QuickCaller, QuickLaneOptions } from "./quick-lane.ts";
+import { type Recognised, recognise } from "./recognise.ts";
+import { headOf, type RequestHead } from "./request-head.ts";
+import type { Call } from "./service.ts";
+import { sha256 } from "./signatures.ts";
+import { validate } from "./validate.ts";
+import { type Answer, type AnswerOptions, writeFault, writeOutput } from "./write-answer.ts";
+
+/** Answers calls of one operation, and undefined for what is not for its handler. */
+export function quickCalls(
+  door: Omit<Door, "takesOver" | "patienceOf">,
+  operation: string,
+): QuickLaneOptions["answer"] {
+  return async (plain, body, caller) => {
+    const call = new QuickCall(door, plain, caller);
+    const understood = call.understand(body);
+    return understood?.found.operation.name === operation ? call.perform(understood) : undefined;
+  };
+}
+
+interface Understood {
+  found: Found;
+  input: Record<string, unknown>;
+}
+
+class QuickCall implements Call {
+  readonly requestId: string;
+  readonly accountId: string;
+  readonly #door: Omit<Door, "takesOver" | "patienceOf">;
+  readonly #caller: QuickCaller;
+  readonly #head: RequestHead;
+  readonly #recognised: Recognised;
+
+  constructor(door: Omit<Door, "takesOver" | "patienceOf">, plain: PlainHead, caller: QuickCaller) {
+    this.#door = door;
+    this.#caller = caller;
+    this.requestId = door.clock.uuid();
+    this.accountId = door.accountId;
+    this.#head = headOf({ method: "POST", url: plain.target, headers: plain.headers, socket: caller.socket });
+    this.#recognised = recognise(this.#head);
+  }
+
+  get region(): string {
+    return this.#head.scope?.region ?? this.#door.region;
+  }
+
+  get baseUrl(): string {
+    return `http://${this.#head.headers.host}`;
+  }
+
+  get callerAddress(): string | undefined {
+    return this.#caller.socket.remoteAddress;
+  }
+
+  get signal(): AbortSignal {
+    return this.#caller.signal;
+  }
+
+  get patience(): AbortSignal {
+    return this.#caller.signal;
+  }
+
+  understand(body: Buffer): Understood | undefined {
+    const { names, verifier, services } = this.#door;
+    const { dialect } = this.#recognised;
+    const head = this.#head;
+    try {
+      checkCaller(head, names);
+      const found = findOperation(services, this.#recognised, head);
+      if (verifier !== undefined) {
+        verifier.verify(head, dialect, () => sha256(body));
+        checkDeclaredHash(head, body);
+      }
+      const input = parseInput(found.operation, { dialect, head, labels: found.labels, body });
+      validate(found.service.model, found.operation.input, input);
+      return { found, input };
+    } catch (error) {
+      if (error instanceof Fault) return undefined;
+      throw error;
+    }
+  }
+
+  async perform({ found: { service, operation, handler }, input }: Understood): Promise<Answer> {
+    const { requestId } = this;
+    const answering: AnswerOptions = { dialect: this.#recognised.dialect, requestId, requestType: undefined };
+    let answer: Answer;
+    try {
+      answer = writeOutput(service.model, operation, await handler(input, this), answering);
+    } catch (error) {
+      const isFault = error instanceof Fault;
+      if (!isFault) this.#door.report({ kind: "bug", requestId, operation: operation.name, error });
+      answer = writeFault(service.model, isFault ? error : internalFault(answering.dialect), answering);
+      if (answer.status === 503) answer.headers["retry-after"] ??= "1";
+    }
+    answer.headers["x-amzn-requestid"] = requestId;
+    return answer;
+  }
+}
