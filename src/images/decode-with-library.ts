@@ -7,7 +7,8 @@ import { type Image, ImageError } from "./image.ts";
  */
 export function decodeWithLibrary(bytes: Uint8Array, { width, height }: Size): Image {
   try {
-    const pixels = new Transformer(bytes).rawPixelsSync();
+    const raw = new Transformer(bytes).rawPixelsSync();
+    const pixels = new Uint8Array(raw.buffer, raw.byteOffset, raw.length);
     return { width, height, data: toRgb(pixels, width * height) };
   } catch (error) {
     if (error instanceof ImageError) throw error;
@@ -19,18 +20,22 @@ export function decodeWithLibrary(bytes: Uint8Array, { width, height }: Size): I
 /** The library answers the file's own layout: 1 to 4 channels of 8 bits, or of 16 bits in the machine's byte order. */
 function toRgb(pixels: Uint8Array, count: number): Uint8Array {
   const bytesPerPixel = pixels.length / count;
-  if (bytesPerPixel === 3) return new Uint8Array(pixels);
+  if (bytesPerPixel === 3) return pixels;
   // A header that lied cannot hurt any more, but it is not the picture that was announced either.
   if (!Number.isInteger(bytesPerPixel)) {
     throw new ImageError("damaged", "the picture's size differs from the size in its header");
   }
   const layout = layouts[bytesPerPixel];
   if (layout === undefined) throw new ImageError("unsupported", `pixels of ${bytesPerPixel} bytes are not read`);
-  const rgb = new Uint8Array(count * 3);
+  // Where pixels become smaller they are written over what was read already: a second copy of a large picture is too much.
+  const rgb = bytesPerPixel > 3 ? pixels.subarray(0, count * 3) : new Uint8Array(count * 3);
+  const [red, green, blue] = layout;
   for (let i = 0, from = 0, to = 0; i < count; i++, from += bytesPerPixel, to += 3) {
-    rgb[to] = pixels[from + layout[0]] as number;
-    rgb[to + 1] = pixels[from + layout[1]] as number;
-    rgb[to + 2] = pixels[from + layout[2]] as number;
+    const first = pixels[from + red] as number;
+    const second = pixels[from + green] as number;
+    rgb[to + 2] = pixels[from + blue] as number;
+    rgb[to] = first;
+    rgb[to + 1] = second;
   }
   return rgb;
 }

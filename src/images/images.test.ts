@@ -5,6 +5,7 @@ import { Transformer } from "@napi-rs/image";
 import { decodeImage } from "./decode-image.ts";
 import { type Image, ImageError } from "./image.ts";
 import { encodePng, pngChunk } from "./png-encode.ts";
+import { encodePpm } from "./ppm.ts";
 import { resize } from "./resize.ts";
 
 const gradient: Image = {
@@ -118,6 +119,21 @@ test("JPEG, WebP and BMP are decoded by the library", () => {
     return [image.width, image.height, image.data.length, Math.abs((image.data[70] as number) - 200) <= 2];
   });
   assert.deepEqual(sizes, Array(3).fill([8, 6, 144, true]));
+});
+
+test("a PPM is read as it was written, and refused when its size is not that of its pixels", () => {
+  const bytes = encodePpm(gradient);
+  const { width, height, data } = decodeImage(bytes);
+  assert.deepEqual({ width, height, data: Uint8Array.from(data) }, gradient);
+  assert.throws(() => decodeImage(bytes.subarray(0, -1)), { name: "ImageError", reason: "damaged" });
+  assert.throws(() => decodeImage(Buffer.from("P6 9999 9999 255 ")), { name: "ImageError", reason: "tooLarge" });
+  assert.throws(() => decodeImage(Buffer.from("P6 1 1 65535 ")), { name: "ImageError", reason: "unsupported" });
+});
+
+test("a PNG of more bytes than the limit of pixels allows is refused before it is inflated", () => {
+  const header = headerChunk({ colorType: 6, depth: 16, width: 4_000, height: 3_000 });
+  const bytes = file([header, pngChunk("IDAT", deflateSync("x")), pngChunk("IEND", new Uint8Array())]);
+  assert.throws(() => decodeImage(bytes, { maxPixels: 12_000_000 }), { name: "ImageError", reason: "tooLarge" });
 });
 
 test("any single damaged byte of a PNG is noticed or changes nothing", () => {

@@ -5,8 +5,13 @@ import { type Image, ImageError } from "./image.ts";
  * A bounded PNG decoder: the workflow's pictures are small PNGs, and general libraries need more time for one of them than
  * the network. Every chunk's CRC is verified (a damaged picture must not be classified), the pixel limit is checked before
  * anything is inflated, and inflating stops at the number of bytes that the header promised. All colour types and depths, plain and
- * interlaced.
+ * interlaced. Pixels are made in place, in the very bytes that were inflated: a large picture is in memory once.
  */
+
+/** Bytes of a pixel in the file's own layout, with which as many pixels as may be are decoded: of 16-bit RGBA it is half of them. */
+const bytesOfMostPixels = 4;
+/** Every row has a byte beside its pixels. */
+const maxSide = 2 ** 16;
 
 const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
@@ -25,17 +30,20 @@ export function decodePng(bytes: Uint8Array, maxPixels: number): Image {
       return { x, y, stepX, stepY, columns, rows, rowBytes: Math.ceil((columns * bitsPerPixel) / 8) };
     })
     .filter(({ columns, rows }) => columns > 0 && rows > 0); // a pass without pixels has no bytes at all
-  const filtered = inflate(
-    compressed,
-    passes.reduce((sum, { rows, rowBytes }) => sum + (rowBytes + 1) * rows, 0),
-  );
+  const expectedBytes = passes.reduce((sum, { rows, rowBytes }) => sum + (rowBytes + 1) * rows, 0);
+  if (expectedBytes > (maxPixels + maxSide) * bytesOfMostPixels)
+    throw new ImageError(
+      "tooLarge",
+      `the pixels of the picture are ${expectedBytes} bytes; that is more than are decoded`,
+    );
+  const filtered = inflate(compressed, expectedBytes);
   let from = 0;
   let data: Uint8Array | undefined;
   for (const { x, y, stepX, stepY, columns, rows, rowBytes } of passes) {
     const part = filtered.subarray(from, from + (rowBytes + 1) * rows);
     from += part.length;
-    const raw = unfilter(part, rowBytes, rows, Math.max(1, bitsPerPixel >> 3));
-    const rgb = toRgb(raw, { ...header, width: columns, height: rows }, rowBytes, palette);
+    const raw = unfilter(part, { rowBytes, rows, step: Math.max(1, bitsPerPixel >> 3) });
+    const rgb = toRgb(raw, { ...header, width: columns, height: rows }, { rowBytes, palette });
     if (!header.isInterlaced) return { width, height, data: rgb };
     data ??= new Uint8Array(width * height * 3);
     for (let row = 0, source = 0; row < rows; row++) {
@@ -132,26 +140,35 @@ function readHeader(body: Uint8Array, maxPixels: number): Header {
 }
 
 function inflate(compressed: Uint8Array, expectedBytes: number): Uint8Array {
-  let inflated: Uint8Array;
+  let inflated: Buffer;
   try {
-    // In pieces as large as the whole where that is little: joining small ones costs a quarter of the inflating.
-    const chunkSize = Math.min(Math.max(64, expectedBytes + 1), 2 ** 20);
+    // In one piece: joining several costs time and, for a moment, all the memory again. What is not written costs nothing.
+    const chunkSize = Math.max(64, expectedBytes + 1);
     inflated = inflateSync(compressed, { maxOutputLength: expectedBytes, chunkSize });
   } catch (error) {
     throw damaged("its pixels cannot be inflated to the size that the header names", error);
   }
   if (inflated.length !== expectedBytes) throw damaged("it has fewer pixels than the header names");
-  return inflated;
+  return new Uint8Array(inflated.buffer, inflated.byteOffset, inflated.length);
 }
 
-/** Undoes the row filters; `step` is the distance to the same byte of the pixel before. One loop per filter: this is the hot part. */
-function unfilter(filtered: Uint8Array, rowBytes: number, height: number, step: number): Uint8Array {
-  const raw = new Uint8Array(rowBytes * height);
+interface Rows {
+  rowBytes: number;
+  rows: number;
+  /** The distance to the same byte of the pixel before. */
+  step: number;
+}
+
+/**
+ * Undoes the row filters, in place: each row moves to where it belongs, over filter bytes and rows that were read already. One
+ * loop per filter: this is the hot part.
+ */
+function unfilter(filtered: Uint8Array, { rowBytes, rows, step }: Rows): Uint8Array {
   let above: Uint8Array = new Uint8Array(rowBytes); // the row before the first one counts as zeros
-  for (let y = 0; y < height; y++) {
+  for (let y = 0; y < rows; y++) {
     const from = y * (rowBytes + 1);
     const source = filtered.subarray(from + 1, from + 1 + rowBytes);
-    const row = raw.subarray(y * rowBytes, (y + 1) * rowBytes);
+    const row = filtered.subarray(y * rowBytes, (y + 1) * rowBytes);
     const filter = filtered[from] as number;
     switch (filter) {
       case 0:
@@ -182,7 +199,7 @@ function unfilter(filtered: Uint8Array, rowBytes: number, height: number, step: 
     }
     above = row;
   }
-  return raw;
+  return filtered.subarray(0, rowBytes * rows);
 }
 
 function paeth(left: number, up: number, upLeft: number): number {
@@ -194,33 +211,47 @@ function paeth(left: number, up: number, upLeft: number): number {
   return toUp <= toUpLeft ? up : upLeft;
 }
 
-function toRgb(raw: Uint8Array, header: Header, rowBytes: number, palette: Uint8Array | undefined): Uint8Array {
+interface Samples {
+  rowBytes: number;
+  palette: Uint8Array | undefined;
+}
+
+/** In place where a pixel of the file is no smaller than one of ours. */
+function toRgb(raw: Uint8Array, header: Header, { rowBytes, palette }: Samples): Uint8Array {
   const { width, height, depth, colorType } = header;
   if (colorType === 2 && depth === 8) return raw;
-  const rgb = new Uint8Array(width * height * 3);
+  const count = width * height;
   const channels = channelsOf[colorType] as number;
-  const isColor = channels >= 3;
   const bytesPerSample = depth === 16 ? 2 : 1;
+  if (channels >= 3) {
+    // Of 16-bit samples the high byte, which is the first.
+    const bytesPerPixel = channels * bytesPerSample;
+    for (let i = 0, from = 0, to = 0; i < count; i++, from += bytesPerPixel, to += 3) {
+      raw[to] = raw[from] as number;
+      raw[to + 1] = raw[from + bytesPerSample] as number;
+      raw[to + 2] = raw[from + 2 * bytesPerSample] as number;
+    }
+    return raw.subarray(0, count * 3);
+  }
+  const rgb = new Uint8Array(count * 3);
   const greyScale = depth < 8 ? 255 / (2 ** depth - 1) : 1;
   let to = 0;
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++, to += 3) {
-      if (isColor) {
-        // Of 16-bit samples the high byte, which is the first.
-        const from = y * rowBytes + x * channels * bytesPerSample;
-        rgb[to] = raw[from] as number;
-        rgb[to + 1] = raw[from + bytesPerSample] as number;
-        rgb[to + 2] = raw[from + 2 * bytesPerSample] as number;
+      const value =
+        depth < 8
+          ? smallSample(raw, y * rowBytes, x, depth)
+          : (raw[y * rowBytes + x * channels * bytesPerSample] as number);
+      if (palette === undefined || colorType !== 3) {
+        const grey = value * greyScale;
+        rgb[to] = grey;
+        rgb[to + 1] = grey;
+        rgb[to + 2] = grey;
       } else {
-        const value =
-          depth < 8
-            ? smallSample(raw, y * rowBytes, x, depth)
-            : (raw[y * rowBytes + x * channels * bytesPerSample] as number);
-        if (palette === undefined || colorType !== 3) rgb.fill(value * greyScale, to, to + 3);
-        else {
-          if (value * 3 >= palette.length) throw damaged("a pixel lies outside the palette");
-          rgb.set(palette.subarray(value * 3, value * 3 + 3), to);
-        }
+        if (value * 3 >= palette.length) throw damaged("a pixel lies outside the palette");
+        rgb[to] = palette[value * 3] as number;
+        rgb[to + 1] = palette[value * 3 + 1] as number;
+        rgb[to + 2] = palette[value * 3 + 2] as number;
       }
     }
   }

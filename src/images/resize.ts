@@ -15,40 +15,52 @@ export function resize(image: Image, width: number, height: number): Image {
   const columns = weightsOf(image.width, width);
   const rows = weightsOf(image.height, height);
   const { data } = image;
-  const narrow = new Float64Array(width * image.height * 3);
-  for (let y = 0; y < image.height; y++) {
-    for (let x = 0; x < width; x++) {
-      const { first, weights } = columns[x] as Weights;
-      let red = 0;
-      let green = 0;
-      let blue = 0;
-      let from = (y * image.width + first) * 3;
-      for (let i = 0; i < weights.length; i++, from += 3) {
-        const weight = weights[i] as number;
-        red += weight * (data[from] as number);
-        green += weight * (data[from + 1] as number);
-        blue += weight * (data[from + 2] as number);
-      }
-      const to = (y * width + x) * 3;
-      narrow[to] = red;
-      narrow[to + 1] = green;
-      narrow[to + 2] = blue;
-    }
-  }
   const resized = new Uint8Array(width * height * 3);
   const rowLength = width * 3;
+  // Source rows of the new width: only as many as one target row looks at are kept, so that large pictures cost no more.
+  const keptRows = Math.max(...rows.map(({ weights }) => weights.length));
+  const narrow = new Float64Array(rowLength * keptRows);
+  let known = 0;
   const sum = new Float64Array(rowLength);
   for (let y = 0; y < height; y++) {
     const { first, weights } = rows[y] as Weights;
+    for (; known < first + weights.length; known++) {
+      const at = (known % keptRows) * rowLength;
+      narrowRow(data, known * image.width, { columns, row: narrow.subarray(at, at + rowLength) });
+    }
     sum.fill(0);
     for (let i = 0; i < weights.length; i++) {
-      const from = (first + i) * rowLength;
+      const from = ((first + i) % keptRows) * rowLength;
       const weight = weights[i] as number;
       for (let x = 0; x < rowLength; x++) sum[x] = (sum[x] as number) + weight * (narrow[from + x] as number);
     }
     for (let x = 0; x < rowLength; x++) resized[y * rowLength + x] = Math.floor((sum[x] as number) + 0.5);
   }
   return { width, height, data: resized };
+}
+
+/** One row of pixels, beginning at pixel `start`, in the new width. */
+function narrowRow(
+  data: Uint8Array,
+  start: number,
+  { columns, row }: { columns: readonly Weights[]; row: Float64Array },
+): void {
+  for (let x = 0; x < columns.length; x++) {
+    const { first, weights } = columns[x] as Weights;
+    let red = 0;
+    let green = 0;
+    let blue = 0;
+    let from = (start + first) * 3;
+    for (let i = 0; i < weights.length; i++, from += 3) {
+      const weight = weights[i] as number;
+      red += weight * (data[from] as number);
+      green += weight * (data[from + 1] as number);
+      blue += weight * (data[from + 2] as number);
+    }
+    row[x * 3] = red;
+    row[x * 3 + 1] = green;
+    row[x * 3 + 2] = blue;
+  }
 }
 
 interface Weights {

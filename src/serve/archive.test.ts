@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,7 +23,7 @@ test("a packed folder unpacks to the same files, and packs to the same bytes eac
   writeFileSync(join(folder, "code", "empty"), "");
   writeFileSync(join(folder, "large"), Buffer.alloc(3_000_000, 7));
   const [first, second] = [await bytesOf(packFolder(folder)), await bytesOf(packFolder(folder))];
-  const names = await unpackArchive(Readable.from([first]), join(root, "unpacked"));
+  const names = await unpackArchive(Readable.from([first]), join(root, "unpacked"), { packedBytes: first.length });
   assert.deepEqual(names, ["code/empty", "large", "model.json"]);
   assert.deepEqual(first, second);
   assert.deepEqual(readFileSync(join(root, "unpacked", "large")), Buffer.alloc(3_000_000, 7));
@@ -51,6 +52,23 @@ test("an archive that unpacks to too much is refused while it unpacks", async ()
     await refusal({ name: "zeros" }, Buffer.alloc(2_000_000), { maxBytes: 1_000_000 }),
     /more than 1000000 bytes/,
   );
+});
+
+test("a small archive of a large file is refused before the file is unpacked", async () => {
+  const archive = pack();
+  archive.entry({ name: "zeros", size: 1_000_000_000 });
+  const [head] = (await once(archive, "data")) as [Buffer];
+  archive.destroy();
+  assert.match(await unpackRefusal(gzipSync(head), "declared"), /more than 100 times its size/);
+});
+
+test("what an archive holds beside its files is bounded: zeros at its end, attributes without end", async () => {
+  const archive = pack();
+  archive.entry({ name: "one" }, "x");
+  archive.finalize();
+  const zeros = Buffer.concat([await bytesOf(archive), Buffer.alloc(3_000_000)]);
+  assert.match(await unpackRefusal(gzipSync(zeros), "endless"), /goes on after its end/);
+  assert.match(await refusal({ name: "one", pax: { comment: "x".repeat(3_000_000) } }), /holds more than its files/);
 });
 
 test("an archive of too many entries is refused", async () => {
@@ -113,7 +131,7 @@ async function refusal(
 
 async function unpackRefusal(bytes: Buffer, name: string, limits = {}): Promise<string> {
   try {
-    await unpackArchive(Readable.from([bytes]), join(root, name), limits);
+    await unpackArchive(Readable.from([bytes]), join(root, name), { packedBytes: bytes.length, ...limits });
     return "accepted";
   } catch (error) {
     assert.equal((error as Error).name, "ArchiveError");

@@ -1,4 +1,4 @@
-import { encodePng } from "../images/png-encode.ts";
+import { encodePpm } from "../images/ppm.ts";
 import { Fault } from "../kit/fault.ts";
 import type { Models } from "../ports/models.ts";
 
@@ -132,7 +132,7 @@ function tensorPictures(values: ArrayLike<number>, shape: readonly number[]): Ui
       if (!(value >= 0 && value <= 255)) throw wrong("pixels must be numbers from 0 to 255");
       data[i] = Math.round(value);
     }
-    return encodePng({ width, height, data });
+    return encodePpm({ width, height, data });
   });
 }
 

@@ -12,14 +12,20 @@ export interface UnpackLimits {
   maxBytes?: number;
   /** Files and folders; default 10,000. */
   maxEntries?: number;
+  /** Of the archive itself. */
+  packedBytes: number;
 }
 
 /**
- * Weights hardly shrink: what unpacks to more than this many times its size is a bomb, and is refused long before it fills the
- * disk. Small archives may hold whatever they like.
+ * Weights hardly shrink: what unpacks to more than this many times its size is a bomb, and is refused when it says so, which is
+ * before the first byte of the file that is too much. Small archives may hold whatever they like.
  */
 const maxExpansion = 100;
 const freeBytes = 64 * 1024 ** 2;
+/** What an archive may hold outside its files: long names and attributes of each, and zeros at its end. */
+const otherBytesPerEntry = 4 * 1024;
+const otherBytes = 1024 ** 2;
+const blockBytes = 512;
 
 /** The archive is not what it should be: the uploader's business, with a message for a FailureReason. */
 export class ArchiveError extends Error {
@@ -33,7 +39,7 @@ export class ArchiveError extends Error {
  * Unpacks a tar.gz below `folder`: regular files and folders only, names that stay inside, bounded in number and size.
  * What was unpacked before a refusal stays in `folder`: the caller throws the folder away.
  */
-export async function unpackArchive(archive: Readable, folder: string, limits: UnpackLimits = {}): Promise<string[]> {
+export async function unpackArchive(archive: Readable, folder: string, limits: UnpackLimits): Promise<string[]> {
   const maxBytes = limits.maxBytes ?? 2 * 1024 ** 3;
   const maxEntries = limits.maxEntries ?? 10_000;
   const names: string[] = [];
@@ -44,19 +50,30 @@ export async function unpackArchive(archive: Readable, folder: string, limits: U
   // Taken before anything flows, or the first entry would find nobody. By hand, not by `for await`: leaving that one early
   // waits for the entry at hand, which nobody reads any more.
   const entriesOf = unpacked[Symbol.asyncIterator]();
-  let packedBytes = 0;
-  const counted = bounded(archive as AsyncIterable<Buffer>, (size) => {
-    packedBytes += size;
-  });
-  const fed = pipeline(counted, createGunzip(), unpacked);
+  const most = Math.min(maxBytes, Math.max(freeBytes, maxExpansion * limits.packedBytes));
+  let left = otherBytes;
+  const count = (size: number) => {
+    left -= size;
+    if (left < 0) throw new ArchiveError("the archive holds more than its files, or goes on after its end");
+  };
+  const fed = pipeline(
+    archive,
+    createGunzip(),
+    (inflated: AsyncIterable<Buffer>) => counted(inflated, count),
+    unpacked,
+  );
   fed.catch(() => undefined); // reported below: the iteration over `unpacked` fails with the same error
   try {
     for (;;) {
       const next = await entriesOf.next();
       if (next.done === true) break;
       const entry = next.value;
-      const { name, type } = entry.header;
+      const { name, type, size = 0 } = entry.header;
       if (++entries > maxEntries) throw new ArchiveError(`the archive has more than ${maxEntries} entries`);
+      left += blockBytes + Math.ceil(size / blockBytes) * blockBytes + otherBytesPerEntry;
+      bytes += size;
+      if (bytes > maxBytes) throw new ArchiveError(`the archive unpacks to more than ${maxBytes} bytes`);
+      if (bytes > most) throw new ArchiveError(`the archive unpacks to more than ${maxExpansion} times its size`);
       if (type === "directory") {
         entry.resume();
         continue;
@@ -66,15 +83,7 @@ export async function unpackArchive(archive: Readable, folder: string, limits: U
       }
       const target = join(folder, safeName(name));
       await mkdir(dirname(target), { recursive: true });
-      await pipeline(
-        bounded(entry as AsyncIterable<Buffer>, (size) => {
-          bytes += size;
-          if (bytes > maxBytes) throw new ArchiveError(`the archive unpacks to more than ${maxBytes} bytes`);
-          if (bytes > Math.max(freeBytes, maxExpansion * packedBytes))
-            throw new ArchiveError(`the archive unpacks to more than ${maxExpansion} times its size`);
-        }),
-        createWriteStream(target, { flags: "w", mode: 0o644 }),
-      );
+      await pipeline(entry, createWriteStream(target, { flags: "w", mode: 0o644 }));
       names.push(safeName(name));
     }
     await fed;
@@ -89,7 +98,7 @@ export async function unpackArchive(archive: Readable, folder: string, limits: U
   return names;
 }
 
-async function* bounded(chunks: AsyncIterable<Buffer>, count: (bytes: number) => void): AsyncIterable<Buffer> {
+async function* counted(chunks: AsyncIterable<Buffer>, count: (bytes: number) => void): AsyncIterable<Buffer> {
   for await (const chunk of chunks) {
     count(chunk.length);
     yield chunk;

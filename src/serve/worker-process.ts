@@ -50,6 +50,7 @@ export function startWorker(options: WorkerOptions): Promise<WorkerProcess> {
   const [file, ...args] = options.command ?? [
     process.execPath,
     "--max-old-space-size=512", // pictures of one batch; the network's own memory lies outside this heap
+    "--expose-gc", // for pictures that are too large to wait for a collection
     fileURLToPath(new URL("./worker.js", import.meta.url)),
   ];
   const child = spawn(file as string, [...args, options.folder, String(options.maxBatch), String(options.threads)], {

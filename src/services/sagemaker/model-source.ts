@@ -57,7 +57,7 @@ export async function unpackSource(source: ModelSource, directory: string, blobs
   await rm(part, { recursive: true, force: true });
   await mkdir(dirname(part), { recursive: true });
   try {
-    const names = await unpackArchive(blob.body, part);
+    const names = await unpackArchive(blob.body, part, { packedBytes: blob.sizeBytes });
     if (source.type === "package" && !names.includes("model.json")) {
       throw new ArchiveError(
         `s3://${source.blob} is no model package: it has no model.json, only ${names.slice(0, 5).join(", ")}`,

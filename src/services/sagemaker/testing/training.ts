@@ -77,6 +77,7 @@ export function logOf({ logs }: World, name: string): string[] {
 
 export async function unpacked(world: World, key: string): Promise<string> {
   const folder = join(world.directory, `unpacked-${Math.random()}`);
-  await unpackArchive(Readable.from([world.blobs.contents.get(key)]), folder);
+  const archive = world.blobs.contents.get(key) as Buffer;
+  await unpackArchive(Readable.from([archive]), folder, { packedBytes: archive.length });
   return folder;
 }
