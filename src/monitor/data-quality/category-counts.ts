@@ -15,10 +15,12 @@ export interface CategoryTally {
   /** The values that are counted one by one, most frequent first, then in order of the text. */
   counts(): [string, number][];
   countOf(text: string): number;
-  /** How many additions are in `counts`. */
-  readonly listed: number;
+  /** How many values are counted one by one. */
+  readonly size: number;
   /** Different values: exact while all are listed, else an estimate. */
   distinct(): number;
+  /** Forgets everything, and gives back what it took of the budget. */
+  clear(): void;
 }
 
 /** What the tallies of one profile may list together: about 50 MB of texts. */
@@ -28,7 +30,6 @@ export interface TallyBudget {
 
 export function createTally(budget: TallyBudget): CategoryTally {
   const counts = new Map<string, number>();
-  let listed = 0;
   let digests: number[] | undefined;
   const isFull = (): boolean => counts.size >= mostValuesPerColumn || budget.valuesLeft <= 0;
   return {
@@ -45,14 +46,18 @@ export function createTally(budget: TallyBudget): CategoryTally {
       }
       if (count === undefined) budget.valuesLeft--;
       counts.set(key, (count ?? 0) + 1);
-      listed++;
     },
     counts: () => [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1)),
     countOf: (text) => counts.get(shortened(text)) ?? 0,
-    get listed() {
-      return listed;
+    get size() {
+      return counts.size;
     },
     distinct: () => (digests === undefined ? counts.size : Math.max(counts.size, estimate(digests))),
+    clear() {
+      budget.valuesLeft += counts.size;
+      counts.clear();
+      digests = undefined;
+    },
   };
 }
 

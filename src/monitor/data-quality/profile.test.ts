@@ -103,6 +103,28 @@ test("more different values than are counted are estimated, and memory stays bou
   assert.equal(features.get("id")?.categories.counts().length, 10_000);
 });
 
+test("many columns of measurements leave room to count a column of texts", () => {
+  const profile = createProfile();
+  for (let i = 0; i < 1000; i++) {
+    const measured = Array.from({ length: 300 }, (_, column) => [`m${column}`, i + column / 7] as const);
+    profile.add(new Map<string, Cell>([...measured, ["code", `code ${i}`]]));
+  }
+  const { features } = profile.finish();
+  assert.deepEqual([features.get("code")?.categories.size, features.get("m7")?.categories.size], [1000, 0]);
+});
+
+test("codes that are numbers are counted when a text follows", () => {
+  const buckets = profileOfColumn(["12", "12", "7", "A1"]).statistics.features[0]?.string_statistics?.distribution;
+  assert.deepEqual(
+    buckets?.categorical.buckets.map(({ value, count }) => [value, count]),
+    [
+      ["12", 2],
+      ["7", 1],
+      ["A1", 1],
+    ],
+  );
+});
+
 test("long texts are told apart although only their beginning is kept", () => {
   const text = "x".repeat(10_000);
   const statistics = profileOfColumn([`${text}a`, `${text}b`, `${text}b`]).statistics.features[0]?.string_statistics;

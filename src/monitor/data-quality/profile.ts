@@ -1,7 +1,7 @@
 import { type CategoryTally, createTally, type TallyBudget } from "./category-counts.ts";
 import { bucketsOf, createKllSketch, type KllSketch } from "./kll-sketch.ts";
 import { createMoments, type Moments } from "./moments.ts";
-import { type CellType, type Row, typedCell } from "./row.ts";
+import { type CellType, type Row, type TypedCell, typedCell } from "./row.ts";
 import type { FeatureStatistics, InferredType, Statistics } from "./statistics-file.ts";
 
 /*
@@ -13,6 +13,8 @@ import type { FeatureStatistics, InferredType, Statistics } from "./statistics-f
 const mostColumns = 4096;
 /** Over all columns together. */
 const mostListedValues = 200_000;
+/** Numbers are counted one by one, too, in case texts follow and the column turns out to be one of codes; codes are few. */
+const mostNumericValues = 200;
 /** Of one column in `statistics.json`, the most frequent first: a file for people and charts. */
 const mostListedBuckets = 1000;
 
@@ -61,7 +63,7 @@ export function createProfile(): ProfileBuilder {
         const typed = typedCell(cell);
         if (typed === undefined) continue;
         column.types[typed.type]++;
-        column.categories.add(typed.text);
+        countCategory(column, typed);
         if (typed.number === undefined) continue;
         column.numbers.add(typed.number);
         column.sketch.add(typed.number);
@@ -92,6 +94,18 @@ interface Column {
   numbers: Moments;
   sketch: KllSketch;
   categories: CategoryTally;
+  /** It has more different numbers than any set of codes. */
+  isMeasured: boolean;
+}
+
+/** Of a column of measurements nothing is counted one by one; where a text comes late, counting begins with it. */
+function countCategory(column: Column, { number, text }: TypedCell): void {
+  const isNumeric = number !== undefined && column.types.String === 0;
+  if (isNumeric && column.isMeasured) return;
+  column.categories.add(text);
+  if (!isNumeric || column.categories.size <= mostNumericValues) return;
+  column.isMeasured = true;
+  column.categories.clear();
 }
 
 function newColumn(budget: TallyBudget): Column {
@@ -100,6 +114,7 @@ function newColumn(budget: TallyBudget): Column {
     numbers: createMoments(),
     sketch: createKllSketch(),
     categories: createTally(budget),
+    isMeasured: false,
   };
 }
 
