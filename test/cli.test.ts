@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -44,6 +44,19 @@ function assertSentence(ran: Ran, expected: RegExp): void {
   assert.match(ran.stderr, expected);
   assert.doesNotMatch(ran.stderr, /\n {4}at |Error: /);
   assert.ok(!ran.stderr.includes("\u001b"), "no escape codes when piped");
+}
+
+/** Fifty captured answers of two classes in turn, a second apart. */
+function writeCaptures(into: string, confidenceOf: (i: number) => number): void {
+  mkdirSync(into);
+  const lines = Array.from({ length: 50 }, (_, i) => {
+    const [high, low] = [confidenceOf(i), 1 - confidenceOf(i)];
+    const data = JSON.stringify(i % 2 === 0 ? [high, low] : [low, high]);
+    const endpointOutput = { observedContentType: "application/json", mode: "OUTPUT", data, encoding: "JSON" };
+    const inferenceTime = new Date(Date.UTC(2026, 0, 1) + 1000 * i).toISOString().replace(".000Z", "Z");
+    return JSON.stringify({ captureData: { endpointOutput }, eventMetadata: { eventId: `e${i}`, inferenceTime } });
+  });
+  writeFileSync(join(into, "captures.jsonl"), `${lines.join("\n")}\n`);
 }
 
 describe("the command line without a server", () => {
@@ -170,6 +183,33 @@ describe("the command line with a server", () => {
       assert.equal(ran.exitCode, 1);
       assertSentence(ran, message);
     }
+  });
+
+  test("captures in folders are watched, and drift between them is told with its reasons", async () => {
+    const [before, same, unsure] = ["before", "same", "unsure"].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    writeCaptures(before, (i) => 0.75 + (i % 25) / 100);
+    writeCaptures(same, (i) => 0.75 + ((i * 7) % 25) / 100);
+    writeCaptures(unsure, (i) => 0.55 + (i % 25) / 100);
+    const calm = await onServer("watch", "--capture", same, "--reference", before);
+    assert.match(
+      calm.stdout,
+      /^drift: none between the last 50 requests and the 50 they are compared with /m,
+      calm.stderr,
+    );
+    const drifting = await onServer("watch", "--capture", unsure, "--reference", before);
+    assert.match(
+      drifting.stdout,
+      /^DRIFT between the last 50 requests and the 50 they are compared with:\n.*\n.*\nless certain /m,
+    );
+    const json = await onServer("watch", "--capture", unsure, "--reference", before, "--json");
+    const { drift } = JSON.parse(json.stdout) as { drift: { isDrifting: boolean; windowCount: number } };
+    assert.deepEqual([drift.isDrifting, drift.windowCount], [true, 50]);
+    const few = await onServer("watch", "--capture", same, "--window", "20");
+    assert.match(few.stdout, /^drift: none between the last 16 requests and the 34 /m);
   });
 
   test("a file that is not there is refused by its name", async () => {

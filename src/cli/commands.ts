@@ -241,8 +241,13 @@ export const commands: Command[] = [
   },
   {
     name: "watch",
-    summary: "what the endpoint saw: confidence over time, histogram, per class, image sheet",
-    examples: ["scones watch", "scones watch --out ./pictures", "scones watch --capture s3://bucket/prefix --json"],
+    summary: "what the endpoint saw: confidence over time, histogram, per class, drift, image sheet",
+    examples: [
+      "scones watch",
+      "scones watch --out ./pictures",
+      "scones watch --window 50 --reference ./captures-of-march",
+      "scones watch --capture s3://bucket/prefix --json",
+    ],
     options: {
       ...endpointOption,
       ...placeOptions,
@@ -250,9 +255,21 @@ export const commands: Command[] = [
       ...thresholdOption,
       capture: {
         type: "string",
-        value: "S3-URI",
-        description: "where the captures lie",
+        value: "SOURCE",
+        description: "s3:// address or folder of capture files",
         default: "the endpoint's own capture destination",
+      },
+      window: {
+        type: "string",
+        value: "NUMBER",
+        description: "how many of the latest requests are looked at for drift",
+        default: "100, at most a third of all",
+      },
+      reference: {
+        type: "string",
+        value: "SOURCE",
+        description: "s3:// address or folder of captures that they are compared with",
+        default: "all requests before them",
       },
       out: { type: "string", value: "FOLDER", description: "write SVG and PNG pictures there" },
     },

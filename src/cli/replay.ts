@@ -7,7 +7,7 @@ import { mostItems } from "../traffic/traffic-plan.ts";
 import { type Clients, connect } from "./clients.ts";
 import { exitCodes, type Invocation, numberOption, textOption, UsageError, wholeNumberOption } from "./command.ts";
 import type { Terminal } from "./terminal.ts";
-import { captureUri, readCaptureFolder, readCaptures } from "./workflow/captures.ts";
+import { captureUri, readCaptureSource } from "./workflow/captures.ts";
 import { endpointLabels } from "./workflow/labels.ts";
 import { names } from "./workflow/names.ts";
 import { requiredEndpoint } from "./workflow/required.ts";
@@ -107,9 +107,7 @@ async function capturedRequests(
   endpointName: string,
 ): Promise<{ source: string; requests: CapturedRequest[] }> {
   const source = textOption(invocation, "capture") ?? (await captureUri(clients, endpointName));
-  const { records, problems } = source.startsWith("s3://")
-    ? await readCaptures(clients, source, invocation.signal)
-    : await readCaptureFolder(source);
+  const { records, problems } = await readCaptureSource(clients, source, invocation.signal);
   for (const problem of problems)
     invocation.terminal.note(`unreadable: ${problem.file ?? ""} line ${problem.line}: ${problem.message}`);
   return { source, requests: records.filter((record): record is CapturedRequest => record.input !== undefined) };

@@ -1,10 +1,11 @@
 import { barLines, plot } from "../draw/text.ts";
 import type { CaptureRecord } from "../monitor/capture-record.ts";
 import { type CaptureSummary, captureSummary } from "../monitor/capture-summary.ts";
-import { connect } from "./clients.ts";
-import { exitCodes, type Invocation, numberOption, textOption } from "./command.ts";
+import { type Clients, connect } from "./clients.ts";
+import { exitCodes, type Invocation, numberOption, textOption, wholeNumberOption } from "./command.ts";
 import type { Terminal } from "./terminal.ts";
-import { captureUri, readCaptures } from "./workflow/captures.ts";
+import { captureUri, readCaptureSource } from "./workflow/captures.ts";
+import { driftLines, driftOf } from "./workflow/drift.ts";
 import { endpointLabels } from "./workflow/labels.ts";
 import { defaultThreshold, names } from "./workflow/names.ts";
 import { drawCaptures } from "./workflow/pictures.ts";
@@ -16,16 +17,22 @@ export async function run(invocation: Invocation): Promise<number> {
   const threshold = numberOption(invocation, "threshold", { default: defaultThreshold, min: 0, max: 1 });
   const endpointName = textOption(invocation, "endpoint-name") ?? names.endpoint;
   const out = textOption(invocation, "out");
+  const size = wholeNumberOption(invocation, "window", { default: 100, min: 10, max: 100_000 });
   const clients = await connect(invocation);
   try {
     const given = textOption(invocation, "capture");
     const uri = given ?? (await captureUri(clients, endpointName));
     const labels = given === undefined ? await endpointLabels(clients, endpointName) : [];
-    const { records, problems } = await readCaptures(clients, uri, signal);
+    const { records, problems } = await readCaptureSource(clients, uri, signal);
     const summary = captureSummary(records, { threshold, labels });
+    const reference = await referenceCaptures(clients, invocation);
+    const drift = driftOf(records, { size, ...(reference && { reference }) });
     const files = out === undefined ? [] : await drawCaptures(out, records, { threshold, labels });
-    terminal.json({ uri, ...summary, unreadableLines: problems, files });
-    if (!terminal.isJson) printSummary(terminal, uri, summary, records);
+    terminal.json({ uri, ...summary, ...(drift && { drift }), unreadableLines: problems, files });
+    if (!terminal.isJson) {
+      printSummary(terminal, uri, summary, records);
+      if (summary.count > 0) for (const line of driftLines(drift, labels)) terminal.print(line);
+    }
     for (const problem of problems)
       terminal.note(`unreadable: ${problem.file ?? ""} line ${problem.line}: ${problem.message}`);
     if (!terminal.isJson) for (const file of files) terminal.print(file);
@@ -33,6 +40,14 @@ export async function run(invocation: Invocation): Promise<number> {
   } finally {
     clients.close();
   }
+}
+
+async function referenceCaptures(clients: Clients, invocation: Invocation): Promise<CaptureRecord[] | undefined> {
+  const source = textOption(invocation, "reference");
+  if (source === undefined) return undefined;
+  const { records } = await readCaptureSource(clients, source, invocation.signal);
+  if (records.length === 0) throw new Error(`${source} holds no captures to compare with`);
+  return records;
 }
 
 function printSummary(terminal: Terminal, uri: string, summary: CaptureSummary, records: CaptureRecord[]): void {

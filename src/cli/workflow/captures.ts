@@ -37,8 +37,16 @@ export async function readCaptures(clients: Clients, uri: string, signal: AbortS
   return parseCaptureFiles(keys.map((file) => ({ file, text: texts.get(file) ?? "" })));
 }
 
-/** The same of a folder on this machine. */
-export async function readCaptureFolder(folder: string): Promise<ParsedCaptures> {
+/** The same of an `s3://` address or a folder on this machine. */
+export async function readCaptureSource(
+  clients: Clients,
+  source: string,
+  signal: AbortSignal,
+): Promise<ParsedCaptures> {
+  return source.startsWith("s3://") ? readCaptures(clients, source, signal) : readCaptureFolder(source);
+}
+
+async function readCaptureFolder(folder: string): Promise<ParsedCaptures> {
   const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(".jsonl")).sort();
   const files: { file: string; text: string }[] = [];
   for (const file of names) files.push({ file, text: await readFile(join(folder, file), "utf8") });
