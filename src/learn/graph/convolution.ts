@@ -6,9 +6,6 @@ import { isBlocked } from "./weight-order.ts";
 // blocked convolution, which is faster by a third. In the blocked form all three are the same operator: the
 // gradient of the input is a convolution of dy with turned weights, the gradient of the weights a convolution of x with
 // dy as its kernel and the roles of batch and channels swapped.
-//
-// Blocked activations say that their shape is [N, C, H, W], but their memory is [N][C/B][H][W][B]: a Reshape and a Transpose
-// on them see that memory. This is used on purpose here, and nowhere else.
 
 interface ConvolutionInput {
   x: Tensor;
@@ -19,6 +16,8 @@ interface ConvolutionInput {
 }
 
 interface Convolution {
+  /** The input in the form in which it was read: where its gradient belongs. */
+  x: Tensor;
   output: Tensor;
   weightGradient(): string;
   inputGradient(): string;
@@ -40,15 +39,13 @@ interface Shape {
 /** Appends the forward nodes; the two closures append the backward ones. */
 export function convolutionGradients(graph: TrainingGraph, input: ConvolutionInput): Convolution {
   const shape = shapeOf(input);
-  const { block, batch } = graph.blocking;
-  if (isBlocked(input.weight, graph.blocking)) return blockedConvolution(graph, input, shape);
-  // The first layer has three input channels: too few for blocks on the way forward, but not for the swapped way back.
-  const mayBlockGradient = block > 0 && batch % block === 0 && shape.outputs % block === 0 && input.weight.isFirst;
-  return plainConvolution(graph, input, { shape, mayBlockGradient });
+  return isBlocked(input.weight, graph.blocking)
+    ? blockedConvolution(graph, input, shape)
+    : plainConvolution(graph, input, shape);
 }
 
 function shapeOf({ x, weight, stride }: ConvolutionInput): Shape {
-  const [batch, inputs, height, width] = x.shape as [number, number, number, number];
+  const [batch, inputs, height, width] = x.shape;
   const [outputs, , kernel] = weight.shape as [number, number, number];
   const pad = (kernel - 1) / 2;
   const side = (length: number) => Math.floor((length + 2 * pad - kernel) / stride) + 1;
@@ -57,17 +54,19 @@ function shapeOf({ x, weight, stride }: ConvolutionInput): Shape {
 
 function plainConvolution(
   graph: TrainingGraph,
-  { x, weight, flat }: ConvolutionInput,
-  { shape, mayBlockGradient }: { shape: Shape; mayBlockGradient: boolean },
+  { x: given, weight, flat }: ConvolutionInput,
+  shape: Shape,
 ): Convolution {
   const { batch, inputs, outputs, kernel, pad, stride, outHeight, outWidth } = shape;
+  const x = graph.inForm(given, graph.plain);
   const weights = graph.reshape(flat, weight.shape);
   const window = { kernel_shape: [kernel, kernel], strides: [stride, stride], pads: [pad, pad, pad, pad] };
-  const output = graph.tensor(graph.op("Conv", [x.name, weights], window), [batch, outputs, outHeight, outWidth]);
+  const y = graph.op("Conv", [x.name, weights], window);
+  const output = graph.tensor(() => y, { form: graph.plain, shape: [batch, outputs, outHeight, outWidth] });
   return {
+    x,
     output,
     weightGradient() {
-      if (mayBlockGradient) return blockedWeightGradient(graph, { x, dy: blockedGradient(graph, output), shape });
       const area = outHeight * outWidth;
       const padded = pad === 0 ? x.name : graph.op("Pad", [x.name, graph.integers([0, 0, pad, pad, 0, 0, pad, pad])]);
       const slices: string[] = [];
@@ -96,42 +95,54 @@ function plainConvolution(
   };
 }
 
-function blockedConvolution(graph: TrainingGraph, { x, weight, flat }: ConvolutionInput, shape: Shape): Convolution {
+function blockedConvolution(
+  graph: TrainingGraph,
+  { x: given, weight, flat }: ConvolutionInput,
+  shape: Shape,
+): Convolution {
   const { batch, inputs, outputs, kernel, pad, stride, outHeight, outWidth } = shape;
   const block = graph.blocking.block;
   const area = kernel * kernel;
-  const forward = blockedConv(graph, [blocked(graph, x), graph.reshape(flat, weight.shape)], {
+  // Pictures have too few channels for blocks: they are read as they are, and only the outputs are in blocks.
+  const x = weight.isFirst ? given : graph.inForm(given, graph.blocked);
+  const weights = weight.isFirst
+    ? graph.transpose(graph.reshape(flat, [outputs / block, block, inputs * area]), [0, 2, 1])
+    : flat;
+  const y = blockedConv(graph, [x.name, graph.reshape(weights, weight.shape)], {
     kernel: [kernel, kernel],
     strides: [stride, stride],
     pads: [pad, pad, pad, pad],
   });
-  const output = graph.tensor(fromBlocks(graph, forward, outputs), [batch, outputs, outHeight, outWidth]);
+  const output = graph.tensor(() => y, { form: graph.blocked, shape: [batch, outputs, outHeight, outWidth] });
   return {
+    x,
     output,
-    weightGradient: () => blockedWeightGradient(graph, { x, dy: blockedGradient(graph, output), shape }),
+    weightGradient: () => blockedWeightGradient(graph, { x, dy: output.gradient!, shape }),
     inputGradient() {
       if (stride > 1) {
         const tiles = graph.reshape(flat, [outputs / block, inputs / block, area, block, block]);
-        const weights = graph.reshape(graph.transpose(tiles, [0, 4, 1, 3, 2]), weight.shape);
-        return transposedConvolution(graph, { dy: output.gradient!, weights, shape });
+        const plainWeights = graph.reshape(graph.transpose(tiles, [0, 4, 1, 3, 2]), weight.shape);
+        const dy = graph.reordered(output.gradient!, output.shape, graph.plain);
+        const dx = transposedConvolution(graph, { dy, weights: plainWeights, shape });
+        return graph.reordered(dx, x.shape, graph.blocked);
       }
       // Turns each tile over with a reorder, then swaps the tiles and turns the kernel by 180 degrees.
-      const tiles = graph.reshape(flat, [(outputs / block) * (inputs / block) * area, block, 1, block]);
-      const turned = graph.reshape(toBlocks(graph, tiles), [outputs / block, inputs / block, area, block * block]);
+      const count = (outputs / block) * (inputs / block) * area;
+      const tiles = graph.reordered(graph.reshape(flat, [count, block, 1, block]), [], graph.blocked);
+      const turned = graph.reshape(tiles, [outputs / block, inputs / block, area, block * block]);
       const swapped = graph.transpose(turned, [1, 0, 2, 3]);
       const reversed = graph.integers(Array.from({ length: area }, (_, i) => area - 1 - i));
-      const weights = graph.reshape(graph.op("Gather", [swapped, reversed], { axis: 2 }), [
+      const kernels = graph.reshape(graph.op("Gather", [swapped, reversed], { axis: 2 }), [
         inputs,
         outputs,
         kernel,
         kernel,
       ]);
-      const dx = blockedConv(graph, [blockedGradient(graph, output), weights], {
+      return blockedConv(graph, [output.gradient!, kernels], {
         kernel: [kernel, kernel],
         strides: [1, 1],
         pads: [pad, pad, pad, pad],
       });
-      return fromBlocks(graph, dx, inputs);
     },
   };
 }
@@ -141,35 +152,46 @@ function blockedWeightGradient(
   graph: TrainingGraph,
   { x, dy, shape }: { x: Tensor; dy: string; shape: Shape },
 ): string {
-  const { batch, inputs, outputs, height, width, kernel, pad, stride, outHeight, outWidth } = shape;
+  const { batch, inputs, outputs, kernel, pad, stride, outHeight, outWidth } = shape;
   const block = graph.blocking.block;
   const area = kernel * kernel;
-  // With the pads at the sides inside the operator it runs at half the speed; above and below they cost nothing.
-  const isStrided = stride > 1;
-  const rows = isStrided ? pad : 0;
-  const pads = [0, 0, rows, pad, 0, 0, rows, pad];
-  let padded = pads.every((one) => one === 0) ? x.name : graph.op("Pad", [x.name, graph.integers(pads)]);
-  if (isStrided) {
-    const needed = [(outHeight - 1) * stride + kernel, (outWidth - 1) * stride + kernel];
-    if (needed[0] !== height + 2 * pad || needed[1] !== width + 2 * pad) {
-      padded = graph.op("Slice", [padded, graph.integers([0, 0]), graph.integers(needed), graph.integers([2, 3])]);
-    }
-  }
-  const swapped = toBlocks(graph, graph.transpose(padded, [1, 0, 2, 3]));
   const view = graph.reshape(dy, [batch / block, block, outputs / block, outHeight * outWidth, block]);
   const weights = graph.reshape(graph.transpose(view, [2, 0, 3, 1, 4]), [outputs, batch, outHeight, outWidth]);
-  const result = blockedConv(graph, [swapped, weights], {
+  const result = blockedConv(graph, [inBlocksOfPictures(graph, x, shape), weights], {
     kernel: [outHeight, outWidth],
     strides: [1, 1],
     dilations: [stride, stride],
-    pads: isStrided ? [0, 0, 0, 0] : [pad, 0, pad, 0],
+    pads: stride > 1 ? [0, 0, 0, 0] : [pad, 0, pad, 0],
   });
-  if (inputs % block !== 0) {
+  if (!x.form.isBlocked) {
     const tiles = graph.reshape(result, [inputs, outputs / block, area, block]);
     return graph.transpose(tiles, [1, 3, 0, 2]);
   }
   const tiles = graph.reshape(result, [inputs / block, block, outputs / block, area, block]);
   return graph.transpose(tiles, [2, 0, 3, 1, 4]);
+}
+
+/** [C][N/B][H][W][B of N], with the pads: channels in the place of the batch, and the batch in the place of the channels. */
+function inBlocksOfPictures(graph: TrainingGraph, x: Tensor, shape: Shape): string {
+  const { batch, inputs, height, width, kernel, pad, stride, outHeight, outWidth } = shape;
+  const block = graph.blocking.block;
+  // All that belongs to one picture moves as one.
+  const pictures = graph.reshape(x.name, [batch / block, block, inputs * height * width, 1]);
+  const swapped = graph.reordered(pictures, [], graph.blocked);
+  const inner = x.form.isBlocked ? block : 1;
+  const places = graph.reshape(swapped, [(batch / block) * (inputs / inner), height, width, inner * block]);
+  // With the pads at the sides inside the convolution it runs at half the speed; above and below they cost nothing.
+  const rows = stride > 1 ? pad : 0;
+  const padded = pad === 0 ? places : graph.op("Pad", [places, graph.integers([0, rows, pad, 0, 0, rows, pad, 0])]);
+  const [fullHeight, fullWidth] = [height + 2 * rows, width + 2 * pad];
+  const [neededHeight, neededWidth] =
+    stride > 1 ? [(outHeight - 1) * stride + kernel, (outWidth - 1) * stride + kernel] : [fullHeight, fullWidth];
+  const isWhole = neededHeight === fullHeight && neededWidth === fullWidth;
+  const ends = graph.integers([neededHeight, neededWidth]);
+  const cropped = isWhole ? padded : graph.op("Slice", [padded, graph.integers([0, 0]), ends, graph.integers([1, 2])]);
+  const tiles = [batch / block, inputs / inner, neededHeight * neededWidth, inner, block];
+  const moved = graph.transpose(graph.reshape(cropped, tiles), [1, 3, 0, 2, 4]);
+  return graph.reshape(moved, [inputs, batch, neededHeight, neededWidth]);
 }
 
 function transposedConvolution(
@@ -203,28 +225,4 @@ function blockedConv(
     },
     domain: "com.microsoft.nchwc",
   });
-}
-
-function blocked(graph: TrainingGraph, x: Tensor): string {
-  x.blocked ??= toBlocks(graph, x.name);
-  return x.blocked;
-}
-
-const blockedGradients = new WeakMap<Tensor, { of: string; blocked: string }>();
-
-/** The gradient of a tensor in blocks; made once, when the last contribution has arrived. */
-function blockedGradient(graph: TrainingGraph, x: Tensor): string {
-  const known = blockedGradients.get(x);
-  if (known?.of === x.gradient) return known!.blocked;
-  const made = toBlocks(graph, x.gradient!);
-  blockedGradients.set(x, { of: x.gradient!, blocked: made });
-  return made;
-}
-
-function toBlocks(graph: TrainingGraph, name: string): string {
-  return graph.writer.node("ReorderInput", [name], { domain: "com.microsoft.nchwc" });
-}
-
-function fromBlocks(graph: TrainingGraph, name: string, channels: number): string {
-  return graph.writer.node("ReorderOutput", [name], { attributes: { channels }, domain: "com.microsoft.nchwc" });
 }

@@ -83,7 +83,7 @@ test("the blocked graph has the reference's gradients for strides and shortcuts"
 
 test("the networks for large pictures have the reference's gradients, on odd sides too", async () => {
   const block = await safeBlockSize();
-  const batch = Math.max(2, block);
+  const batch = Math.max(8, block);
   const networks = [resnet9(2, { widths: [8, 8, 16, 16], isLarge: true }), residualNetwork(8, 2, { isLarge: true })];
   const errors: number[] = [];
   for (const network of networks) errors.push(await worstError({ network, batch, height: 21, width: 18 }, block));

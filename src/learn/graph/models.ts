@@ -25,11 +25,7 @@ export function gradientModel(
   const target = writer.input("target", [batch, network.classes]);
   const flat = splitParameters(writer, layout);
   const graph = new TrainingGraph(writer, flat, blocking);
-  const logits = runNetwork(network, layout, graph, {
-    name: x,
-    shape: [batch, 3, height, width],
-    needsGradient: false,
-  });
+  const logits = runNetwork(network, layout, graph, graph.pictures(x, [batch, 3, height, width]));
   const loss = graph.crossEntropy(logits, target);
   graph.backward();
   const gradients = layout.parameters.map((one) => graph.reshape(graph.parameterGradients.get(one.name)!, [one.size]));

@@ -12,10 +12,15 @@ export interface Blocking {
 }
 
 /** Whether this convolution runs in blocks. A channel count that is no multiple of the block would kill the process. */
-export function isBlocked(parameter: Parameter, { batch, block }: Blocking): boolean {
-  if (block === 0 || parameter.kind !== "convolution" || parameter.isFirst) return false;
-  const [outputs, inputs] = parameter.shape as [number, number];
-  return batch % block === 0 && outputs % block === 0 && inputs % block === 0;
+export function isBlocked({ kind, shape, isFirst }: Parameter, { batch, block }: Blocking): boolean {
+  if (block === 0 || kind !== "convolution") return false;
+  const [outputs, inputs] = shape as [number, number];
+  return batch % block === 0 && outputs % block === 0 && (isFirst ? inputs < block : inputs % block === 0);
+}
+
+/** Whether its weights lie in blocks: those of the first one, of pictures, stay in the plain order. */
+function isReordered(parameter: Parameter, blocking: Blocking): boolean {
+  return !parameter.isFirst && isBlocked(parameter, blocking);
 }
 
 /** From blocks to the plain order, into a new array. */
@@ -36,7 +41,7 @@ function reorder(
   const result = values.slice();
   const block = blocking.block;
   for (const parameter of layout.parameters) {
-    if (!isBlocked(parameter, blocking)) continue;
+    if (!isReordered(parameter, blocking)) continue;
     const [outputs, inputs, height, width] = parameter.shape as [number, number, number, number];
     const area = height * width;
     for (let k = 0; k < outputs; k++) {

@@ -3,7 +3,7 @@ import { type ProtobufWriter, protobufWriter } from "./protobuf.ts";
 
 // Writes ONNX models: nodes in order of use, constants cached by content, and only the operator sets that are used.
 
-export type Attribute = number | { float: number } | string | readonly number[];
+export type Attribute = number | { float: number } | { floats: readonly number[] } | string | readonly number[];
 export type Dimension = number | string;
 
 export interface NodeOptions {
@@ -149,12 +149,15 @@ function writeAttribute(node: ProtobufWriter, name: string, value: Attribute): v
     } else if (typeof value === "string") {
       attribute.string(4, value);
       attribute.integer(20, 3);
-    } else if (Array.isArray(value)) {
+    } else if ("float" in value) {
+      attribute.float(2, value.float);
+      attribute.integer(20, 1);
+    } else if ("floats" in value) {
+      for (const one of value.floats) attribute.float(7, one);
+      attribute.integer(20, 6);
+    } else {
       for (const one of value) attribute.integer(8, one);
       attribute.integer(20, 7);
-    } else {
-      attribute.float(2, (value as { float: number }).float);
-      attribute.integer(20, 1);
     }
   });
 }
