@@ -153,3 +153,17 @@ test("a loss that is no number is tried again once, at a tenth of the rate", asy
   assert.equal(again.length, 1);
   assert.match(again[0]!, /the loss became \S+ at step \d+ \(epoch \d+\)/);
 });
+
+test("a stop that comes while an interrupted training begins again keeps the model so far", {
+  timeout: 120_000,
+}, async (context) => {
+  const folder = folderWith(context, { ...small, epochs: "100000" });
+  await runUntil(folder, "Epoch[3] Train-accuracy");
+  const lines: string[] = [];
+  const log = (line: string) => void lines.push(line);
+  const job = startJob({ prefix: folder.prefix, cores: 2, block: safeBlockSize, log });
+  job.stop();
+  assert.equal(await job.done, 0, lines.join("\n"));
+  assert.ok(lines.some((line) => line.startsWith("Resuming from the checkpoint after epoch")));
+  assert.equal(manifestOf(folder).provenance!["stopped"], true);
+});

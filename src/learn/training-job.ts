@@ -8,6 +8,7 @@ import { readData } from "./data/read-data.ts";
 import { type Hyperparameters, parseHyperparameters } from "./hyperparameters.ts";
 import { type Finished, writeModelFolder } from "./model-folder.ts";
 import { networkJob, storedModels } from "./network-job.ts";
+import { hasCheckpoint } from "./training/checkpoint.ts";
 import type { Training } from "./training/train.ts";
 import { DivergedError } from "./training/worker-group.ts";
 import type { EpochReport } from "./training/worker-job.ts";
@@ -49,6 +50,7 @@ export function startJob(options: JobOptions): Job {
       isStopping: () => isStopping,
       onStart: (started) => {
         training = started;
+        if (isStopping) started.stop();
       },
     }).finally(() => rmSync(picturesFolder(options.prefix), { recursive: true, force: true }));
     return 0;
@@ -107,7 +109,8 @@ async function runJob(
   }
 
   logBalance(balanceOf(data.train.labels, asked.numClasses), { asked, labels: data.labels, log });
-  if (isStopping()) return log("Stopped before the first step: there is no model.");
+  const checkpoints = join(prefix, "checkpoints");
+  if (isStopping() && !hasCheckpoint(checkpoints)) return log("Stopped before the first step: there is no model.");
   const dataSha256 = data.train.sha256;
   const versions = {
     onnxruntime: createRequire(import.meta.url)("onnxruntime-node/package.json").version as string,
@@ -121,7 +124,6 @@ async function runJob(
     nearDuplicates: data.nearDuplicates.slice(0, 100),
     ...versions,
   };
-  const checkpoints = join(prefix, "checkpoints");
   const finished: Finished & { curve: EpochReport[] } =
     pretrained?.kind === "backbone"
       ? {

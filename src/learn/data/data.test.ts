@@ -89,6 +89,34 @@ test("many damaged pictures are refused by name", async (context) => {
   );
 });
 
+test("of many files that are not there the first ten are named, and the others counted", async (context) => {
+  const folder = jobFolder(context);
+  folder.pictures("train", 4);
+  const lines = Array.from({ length: 25 }, (_, i) => `${i}\t${i % 2}\tgone-${i}.png\n`);
+  folder.write("input/data/train_lst/train.lst", lines.join(""));
+  await assert.rejects(
+    readOf(folder),
+    /25 of 25 pictures.*gone-0\.png .*gone-9\.png \(no such file\) and 15 more\. That/,
+  );
+});
+
+test("a picture that has two labels is named", async (context) => {
+  const folder = jobFolder(context);
+  folder.pictures("train", 10);
+  const lines = [...Array.from({ length: 10 }, (_, i) => `${i}\t${i % 2}\t${i}.png`), "10\t1\t4.png", "11\t0\t6.png"];
+  folder.write("input/data/train_lst/train.lst", lines.join("\n"));
+  const said: string[] = [];
+  const { train } = await readOf(folder, { log: (line) => said.push(line) });
+  assert.equal(train.count, 12);
+  assert.ok(
+    said.includes(
+      "Warning: 2 training pictures are, byte for byte, others of them: what is held out may have been trained on.",
+    ),
+    said.join("\n"),
+  );
+  assert.ok(said.includes("Warning: 1 of them have another class: 4.png (1) is 4.png (0)"), said.join("\n"));
+});
+
 test("a label outside the classes is refused with its line", async (context) => {
   const folder = jobFolder(context);
   folder.pictures("train", 4);

@@ -6,8 +6,9 @@ import { type CifarArchive, cifarSide, readCifarArchive } from "./cifar-archive.
 import { dataFault } from "./data-fault.ts";
 import { listEntries } from "./list-file.ts";
 import { nearDuplicates } from "./near-duplicates.ts";
-import { type PictureSet, pictureSetBuilder } from "./picture-set.ts";
+import { type PictureSet, pictureSetBuilder, withPictures } from "./picture-set.ts";
 import { openRecordFile, type RecordFile } from "./record-file.ts";
+import { repeatedPictures } from "./repeated-pictures.ts";
 
 // From a job's input channels to decoded pictures in files. A channel is one of: pictures with a `.lst` file (in the channel
 // `<name>_lst` or beside them), one folder per class, RecordIO files, or a CIFAR archive. Pictures are listed, decoded and written one
@@ -40,6 +41,8 @@ export interface DataOptions {
 
 /** A few damaged files in a large set are everyday; more of them mean that something is wrong with the set. */
 const defaultMaxSkipped = 0.05;
+/** In messages. */
+const mostNamed = 10;
 
 interface Item {
   /** Path from the channel's folder, for messages. */
@@ -87,6 +90,7 @@ function readChannels(listed: (channel: string) => Listing, options: DataOptions
   }
   const train = readPictures(listing, { ...options, channel: "train", skipped });
   refuseEmptyClasses(train.set, labels);
+  warnOfRepeated(train, labels, options.log);
   if (!existsSync(join(options.channels, "validation"))) {
     return { labels, train: train.set, skipped, nearDuplicates: [] };
   }
@@ -150,7 +154,7 @@ function listChannel(channel: string, options: DataOptions): Listing {
   }
   if (classFolders.length > options.classes || (channel === "train" && classFolders.length !== options.classes)) {
     throw dataFault(
-      `num_classes=${options.classes}, but channel "${channel}" has ${classFolders.length} class folders: ${shortList(classFolders)}`,
+      `num_classes=${options.classes}, but channel "${channel}" has ${classFolders.length} class ${classFolders.length === 1 ? "folder" : "folders"}: ${shortList(classFolders)}`,
     );
   }
   const listed = listing(function* () {
@@ -233,8 +237,9 @@ function readPictures(
       } catch (error) {
         const reason = reasonOf(error);
         if (reason === undefined) throw error;
-        // Beyond the limit they are only counted.
-        if (skippedAt.size <= maxSkipped * count) skipped.push({ file: `${channel}/${item.name}`, reason });
+        // Beyond the limit, the first ones are enough to see what is wrong.
+        if (skipped.length < Math.max(mostNamed, maxSkipped * count))
+          skipped.push({ file: `${channel}/${item.name}`, reason });
         skippedAt.add(index);
       }
       if (++index % 10_000 === 0) log?.(`Read ${index} of ${count} pictures of channel ${channel}.`);
@@ -336,6 +341,29 @@ function refuseEmptyClasses(set: PictureSet, labels: readonly string[]): void {
   }
 }
 
+/** Pictures that stand in the training channel twice are trained on twice, and some of them may be held out. */
+function warnOfRepeated(
+  { set, namesOf }: ReadPictures,
+  labels: readonly string[],
+  log: ((line: string) => void) | undefined,
+): void {
+  const { count, contradictions, contradictionCount } = withPictures(set, (pictures) =>
+    repeatedPictures(pictures, set.labels),
+  );
+  if (count > 0)
+    log?.(
+      `Warning: ${count} training pictures are, byte for byte, others of them: what is held out may have been trained on.`,
+    );
+  if (contradictionCount === 0) return;
+  const shown = contradictions.slice(0, mostNamed);
+  const names = namesOf(shown.flatMap(({ first, again }) => [first, again]));
+  const said = shown.map(({ first, again }) => {
+    const [one, other] = [first, again].map((index) => `${names.get(index)} (${labels[set.labels[index]!]})`);
+    return `${other} is ${one}`;
+  });
+  log?.(`Warning: ${contradictionCount} of them have another class: ${shortList(said, contradictionCount)}`);
+}
+
 function archiveIn(folder: string): string | undefined {
   const name = filesIn(folder).find((file) => /\.(tar\.gz|tgz)$/.test(file));
   return name === undefined ? undefined : join(folder, name);
@@ -354,6 +382,6 @@ function pictureFile(folder: string, channel: string): string {
 }
 
 function shortList(names: readonly string[], count = names.length): string {
-  const shown = names.slice(0, 10).join(", ");
-  return count > 10 ? `${shown} and ${count - 10} more` : shown;
+  const shown = names.slice(0, mostNamed);
+  return count > shown.length ? `${shown.join(", ")} and ${count - shown.length} more` : shown.join(", ");
 }

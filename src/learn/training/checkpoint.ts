@@ -129,6 +129,11 @@ export function restoreCheckpoint(
   return progress;
 }
 
+/** Whether an interrupted training has left something to go on from. */
+export function hasCheckpoint(folder: string): boolean {
+  return existsSync(join(folder, fileName)) || existsSync(join(folder, trainedName(0)));
+}
+
 /** The network, when it was trained already (K2). */
 export function restoreTrained(
   { folder, fingerprint, member }: CheckpointPlan,

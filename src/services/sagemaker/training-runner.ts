@@ -307,17 +307,15 @@ export class TrainingRunner {
     const { clock, logs, algorithms, environment, stopGraceMs } = this.#options;
     const stream = `${job.name}/algo-1-${Math.floor(job.createdMs / 1000)}`; // the same after a restart
     const { command, args } = algorithmOf(job.request, algorithms);
-    const program = startTraining({
-      command,
-      args,
-      folder,
-      environment: trainingEnvironment(job, folder, environment()),
-      onLine: (message) => {
-        const timestampMs = clock.now();
-        logs.append("/aws/sagemaker/TrainingJobs", stream, [{ timestampMs, message }]);
-        readMetrics(message, timestampMs);
-      },
-    });
+    const onLine = (message: string) => {
+      const timestampMs = clock.now();
+      logs.append("/aws/sagemaker/TrainingJobs", stream, [{ timestampMs, message }]);
+      readMetrics(message, timestampMs);
+    };
+    const program = startTraining(
+      { command, args, folder, environment: trainingEnvironment(job, folder, environment()), onLine },
+      clock,
+    );
     let cancelKill: (() => void) | undefined;
     running.killProcess = () => program.kill();
     running.stopProcess = () => {

@@ -1,0 +1,46 @@
+import { crc32 } from "node:zlib";
+import type { OpenPictures } from "./picture-set.ts";
+
+export interface RepeatedPictures {
+  /** Pictures that are, byte for byte, an earlier picture of the set. */
+  count: number;
+  /** Those among them whose label is another one than that picture's; the first few. */
+  contradictions: { first: number; again: number }[];
+  contradictionCount: number;
+}
+
+const mostContradictions = 100;
+
+/** Finds pictures that stand in a set more than once; eight bytes per picture are held for it. */
+export function repeatedPictures(pictures: OpenPictures, labels: Int32Array): RepeatedPictures {
+  const sums = Uint32Array.from(labels, (_, index) => crc32(pictures.at(index)));
+  const order = Uint32Array.from(labels, (_, index) => index).sort((a, b) => sums[a]! - sums[b]! || a - b);
+  const found: RepeatedPictures = { count: 0, contradictions: [], contradictionCount: 0 };
+  for (let from = 0; from < order.length; ) {
+    let to = from + 1;
+    while (to < order.length && sums[order[to]!] === sums[order[from]!]) to++;
+    if (to - from > 1) compareAll(order.subarray(from, to), { pictures, labels, found });
+    from = to;
+  }
+  found.contradictions.sort((one, other) => one.again - other.again);
+  return found;
+}
+
+/** Pictures of one checksum, the earliest first; now and then two different ones share it. */
+function compareAll(
+  indices: Uint32Array,
+  { pictures, labels, found }: { pictures: OpenPictures; labels: Int32Array; found: RepeatedPictures },
+): void {
+  const firsts: { index: number; bytes: Uint8Array }[] = [];
+  for (const again of indices) {
+    const bytes = pictures.at(again);
+    const first = firsts.find((one) => Buffer.compare(one.bytes, bytes) === 0)?.index;
+    if (first === undefined) firsts.push({ index: again, bytes: bytes.slice() });
+    else {
+      found.count++;
+      if (labels[first] === labels[again]) continue;
+      found.contradictionCount++;
+      if (found.contradictions.length < mostContradictions) found.contradictions.push({ first, again });
+    }
+  }
+}
