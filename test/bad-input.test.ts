@@ -160,7 +160,7 @@ describe("bad input", () => {
       maxAttempts: 1,
       requestHandler: { httpAgent: { maxSockets: 2 * callersOfFullQueue }, socketAcquisitionWarningTimeout: 60_000 },
     });
-    const slow = stripes("level", 6, 2_500); // some tens of milliseconds of decoding
+    const slow = stripes("level", 6, { side: 2_500 }); // some tens of milliseconds of decoding
     const leaving = new AbortController();
     setMaxListeners(0, leaving.signal);
     const refusals: (Error & { $metadata?: { httpStatusCode?: number } })[] = [];

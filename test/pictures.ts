@@ -8,8 +8,12 @@ export function plain(colour: readonly [red: number, green: number, blue: number
   return pngOf(side, Buffer.concat(Array.from({ length: side }, () => row)));
 }
 
-/** A PNG of stripes that run down (`upright`) or across, at a place and in colours that the number chooses. */
-export function stripes(kind: "upright" | "level", number: number, side = 32): Buffer {
+/** A PNG of stripes that run down (`upright`) or across, at a place and in colours that the number chooses; `light` is 1 by day. */
+export function stripes(
+  kind: "upright" | "level",
+  number: number,
+  { side = 32, light = 1 }: { side?: number; light?: number } = {},
+): Buffer {
   const rows = Buffer.alloc(side * (1 + side * 3));
   for (let y = 0; y < side; y++) {
     for (let x = 0; x < side; x++) {
@@ -17,7 +21,7 @@ export function stripes(kind: "upright" | "level", number: number, side = 32): B
       const isStripe = place % 8 < 4;
       const at = y * (1 + side * 3) + 1 + x * 3;
       for (let channel = 0; channel < 3; channel++)
-        rows[at + channel] = isStripe ? 40 + ((number * 37 + channel * 70) % 200) : 10;
+        rows[at + channel] = light * (isStripe ? 40 + ((number * 37 + channel * 70) % 200) : 10);
     }
   }
   return pngOf(side, rows);
