@@ -1,19 +1,29 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { CaptureRecord } from "../capture-record.ts";
-import { parseCaptures } from "../parse-captures.ts";
-import { createGroundTruth, groundTruthColumn } from "./ground-truth.ts";
+import type { Row } from "../data-quality/row.ts";
+import { createGroundTruth, type GroundTruth, groundTruthColumn, labelledRows } from "./ground-truth.ts";
 import { type JudgementColumns, judgementIn } from "./judgement.ts";
 
-function captured(eventId: string, data: string, { encoding = "CSV", inferenceId }: Record<string, string> = {}) {
+function captured(eventId: string, data: string, inferenceId?: string): string {
   const eventMetadata = { eventId, inferenceTime: "2026-01-01T00:00:00Z", ...(inferenceId && { inferenceId }) };
-  const endpointOutput = { observedContentType: "text/csv", mode: "OUTPUT", data, encoding };
-  const [record] = parseCaptures(JSON.stringify({ captureData: { endpointOutput }, eventMetadata })).records;
-  return record as CaptureRecord;
+  const endpointOutput = { observedContentType: "text/csv", mode: "OUTPUT", data, encoding: "CSV" };
+  return JSON.stringify({ captureData: { endpointOutput }, eventMetadata, eventVersion: "0" });
 }
 
 function label(eventId: string, data: string, encoding = "CSV"): string {
   return JSON.stringify({ groundTruthData: { data, encoding }, eventMetadata: { eventId }, eventVersion: "0" });
+}
+
+function groundTruthOf(...lines: string[]): GroundTruth {
+  const truth = createGroundTruth();
+  for (const line of lines) truth.add(line);
+  return truth;
+}
+
+/** The rows of a capture with its labels; none when it has none. */
+function rowsOf(truth: GroundTruth, line: string): Row[] {
+  const joined = truth.join(line);
+  return joined === undefined ? [] : labelledRows(joined);
 }
 
 const columns: JudgementColumns = {
@@ -22,58 +32,54 @@ const columns: JudgementColumns = {
   groundTruthAttribute: groundTruthColumn,
 };
 
-test("captures meet their labels by event id, of every line of every file", () => {
-  const truth = createGroundTruth();
-  truth.add(`${label("a", "1")}\n${label("b", "0")}\n`);
-  truth.add(`${label("c", "1")}`);
-  const rows = ["a", "b", "c", "d"].flatMap((id) => truth.merge(captured(id, "0.7")));
+test("captures meet their labels by event id, and those without one are left out", () => {
+  const truth = groundTruthOf(label("a", "1"), label("b", "0"), label("c", "1"));
+  const rows = ["a", "b", "c", "d"].flatMap((id) => rowsOf(truth, captured(id, "0.7")));
   assert.deepEqual(
     rows.map((row) => judgementIn(row, columns)),
     ["1", "0", "1"].map((actual) => ({ actual, predicted: "1", probability: 0.7 })),
   );
-  assert.deepEqual([truth.labelCount, truth.unmatchedCount], [3, 0]);
+  assert.equal(truth.labelCount, 3);
 });
 
 test("an inference id that the caller gave goes before the event id", () => {
-  const truth = createGroundTruth();
-  truth.add(`${label("mine", "1")}\n${label("event", "0")}`);
-  const [row] = truth.merge(captured("event", "0.2", { inferenceId: "mine" }));
+  const truth = groundTruthOf(label("mine", "1"), label("event", "0"));
+  const [row] = rowsOf(truth, captured("event", "0.2", "mine"));
   assert.equal(row?.get(groundTruthColumn), "1");
-  assert.equal(truth.unmatchedCount, 1);
+});
+
+test("a joined line is the captured one with its label, under the id that joined them", () => {
+  const joined = JSON.parse(groundTruthOf(label("mine", "1")).join(captured("event", "0.2", "mine")) ?? "");
+  assert.deepEqual(joined, {
+    ...JSON.parse(captured("mine", "0.2", "mine")),
+    groundTruthData: { data: "1", encoding: "CSV" },
+  });
 });
 
 test("a later label replaces an earlier one", () => {
-  const truth = createGroundTruth();
-  truth.add(`${label("a", "1")}\n${label("a", "0")}`);
-  assert.equal(truth.merge(captured("a", "0.5"))[0]?.get(groundTruthColumn), "0");
+  const truth = groundTruthOf(label("a", "1"), label("a", "0"));
+  assert.equal(rowsOf(truth, captured("a", "0.5"))[0]?.get(groundTruthColumn), "0");
 });
 
-test("a request of several rows has a label for each", () => {
-  const truth = createGroundTruth();
-  truth.add(label("a", "1\n0"));
-  assert.deepEqual(
-    truth.merge(captured("a", "0.9\n0.4")).map((row) => judgementIn(row, columns)),
-    [
-      { actual: "1", predicted: "1", probability: 0.9 },
-      { actual: "0", predicted: "0", probability: 0.4 },
-    ],
+test("a request of several rows has a label for each, in whatever way they are written", () => {
+  const written = [label("a", "1\n0"), label("a", "[1,0]", "JSON"), label("a", "MQow", "BASE64")];
+  const judged = written.map((line) =>
+    rowsOf(groundTruthOf(line), captured("a", "0.9\n0.4")).map((row) => judgementIn(row, columns)),
   );
+  const expected = [
+    { actual: "1", predicted: "1", probability: 0.9 },
+    { actual: "0", predicted: "0", probability: 0.4 },
+  ];
+  assert.deepEqual(judged, [expected, expected, expected]);
 });
 
-test("lines that are no labels are reported and the others are read", () => {
+test("what is no label and no capture is refused with the reason", () => {
   const truth = createGroundTruth();
-  const problems = truth.add(
-    `${label("a", "1")}\n{"groundTruthData":{"data":"1"}}\nno JSON\n${label("b", "[1]", "JSON")}`,
-    "f",
-  );
-  assert.deepEqual(
-    problems.map(({ file, line }) => [file, line]),
-    [
-      ["f", 2],
-      ["f", 3],
-    ],
-  );
-  assert.equal(truth.labelCount, 2);
+  assert.throws(() => truth.add('{"groundTruthData":{"data":"1"}}'), /ground truth: eventMetadata is missing/);
+  assert.throws(() => truth.add("no JSON"), /ground truth is not JSON/);
+  assert.throws(() => truth.add(label("a", "[{}]", "JSON")), /expected a label or a list of labels/);
+  assert.throws(() => truth.join("null"), /capture: the file is null, expected a JSON object/);
+  assert.throws(() => labelledRows(captured("a", "1")), /joined record: groundTruthData is missing/);
 });
 
 test("predictions are found by column, by index and by path, and by themselves where a classifier answered", () => {

@@ -1,8 +1,13 @@
-import type { CaptureRecord } from "../capture-record.ts";
 import { captureRows } from "../data-quality/capture-rows.ts";
 import { parseCsv } from "../data-quality/csv.ts";
-import { fieldsOf, MonitoringFileError, monitoringFile } from "../data-quality/monitoring-file.ts";
+import { type Fields, fieldsOf, MonitoringFileError, monitoringFile } from "../data-quality/monitoring-file.ts";
 import type { Cell, Row } from "../data-quality/row.ts";
+import { parseCaptures } from "../parse-captures.ts";
+
+/*
+ * Labels arrive later than the answers they judge, in files of their own. A captured record belongs to its `inferenceId` where the
+ * caller gave one, else to its `eventId`; a label always carries the id as `eventId`.
+ */
 
 /** About 500 MB of labels: more than a day of what one machine answers. */
 const mostLabels = 2_000_000;
@@ -11,79 +16,66 @@ const mostLabels = 2_000_000;
 export const groundTruthColumn = "groundTruth";
 
 export interface GroundTruth {
-  /** Reads the labels of one file, a JSON record per line; answers the lines that are none. A later label of the same id replaces an earlier one. */
-  add(text: string, file?: string): GroundTruthProblem[];
-  /**
-   * The rows of a capture with its labels, none when nobody labelled it. A capture belongs to its `inferenceId` where the
-   * caller gave one, else to its `eventId`; the labels always carry theirs as `eventId`.
-   */
-  merge(capture: CaptureRecord): Row[];
+  /** Takes a line of a file of labels. A later label of the same id replaces an earlier one. Throws `MonitoringFileError` for what is none. */
+  add(line: string): void;
+  /** A line of a capture file with its label, undefined when nobody labelled it. Throws `MonitoringFileError` for what is no record. */
+  join(line: string): string | undefined;
   readonly labelCount: number;
-  /** Labels that no capture has asked for so far. */
-  readonly unmatchedCount: number;
-}
-
-export interface GroundTruthProblem {
-  file?: string;
-  /** From 1. */
-  line: number;
-  message: string;
 }
 
 export function createGroundTruth(): GroundTruth {
-  const labels = new Map<string, string[]>();
-  const matched = new Set<string>();
+  const labels = new Map<string, unknown>();
   return {
-    add(text, file) {
-      const problems: GroundTruthProblem[] = [];
-      text
-        .replace(/^\uFEFF/, "")
-        .split("\n")
-        .forEach((line, i) => {
-          if (line.trim() === "") return;
-          try {
-            const { id, values } = labelIn(line);
-            labels.set(id, values);
-          } catch (error) {
-            if (!(error instanceof MonitoringFileError)) throw error;
-            problems.push({ ...(file !== undefined && { file }), line: i + 1, message: error.message });
-          }
-          if (labels.size > mostLabels)
-            throw new RangeError(`there are more than ${mostLabels} labels: merge a shorter window`);
-        });
-      return problems;
+    add(line) {
+      const { record, metadata } = recordIn("ground truth", line);
+      // Read in full now, so that a label that cannot be read is told of where it came from.
+      valuesIn(record);
+      labels.set(metadata.required("eventId", metadata.text("eventId")), record.value("groundTruthData"));
+      if (labels.size > mostLabels)
+        throw new RangeError(`there are more than ${mostLabels} labels: merge a shorter window`);
     },
-    merge(capture) {
-      const id = capture.inferenceId ?? capture.eventId;
-      const values = labels.get(id);
-      if (values === undefined) return [];
-      matched.add(id);
-      const rows = captureRows(capture, { captureIndexNames: ["endpointOutput"] });
-      return rows.map((row, i) => new Map<string, Cell>([...row, [groundTruthColumn, values[i]]]));
+    join(line) {
+      const { members, metadata } = recordIn("capture", line);
+      const id = metadata.text("inferenceId") ?? metadata.required("eventId", metadata.text("eventId"));
+      const groundTruthData = labels.get(id);
+      if (groundTruthData === undefined) return undefined;
+      const eventMetadata = { ...(members["eventMetadata"] as object), eventId: id };
+      return JSON.stringify({ ...members, groundTruthData, eventMetadata });
     },
     get labelCount() {
       return labels.size;
     },
-    get unmatchedCount() {
-      return labels.size - matched.size;
-    },
   };
 }
 
+/** What the model answered and what was true, of a joined line; one row for each row of the request. Throws `MonitoringFileError` or `CaptureBodyError`. */
+export function labelledRows(line: string): Row[] {
+  const values = valuesIn(recordIn("joined record", line).record);
+  const { records, problems } = parseCaptures(line);
+  for (const { message } of problems) throw new MonitoringFileError(`joined record: ${message}`);
+  return records
+    .flatMap((capture) => captureRows(capture, { captureIndexNames: ["endpointOutput"] }))
+    .map((row, i) => new Map<string, Cell>([...row, [groundTruthColumn, values[i]]]));
+}
+
+function recordIn(file: string, line: string) {
+  const place = monitoringFile(file, line);
+  const record = fieldsOf(place);
+  const metadata = record.required("eventMetadata", record.object("eventMetadata"));
+  return { record, metadata, members: place.value as Record<string, unknown> };
+}
+
 /** One label, or one per row of a request that asked for several. */
-function labelIn(line: string): { id: string; values: string[] } {
-  const record = fieldsOf(monitoringFile("ground truth", line));
+function valuesIn(record: Fields): string[] {
   const truth = record.required("groundTruthData", record.object("groundTruthData"));
   const data = String(truth.required("data", truth.value("data")));
-  const metadata = record.required("eventMetadata", record.object("eventMetadata"));
-  const id = metadata.required("eventId", metadata.text("eventId"));
   switch (truth.choice("encoding", ["CSV", "JSON", "BASE64"]) ?? "CSV") {
     case "CSV":
-      return { id, values: parseCsv(data).map(([first = ""]) => first) };
+      return parseCsv(data).map(([first = ""]) => first);
     case "BASE64":
-      return { id, values: parseCsv(Buffer.from(data, "base64").toString("utf8")).map(([first = ""]) => first) };
+      return parseCsv(Buffer.from(data, "base64").toString("utf8")).map(([first = ""]) => first);
     case "JSON":
-      return { id, values: scalarsIn(data) };
+      return scalarsIn(data);
   }
 }
 

@@ -3,12 +3,10 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { linesOf } from "../../../../monitor/data-quality/lines.ts";
 import { MonitoringFileError } from "../../../../monitor/data-quality/monitoring-file.ts";
+import { createGroundTruth } from "../../../../monitor/model-quality/ground-truth.ts";
 import { filesOf } from "./dataset.ts";
 
-/*
- * Joins what an endpoint captured with labels: each captured record that has one is written again with it, in a file of the same name.
- * A record belongs to its `inferenceId` where the caller gave one, else to its `eventId`; a label carries the id as `eventId`.
- */
+// Joins what an endpoint captured with labels: each captured record that has one is written again with it, in a file of the same name.
 
 export interface MergeSettings {
   /** Folders of captures and of labels. */
@@ -16,9 +14,6 @@ export interface MergeSettings {
   labels: string;
   output: string;
 }
-
-/** About 500 MB of labels: more than a day of what one machine answers. */
-const mostLabels = 2_000_000;
 
 export function mergeSettings(environment: Readonly<Record<string, string | undefined>>): MergeSettings {
   const { dataset_source: captures, ground_truth_source: labels, output_path: output } = environment;
@@ -33,23 +28,17 @@ export async function mergeGroundTruth(
   { captures, labels: labelFolder, output }: MergeSettings,
   log: (line: string) => void,
 ): Promise<number> {
-  const labels = new Map<string, unknown>();
-  for await (const { eventMetadata, groundTruthData } of recordsOf(labelFolder, log)) {
-    if (typeof eventMetadata?.eventId !== "string" || groundTruthData === undefined) continue;
-    labels.set(eventMetadata.eventId, groundTruthData);
-    if (labels.size > mostLabels)
-      throw new MonitoringFileError(`there are more than ${mostLabels} labels: merge a shorter window`);
-  }
+  const labels = createGroundTruth();
+  for (const file of await filesOf(labelFolder))
+    for await (const line of linesOf(createReadStream(file)))
+      readable({ ...line, file, log }, (text) => labels.add(text));
   let [seen, joined] = [0, 0];
   for (const file of await filesOf(captures)) {
     const lines: string[] = [];
-    for await (const record of recordsOf(file, log)) {
+    for await (const line of linesOf(createReadStream(file))) {
       seen++;
-      const id = record.eventMetadata?.inferenceId ?? record.eventMetadata?.eventId;
-      const groundTruthData = labels.get(id ?? "");
-      if (groundTruthData === undefined) continue;
-      const eventMetadata = { ...record.eventMetadata, eventId: id };
-      lines.push(JSON.stringify({ ...record, groundTruthData, eventMetadata }));
+      const found = readable({ ...line, file, log }, (text) => labels.join(text));
+      if (found !== undefined) lines.push(found);
     }
     if (lines.length === 0) continue;
     joined += lines.length;
@@ -57,23 +46,24 @@ export async function mergeGroundTruth(
     await mkdir(dirname(target), { recursive: true });
     await writeFile(target, `${lines.join("\n")}\n`);
   }
-  log(`${joined} of ${seen} captured records have one of ${labels.size} labels`);
+  log(`${joined} of ${seen} captured records have one of ${labels.labelCount} labels`);
   return joined;
 }
 
-interface JoinedRecord {
-  eventMetadata?: { eventId?: string; inferenceId?: string };
-  groundTruthData?: unknown;
+interface Line {
+  file: string;
+  line: number;
+  text: string;
+  log: (line: string) => void;
 }
 
-async function* recordsOf(source: string, log: (line: string) => void): AsyncGenerator<JoinedRecord> {
-  for (const file of await filesOf(source)) {
-    for await (const { text, line } of linesOf(createReadStream(file))) {
-      try {
-        yield JSON.parse(text) as JoinedRecord;
-      } catch (error) {
-        log(`${file}, line ${line}: ${(error as SyntaxError).message}`);
-      }
-    }
+/** A line that cannot be read is logged, and the others are joined all the same. */
+function readable<Value>({ file, line, text, log }: Line, read: (text: string) => Value): Value | undefined {
+  try {
+    return read(text);
+  } catch (error) {
+    if (!(error instanceof MonitoringFileError)) throw error;
+    log(`${file}, line ${line}: ${error.message}`);
+    return undefined;
   }
 }

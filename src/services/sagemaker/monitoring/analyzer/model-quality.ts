@@ -1,9 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { randomFrom } from "../../../../learn/random.ts";
+import { CaptureBodyError } from "../../../../monitor/data-quality/capture-rows.ts";
 import { MonitoringFileError } from "../../../../monitor/data-quality/monitoring-file.ts";
 import type { RowProblem } from "../../../../monitor/data-quality/read-rows.ts";
 import type { Row } from "../../../../monitor/data-quality/row.ts";
-import { createGroundTruth, groundTruthColumn } from "../../../../monitor/model-quality/ground-truth.ts";
+import { groundTruthColumn, labelledRows } from "../../../../monitor/model-quality/ground-truth.ts";
 import { type Judgement, judgementIn } from "../../../../monitor/model-quality/judgement.ts";
 import {
   findQualityViolations,
@@ -12,7 +13,6 @@ import {
   suggestQualityConstraints,
 } from "../../../../monitor/model-quality/quality-constraints.ts";
 import { qualityReport } from "../../../../monitor/model-quality/quality-report.ts";
-import { parseCaptures } from "../../../../monitor/parse-captures.ts";
 import type { Analysis } from "./analyze.ts";
 import type { AnalyzerSettings } from "./analyzer-settings.ts";
 import { capturedLines, datasetRows, filesOf } from "./dataset.ts";
@@ -52,7 +52,7 @@ export async function analyzeQuality(
   };
 }
 
-/** Joined records carry their label; it is read as the labels of others are. */
+/** Joined records carry their label. */
 async function* mergedRows(
   { source, window }: AnalyzerSettings,
   onProblem: (problem: RowProblem) => void,
@@ -61,10 +61,12 @@ async function* mergedRows(
     let line = 0;
     for await (const text of capturedLines([file], window)) {
       line++;
-      const labels = createGroundTruth();
-      const { records, problems } = parseCaptures(text);
-      for (const { message } of [...labels.add(text), ...problems]) onProblem({ file, line, message });
-      for (const record of records) yield* labels.merge(record);
+      try {
+        yield* labelledRows(text);
+      } catch (error) {
+        if (!(error instanceof MonitoringFileError || error instanceof CaptureBodyError)) throw error;
+        onProblem({ file, line, message: error.message });
+      }
     }
   }
 }
