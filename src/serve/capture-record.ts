@@ -27,17 +27,26 @@ export function captureLine(
   shape: CaptureShape,
 ): string {
   const { input, output, inferenceId, customAttributes } = exchange;
-  const halves = [
-    ...(shape.capturesInput ? [`"endpointInput":${half(input, "INPUT", shape)}`] : []),
-    ...(shape.capturesOutput ? [`"endpointOutput":${half(output, "OUTPUT", shape)}`] : []),
-  ];
-  const metadata = JSON.stringify({
-    eventId: meta.eventId,
-    ...(customAttributes === undefined ? {} : { customAttributes: [customAttributes] }),
-    ...(inferenceId === undefined ? {} : { inferenceId }),
-    inferenceTime: `${new Date(meta.timeMs).toISOString().slice(0, 19)}Z`,
-  });
-  return `{"captureData":{${halves.join(",")}},"eventMetadata":${metadata},"eventVersion":"0"}\n`;
+  const put = shape.capturesInput ? `"endpointInput":${half(input, "INPUT", shape)}` : "";
+  const got = shape.capturesOutput ? `"endpointOutput":${half(output, "OUTPUT", shape)}` : "";
+  const both = put !== "" && got !== "" ? `${put},${got}` : put + got;
+  const attributes = customAttributes === undefined ? "" : `"customAttributes":[${JSON.stringify(customAttributes)}],`;
+  const inference = inferenceId === undefined ? "" : `"inferenceId":${JSON.stringify(inferenceId)},`;
+  const metadata = `{"eventId":"${meta.eventId}",${attributes}${inference}"inferenceTime":"${secondOf(meta.timeMs)}"}`;
+  return `{"captureData":{${both}},"eventMetadata":${metadata},"eventVersion":"0"}\n`;
+}
+
+let lastSecond = Number.NaN;
+let lastText = "";
+
+/** Such as `2026-11-20T08:00:00Z`: one text for the thousands of records of a second. */
+function secondOf(timeMs: number): string {
+  const second = Math.floor(timeMs / 1000);
+  if (second !== lastSecond) {
+    lastSecond = second;
+    lastText = `${new Date(timeMs).toISOString().slice(0, 19)}Z`;
+  }
+  return lastText;
 }
 
 /** Put together by hand: base64 needs no escaping, and looking for what to escape costs more than writing it. */

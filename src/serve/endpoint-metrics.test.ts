@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Metrics } from "../ports/metrics.ts";
 import { EndpointMetrics } from "./endpoint-metrics.ts";
+import { realClock } from "./testing/world.ts";
 
 const place = { endpointName: "birds", variantName: "all" };
 const good = { status: 200, modelMs: 4, overheadMs: 1, instances: 2, queueLength: 0 };
 
 test("Prometheus reads counts by status, histograms in seconds and what is true now", () => {
-  const metrics = new EndpointMetrics(undefined);
+  const metrics = new EndpointMetrics(undefined, realClock);
   const variant = metrics.variant(place);
   variant.answered(good);
   variant.answered({ ...good, status: 503, modelMs: 0 });
@@ -31,7 +32,7 @@ test("Prometheus reads counts by status, histograms in seconds and what is true 
 });
 
 test("counts outlive a generation and end with the endpoint", () => {
-  const metrics = new EndpointMetrics(undefined);
+  const metrics = new EndpointMetrics(undefined, realClock);
   metrics.variant({ ...place, configName: "one" }).answered(good);
   metrics.variant({ ...place, configName: "two" }).answered(good);
   assert.match(metrics.text([]), /code="200"} 2/);
@@ -47,9 +48,9 @@ test("CloudWatch is told under AWS's names, per variant and per config, in micro
     alarmStates: () => new Map(),
     onAlarmChange: () => () => undefined,
   };
-  new EndpointMetrics(port)
-    .variant({ ...place, configName: "new" })
-    .answered({ ...good, status: 424, modelStatus: 500 });
+  const metrics = new EndpointMetrics(port, { schedule: () => () => undefined });
+  metrics.variant({ ...place, configName: "new" }).answered({ ...good, status: 424, modelStatus: 500 });
+  metrics.tell();
   assert.deepEqual(told.slice(0, 7), [
     "AWS/SageMaker Invocations birds/all 1 None",
     "AWS/SageMaker InvocationsPerInstance birds/all 0.5 None",
@@ -60,4 +61,39 @@ test("CloudWatch is told under AWS's names, per variant and per config, in micro
     "AWS/SageMaker OverheadLatency birds/all 1000 Microseconds",
   ]);
   assert.equal(told.filter((line) => line.includes("birds/all/new")).length, 8);
+});
+
+test("CloudWatch is told of many requests together, a second after the first", () => {
+  const told: string[] = [];
+  const port: Metrics = {
+    record: ({ name }, value, { count = 1 } = {}) => void told.push(`${name} ${value} x ${count}`),
+    alarmStates: () => new Map(),
+    onAlarmChange: () => () => undefined,
+  };
+  const due: (() => void)[] = [];
+  const metrics = new EndpointMetrics(port, {
+    schedule: (delayMs, callback) => {
+      assert.equal(delayMs, 1_000);
+      due.push(callback);
+      return () => undefined;
+    },
+  });
+  const variant = metrics.variant(place);
+  variant.answered({ ...good, modelMs: 4.0012 });
+  variant.answered({ ...good, modelMs: 4.0049 });
+  variant.answered({ ...good, status: 503, overheadMs: 0.0004 });
+  assert.deepEqual([told.length, due.length], [0, 1]);
+  due[0]?.();
+  assert.deepEqual(told, [
+    "Invocations 1 x 3",
+    "InvocationsPerInstance 0.5 x 3",
+    "Invocation4XXErrors 0 x 3",
+    "Invocation5XXErrors 1 x 1",
+    "Invocation5XXErrors 0 x 2",
+    "InvocationModelErrors 0 x 3",
+    "ModelLatency 4000 x 2",
+    "OverheadLatency 1000 x 2",
+    "OverheadLatency 0 x 1",
+    "QueueLength 0 x 3",
+  ]);
 });

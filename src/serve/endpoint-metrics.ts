@@ -1,9 +1,11 @@
+import type { Clock } from "../ports/clock.ts";
 import type { Metrics, RecordedMetric } from "../ports/metrics.ts";
 import { Histogram } from "./histogram.ts";
 
 /*
  * How endpoints do, in two languages: CloudWatch's metrics in AWS/SageMaker through the port, and the text that Prometheus
- * reads. Counts belong to an endpoint's variant and outlive its generations, as counters must.
+ * reads. Counts belong to an endpoint's variant and outlive its generations, as counters must. CloudWatch is told a second later,
+ * of all requests together: sixteen observations for each would cost as much as reading it.
  */
 
 /** One request as it ended. */
@@ -39,17 +41,36 @@ interface Counts {
   droppedCaptures: number;
 }
 
+const tellAfterMs = 1_000;
+
 export class EndpointMetrics {
   readonly #metrics: Metrics | undefined;
+  readonly #clock: Pick<Clock, "schedule">;
   readonly #counts = new Map<string, Counts>();
+  readonly #untold = new Set<VariantMetrics>();
 
-  constructor(metrics: Metrics | undefined) {
+  constructor(metrics: Metrics | undefined, clock: Pick<Clock, "schedule">) {
     this.#metrics = metrics;
+    this.#clock = clock;
   }
 
   /** The recorder of one variant of one generation. With `configName` CloudWatch can tell a new fleet from the old one. */
   variant(place: { endpointName: string; variantName: string; configName?: string | undefined }): VariantMetrics {
-    return new VariantMetrics(this.#metrics, this.#countsOf(place), place.configName);
+    return new VariantMetrics(this.#metrics, this.#countsOf(place), {
+      configName: place.configName,
+      onUntold: (variant) => this.#tellLater(variant),
+    });
+  }
+
+  /** Tells CloudWatch what it has not heard of yet. */
+  tell(): void {
+    for (const variant of this.#untold) variant.tell();
+    this.#untold.clear();
+  }
+
+  #tellLater(variant: VariantMetrics): void {
+    if (this.#untold.size === 0) this.#clock.schedule(tellAfterMs, () => this.tell());
+    this.#untold.add(variant);
   }
 
   forget(endpointName: string): void {
@@ -112,10 +133,18 @@ export class VariantMetrics {
   readonly #metrics: Metrics | undefined;
   readonly #counts: Counts;
   readonly #cloudWatch: ReturnType<typeof cloudWatchMetrics>[];
+  readonly #onUntold: (variant: VariantMetrics) => void;
+  #untold = new Untold();
 
-  constructor(metrics: Metrics | undefined, counts: Counts, configName: string | undefined) {
+  constructor(
+    metrics: Metrics | undefined,
+    counts: Counts,
+    options: { configName: string | undefined; onUntold: (variant: VariantMetrics) => void },
+  ) {
+    const { configName } = options;
     this.#metrics = metrics;
     this.#counts = counts;
+    this.#onUntold = options.onUntold;
     const dimensions = { EndpointName: counts.endpointName, VariantName: counts.variantName };
     this.#cloudWatch = [
       cloudWatchMetrics(dimensions),
@@ -123,27 +152,41 @@ export class VariantMetrics {
     ];
   }
 
-  answered({ status, modelStatus, modelMs, overheadMs, instances, queueLength }: Outcome): void {
+  answered(outcome: Outcome): void {
     const { byStatus, model, overhead } = this.#counts;
+    const { status } = outcome;
     byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
-    const reachedModel = status === 200 || status === modelErrorStatus;
-    if (reachedModel) model.add(modelMs / 1000);
-    overhead.add(overheadMs / 1000);
-    const metrics = this.#metrics;
-    if (metrics === undefined) return;
-    const answered = modelStatus ?? status;
+    if (reachedModel(status)) model.add(outcome.modelMs / 1000);
+    overhead.add(outcome.overheadMs / 1000);
+    if (this.#metrics === undefined) return;
+    if (this.#untold.requests === 0) this.#onUntold(this);
+    this.#untold.add(outcome);
+  }
+
+  tell(): void {
+    const untold = this.#untold;
+    this.#untold = new Untold();
+    const { requests } = untold;
     for (const of of this.#cloudWatch) {
-      metrics.record(of.invocations, 1);
-      metrics.record(of.perInstance, 1 / Math.max(1, instances));
+      this.#record(of.invocations, 1, requests);
+      this.#recordAll(of.perInstance, untold.perInstance);
       // A zero for every other request, so that an average is a rate, as on AWS.
-      // What the model answered counts as its own kind of error too.
-      metrics.record(of.errors4xx, answered >= 400 && answered < 500 ? 1 : 0);
-      metrics.record(of.errors5xx, answered >= 500 || answered === 0 ? 1 : 0);
-      metrics.record(of.modelErrors, status === modelErrorStatus ? 1 : 0);
-      if (reachedModel) metrics.record(of.modelLatency, modelMs * 1000);
-      metrics.record(of.overheadLatency, overheadMs * 1000);
-      metrics.record(of.queueLength, queueLength);
+      for (const kind of ["errors4xx", "errors5xx", "modelErrors"] as const) {
+        this.#record(of[kind], 1, untold[kind]);
+        this.#record(of[kind], 0, requests - untold[kind]);
+      }
+      this.#recordAll(of.modelLatency, untold.modelMicros);
+      this.#recordAll(of.overheadLatency, untold.overheadMicros);
+      this.#recordAll(of.queueLength, untold.queueLengths);
     }
+  }
+
+  #record(metric: RecordedMetric, value: number, count: number): void {
+    if (count > 0) this.#metrics?.record(metric, value, { count });
+  }
+
+  #recordAll(metric: RecordedMetric, values: ReadonlyMap<number, number>): void {
+    for (const [value, count] of values) this.#record(metric, value, count);
   }
 
   droppedCaptures(records: number): void {
@@ -152,7 +195,47 @@ export class VariantMetrics {
   }
 }
 
+/** Requests that CloudWatch has not heard of yet. */
+class Untold {
+  requests = 0;
+  errors4xx = 0;
+  errors5xx = 0;
+  modelErrors = 0;
+  readonly perInstance = new Map<number, number>();
+  readonly modelMicros = new Map<number, number>();
+  readonly overheadMicros = new Map<number, number>();
+  readonly queueLengths = new Map<number, number>();
+
+  add({ status, modelStatus, modelMs, overheadMs, instances, queueLength }: Outcome): void {
+    this.requests++;
+    // What the model answered counts as its own kind of error too.
+    const answered = modelStatus ?? status;
+    if (answered >= 400 && answered < 500) this.errors4xx++;
+    if (answered >= 500 || answered === 0) this.errors5xx++;
+    if (status === modelErrorStatus) this.modelErrors++;
+    if (reachedModel(status)) count(this.modelMicros, rounded(modelMs * 1000));
+    count(this.perInstance, 1 / Math.max(1, instances));
+    count(this.overheadMicros, rounded(overheadMs * 1000));
+    count(this.queueLengths, queueLength);
+  }
+}
+
+function count(values: Map<number, number>, value: number): void {
+  values.set(value, (values.get(value) ?? 0) + 1);
+}
+
+/** To three digits: what is nearly equal is counted together. */
+function rounded(micros: number): number {
+  let step = 1;
+  while (micros >= 1000 * step) step *= 10;
+  return Math.round(micros / step) * step;
+}
+
 const modelErrorStatus = 424;
+
+function reachedModel(status: number): boolean {
+  return status === 200 || status === modelErrorStatus;
+}
 
 function cloudWatchMetrics(dimensions: Readonly<Record<string, string>>) {
   const metric = (name: string, unit: string, namespace = "AWS/SageMaker"): RecordedMetric => ({

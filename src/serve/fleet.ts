@@ -1,5 +1,6 @@
 import { Fault } from "../kit/fault.ts";
 import type { Clock } from "../ports/clock.ts";
+import { type FleetAnswer, Job } from "./fleet-job.ts";
 import { Pace } from "./pace.ts";
 import { Quarantine } from "./quarantine.ts";
 import {
@@ -50,24 +51,11 @@ export const defaultStartupTimeoutMs = 240_000;
 /** Bytes of one batch; a larger picture travels alone. */
 const maxBatchBytes = 16 * 1024 * 1024;
 const stopGraceMs = 5_000;
+/** How late a timeout may be told at most. */
+const maxLookMs = 1_000;
 /** Two crashes convict an input, or four kills: those may come from outside, and from the system when memory is short. */
 const guiltOf: Record<Suspicion, number> = { none: 0, some: 1, strong: 2 };
 const quarantinedFrom = 4;
-
-/** The answer of a worker, or what a container would have answered in its place; 0 stands for no answer at all. */
-export interface FleetAnswer extends WorkerAnswer {
-  /** From leaving for the worker until the answer. */
-  modelMs?: number;
-}
-
-interface Job {
-  picture: Uint8Array;
-  /** Grows with every worker that ended while it had this request. */
-  guilt: number;
-  sentAt?: number;
-  settle: (answer: FleetAnswer | Error) => void;
-  isSettled: boolean;
-}
 
 interface Slot {
   worker?: WorkerProcess;
@@ -90,6 +78,7 @@ export class Fleet {
   #isClosing = false;
   #hasStarted = false;
   #willSend = false;
+  #isWatching = false;
   #whenIdle: (() => void)[] = [];
   readonly #pace: Pace;
 
@@ -119,37 +108,28 @@ export class Fleet {
     throw failure.reason;
   }
 
-  /** Answers one picture. Throws the fault `ServiceUnavailable` when the queue is full or the request waited too long. */
-  async infer(picture: Uint8Array, caller: { readonly signal?: AbortSignal } = {}): Promise<FleetAnswer> {
-    if (this.#isClosing) throw unavailable("the model is being replaced");
-    const { clock, maxQueue, maxQueueBytes, timeoutMs } = this.#options;
+  /** Answers one picture. Rejects with the fault `ServiceUnavailable` when the queue is full or the request waited too long. */
+  infer(picture: Uint8Array, caller: { readonly signal?: AbortSignal } = {}): Promise<FleetAnswer> {
+    if (this.#isClosing) return Promise.reject(unavailable("the model is being replaced"));
+    const { maxQueue, maxQueueBytes } = this.#options;
     if (this.#queue.length >= maxQueue || this.#queuedBytes + picture.length > maxQueueBytes) {
-      throw unavailable(`${this.#queue.length} requests are waiting already`);
+      return Promise.reject(unavailable(`${this.#queue.length} requests are waiting already`));
     }
-    if (this.#quarantine.has(picture)) return quarantined;
+    if (this.#quarantine.has(picture)) return Promise.resolve(quarantined);
     return new Promise((resolve, reject) => {
-      const cancelTimeout = clock.schedule(timeoutMs, () => this.#timeOut(job));
-      let signal: AbortSignal | undefined;
-      const onAbort = () => this.#abandon(job, signal?.reason as Error);
-      const job: Job = {
-        picture,
-        guilt: 0,
-        isSettled: false,
-        settle: (answer) => {
-          if (job.isSettled) return;
-          job.isSettled = true;
-          cancelTimeout();
-          signal?.removeEventListener("abort", onAbort);
-          if (answer instanceof Error) reject(answer);
-          else resolve(answer);
-        },
-      };
+      const job = new Job(picture, resolve, reject);
       this.#enqueue(job, "last");
       this.#dispatch();
+      this.#watch();
       if (this.#queue.at(-1) !== job) return; // what a worker has it answers; making a signal costs as much as all of this
-      signal = caller.signal;
-      if (signal?.aborted) onAbort();
-      else signal?.addEventListener("abort", onAbort, { once: true });
+      const { signal } = caller;
+      if (signal === undefined) return;
+      const onAbort = () => this.#abandon(job, signal.reason as Error);
+      if (signal.aborted) onAbort();
+      else {
+        signal.addEventListener("abort", onAbort, { once: true });
+        job.onSettled = () => signal.removeEventListener("abort", onAbort);
+      }
     });
   }
 
@@ -167,6 +147,12 @@ export class Fleet {
   /** Process ids of the workers that are ready. */
   get workerIds(): number[] {
     return [...this.#slots].flatMap((slot) => (slot.worker === undefined ? [] : [slot.worker.pid]));
+  }
+
+  get workerCount(): number {
+    let count = 0;
+    for (const { worker } of this.#slots) if (worker !== undefined) count++;
+    return count;
   }
 
   get isFull(): boolean {
@@ -283,7 +269,8 @@ export class Fleet {
     this.#pace.end(slot, jobs.length);
     const now = performance.now();
     jobs.forEach((job, i) => {
-      job.settle({ ...(answers[i] as WorkerAnswer), modelMs: now - (job.sentAt ?? now) });
+      const { status, text } = answers[i] as WorkerAnswer;
+      job.settle({ status, text, modelMs: now - job.sentAt });
     });
     if (slot.isLeaving && slot.jobs.length === 0) slot.onFree?.();
     this.#dispatch();
@@ -322,6 +309,20 @@ export class Fleet {
     this.#options.clock.schedule(delayMs, () => {
       if (!this.#slots.has(slot)) return;
       this.#startSlot(slot).catch((error: Error) => this.#lost(slot, `the worker did not come back: ${error.message}`));
+    });
+  }
+
+  /** One timer looks after all requests: one of its own for each costs more than it is worth. */
+  #watch(): void {
+    if (this.#isWatching) return;
+    this.#isWatching = true;
+    const { clock, timeoutMs } = this.#options;
+    clock.schedule(Math.min(maxLookMs, Math.ceil(timeoutMs / 10)), () => {
+      this.#isWatching = false;
+      const dueBefore = performance.now() - timeoutMs;
+      const jobs = [...this.#queue, ...[...this.#slots].flatMap((slot) => slot.jobs)];
+      for (const job of jobs) if (!job.isSettled && job.takenAt <= dueBefore) this.#timeOut(job);
+      if (jobs.length > 0) this.#watch();
     });
   }
 

@@ -81,7 +81,7 @@ export class Gateway implements Models {
       onVariantLine: () => undefined,
       spool: captureFolder === undefined ? undefined : new CaptureSpool(captureFolder, options.clock.uuid()),
       ...options,
-      metrics: new EndpointMetrics(metrics),
+      metrics: new EndpointMetrics(metrics, options.clock),
     };
   }
 
@@ -208,6 +208,7 @@ export class Gateway implements Models {
     for (const generation of this.#starting) void this.#drain(generation);
     for (const name of [...this.#endpoints.keys()]) void this.remove(name);
     await Promise.all(this.#draining);
+    this.#options.metrics.tell();
   }
 
   async #start(generation: Generation): Promise<void> {

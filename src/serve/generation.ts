@@ -3,9 +3,10 @@ import type { Blobs } from "../ports/blobs.ts";
 import type { Logs } from "../ports/logs.ts";
 import type { InferencePart, InferenceRequest, InferenceResponse } from "../ports/models.ts";
 import { Capture, type CaptureSettings } from "./capture.ts";
+import type { Exchange } from "./capture-record.ts";
 import type { CaptureSpool } from "./capture-spool.ts";
 import type { EndpointMetrics, Gauges, Outcome, VariantMetrics } from "./endpoint-metrics.ts";
-import { type Variant, type VariantDefinition, type VariantOptions, variantOf } from "./variant.ts";
+import { type Variant, type VariantAnswer, type VariantDefinition, type VariantOptions, variantOf } from "./variant.ts";
 
 /*
  * All variants of an endpoint as one config names them, with their processes and captures. It is started as a whole, ended as a
@@ -101,20 +102,27 @@ export class Generation {
     const asked =
       onPart === undefined
         ? request
-        : { ...request, onPart: (part: InferencePart) => onPart({ ...part, variantName }) };
+        : {
+            ...request,
+            signal: request.signal,
+            onPart: (part: InferencePart) => onPart({ ...part, variantName }),
+          };
     try {
-      return { ...(await this.#ask(member, asked)), variantName };
+      const { body, contentType, customAttributes } = await this.#ask(member, asked);
+      const answer: InferenceResponse = { body, contentType, variantName };
+      if (customAttributes !== undefined) answer.customAttributes = customAttributes;
+      return answer;
     } finally {
       member.outstanding--;
     }
   }
 
-  async #ask(member: Member, request: InferenceRequest) {
+  async #ask(member: Member, request: InferenceRequest): Promise<VariantAnswer> {
     const takenAt = performance.now();
     try {
-      const { modelMs, ...answer } = await member.variant.infer(request);
+      const answer = await member.variant.infer(request);
       member.capture?.record(exchangeOf(request, answer));
-      this.#measure(member, { status: 200, takenAt, modelMs });
+      this.#measure(member, { status: 200, takenAt, modelMs: answer.modelMs });
       return answer;
     } catch (error) {
       if (error instanceof Fault) {
@@ -153,7 +161,7 @@ export class Generation {
       endpointName: this.#endpointName,
       variantName: variant.name,
       queueLength: variant.queueLength?.() ?? 0,
-      workers: variant.workerIds().length,
+      workers: variant.workerCount(),
       outstanding,
     }));
   }
@@ -192,13 +200,18 @@ export class Generation {
   /** Where a variant does not know what of the time was the model's, all of it is. */
   #measure(
     { variant, metrics }: Member,
-    { takenAt, modelMs, ...outcome }: Pick<Outcome, "status" | "modelStatus"> & { takenAt: number; modelMs?: number },
+    outcome: Pick<Outcome, "status" | "modelStatus"> & { takenAt: number; modelMs?: number | undefined },
   ): void {
-    const totalMs = performance.now() - takenAt;
-    const ofModelMs = Math.min(totalMs, modelMs ?? totalMs);
-    const instances = variant.workerIds().length;
-    const queueLength = variant.queueLength?.() ?? 0;
-    metrics.answered({ ...outcome, modelMs: ofModelMs, overheadMs: totalMs - ofModelMs, instances, queueLength });
+    const totalMs = performance.now() - outcome.takenAt;
+    const modelMs = Math.min(totalMs, outcome.modelMs ?? totalMs);
+    metrics.answered({
+      status: outcome.status,
+      modelStatus: outcome.modelStatus,
+      modelMs,
+      overheadMs: totalMs - modelMs,
+      instances: variant.workerCount(),
+      queueLength: variant.queueLength?.() ?? 0,
+    });
   }
 
   #all(): Member[] {
@@ -261,12 +274,9 @@ export class Generation {
   }
 }
 
-function exchangeOf(request: InferenceRequest, answer: { body: Uint8Array; contentType: string }) {
-  const { inferenceId, customAttributes } = request;
-  return {
-    input: request,
-    output: answer,
-    ...(inferenceId === undefined ? {} : { inferenceId }),
-    ...(customAttributes === undefined ? {} : { customAttributes }),
-  };
+function exchangeOf(request: InferenceRequest, answer: VariantAnswer): Exchange {
+  const exchange: Exchange = { input: request, output: answer };
+  if (request.inferenceId !== undefined) exchange.inferenceId = request.inferenceId;
+  if (request.customAttributes !== undefined) exchange.customAttributes = request.customAttributes;
+  return exchange;
 }

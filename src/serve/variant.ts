@@ -1,7 +1,8 @@
 import type { Clock } from "../ports/clock.ts";
 import type { InferenceRequest } from "../ports/models.ts";
 import { ContainerFleet } from "./container-fleet.ts";
-import { defaultStartupTimeoutMs, Fleet, type FleetAnswer } from "./fleet.ts";
+import { defaultStartupTimeoutMs, Fleet } from "./fleet.ts";
+import type { FleetAnswer } from "./fleet-job.ts";
 import { type ErrorPlace, modelError } from "./model-error.ts";
 import { ModelServer, type ServerAnswer } from "./model-server.ts";
 
@@ -13,6 +14,8 @@ export interface Variant {
   infer(request: InferenceRequest): Promise<VariantAnswer>;
   scale(workers: number): Promise<void>;
   workerIds(): number[];
+  /** Those of them that are ready. */
+  workerCount(): number;
   /** Absent where nobody knows. */
   queueLength?(): number;
   /** Whether the next request would be refused. */
@@ -20,7 +23,7 @@ export interface Variant {
   close(): Promise<void>;
 }
 
-interface VariantAnswer {
+export interface VariantAnswer {
   /** What of the time was the model's; absent where it cannot be told from waiting. */
   modelMs?: number | undefined;
   body: Uint8Array;
@@ -77,6 +80,11 @@ const pictureTypes = [
   "application/octet-stream",
 ];
 
+function isPictureType(contentType: string): boolean {
+  if (pictureTypes.includes(contentType)) return true;
+  return pictureTypes.includes(contentType.split(";", 1)[0]?.trim().toLowerCase() as string);
+}
+
 function packageVariant(
   definition: VariantDefinition,
   { folder, threads: wanted = 1 }: Extract<VariantModel, { type: "package" }>,
@@ -100,12 +108,11 @@ function packageVariant(
     start: () => fleet.start(),
     infer: async (request) => {
       const { body, contentType, accept } = request;
-      const essence = contentType.split(";", 1)[0]?.trim().toLowerCase() as string;
-      if (!pictureTypes.includes(essence)) {
+      if (!isPictureType(contentType)) {
         throw modelError(415, `content type ${contentType} is not supported; send ${pictureTypes.join(", ")}`, options);
       }
       const answer = await fleet.infer(body, request);
-      if (answer.status === 200) return { ...printed(answer, accept), modelMs: answer.modelMs };
+      if (answer.status === 200) return printed(answer, accept);
       onLine(`an inference failed (${answer.status}): ${answer.text}`);
       // As the built-in container puts it; the reason is in the log.
       const message = answer.status === 400 ? "unable to evaluate payload provided" : answer.text;
@@ -113,17 +120,18 @@ function packageVariant(
     },
     scale: (workers) => fleet.scale(bounded(workers)),
     workerIds: () => fleet.workerIds,
+    workerCount: () => fleet.workerCount,
     queueLength: () => fleet.queueLength,
     isFull: () => fleet.isFull,
     close: () => fleet.close(),
   };
 }
 
-function printed({ text }: FleetAnswer, accept: string | undefined): VariantAnswer {
+function printed({ text, modelMs }: FleetAnswer, accept: string | undefined): VariantAnswer {
   const wantsLines = accept?.toLowerCase().includes("application/jsonlines") ?? false;
   return wantsLines
-    ? { body: Buffer.from(`{"prediction": ${text}}\n`), contentType: "application/jsonlines" }
-    : { body: Buffer.from(text), contentType: "application/json" };
+    ? { body: Buffer.from(`{"prediction": ${text}}\n`), contentType: "application/jsonlines", modelMs }
+    : { body: Buffer.from(text), contentType: "application/json", modelMs };
 }
 
 function boundOf({ maxWorkersPerVariant }: VariantOptions): (workers: number) => number {
@@ -154,6 +162,7 @@ function containerVariant(
     infer: async (request) => answerOf(await fleet.infer(request), options),
     scale: (containers) => fleet.scale(bounded(containers)),
     workerIds: () => fleet.containerIds,
+    workerCount: () => fleet.containerIds.length,
     close: () => fleet.close(),
   };
 }
@@ -172,6 +181,7 @@ function serverVariant(definition: VariantDefinition, origin: string, options: V
     infer: async (request) => answerOf(await server.infer(request), options),
     scale: async () => undefined, // its processes are its owner's
     workerIds: () => [],
+    workerCount: () => 0,
     close: () => server.close(),
   };
 }

@@ -55,18 +55,34 @@ function requestOf(input: InvokeEndpointInput, call: Call, onPart?: InferenceReq
       { status: 413 },
     );
   }
-  return {
-    body,
-    contentType: input.ContentType ?? defaultContentType,
-    get signal() {
-      return call.signal; // made when it is asked for
-    },
-    ...(onPart === undefined ? {} : { onPart }),
-    ...(input.Accept === undefined ? {} : { accept: input.Accept }),
-    ...(input.CustomAttributes === undefined ? {} : { customAttributes: input.CustomAttributes }),
-    ...(input.TargetVariant === undefined ? {} : { targetVariant: input.TargetVariant }),
-    ...(input.InferenceId === undefined ? {} : { inferenceId: input.InferenceId }),
-  };
+  return new Invocation(input, call, onPart);
+}
+
+/** A class, because a getter of an object literal keeps its request alive until the next full collection. */
+class Invocation implements InferenceRequest {
+  readonly body: Uint8Array;
+  readonly contentType: string;
+  readonly accept: string | undefined;
+  readonly customAttributes: string | undefined;
+  readonly targetVariant: string | undefined;
+  readonly inferenceId: string | undefined;
+  readonly onPart: InferenceRequest["onPart"] | undefined;
+  readonly #call: Call;
+
+  constructor(input: InvokeEndpointInput, call: Call, onPart: InferenceRequest["onPart"] | undefined) {
+    this.body = input.Body as Uint8Array;
+    this.contentType = input.ContentType ?? defaultContentType;
+    this.accept = input.Accept;
+    this.customAttributes = input.CustomAttributes;
+    this.targetVariant = input.TargetVariant;
+    this.inferenceId = input.InferenceId;
+    this.onPart = onPart;
+    this.#call = call;
+  }
+
+  get signal(): AbortSignal {
+    return this.#call.signal; // made when it is asked for
+  }
 }
 
 /** A header that would change the answer must not be passed over in silence. */
