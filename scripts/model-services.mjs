@@ -33,7 +33,10 @@ export const services = {
       GetObjectAttributes GetObjectAcl PutObjectAcl
       CreateMultipartUpload UploadPart UploadPartCopy CompleteMultipartUpload AbortMultipartUpload ListParts ListMultipartUploads
       GetObjectTagging PutObjectTagging DeleteObjectTagging GetBucketTagging PutBucketTagging DeleteBucketTagging
-      GetBucketNotificationConfiguration PutBucketNotificationConfiguration`),
+      GetBucketNotificationConfiguration PutBucketNotificationConfiguration PutBucketCors GetBucketCors DeleteBucketCors
+      GetBucketPolicy GetBucketPolicyStatus GetBucketLifecycleConfiguration GetBucketEncryption GetBucketOwnershipControls
+      GetPublicAccessBlock GetBucketRequestPayment GetBucketLogging GetBucketWebsite GetBucketReplication
+      GetObjectLockConfiguration GetBucketAccelerateConfiguration`),
   },
   lambda: {
     client: "@aws-sdk/client-lambda",

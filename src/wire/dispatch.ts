@@ -5,12 +5,13 @@ import { parseForm } from "./query-codec.ts";
 import { bucketOfHost, type Dialect, type Recognised, versions } from "./recognise.ts";
 import type { RequestHead } from "./request-head.ts";
 import { decodePath, findRoute, type Route, type Routes, routesOf } from "./rest-routes.ts";
-import type { Handler, Service } from "./service.ts";
+import type { Handler, Pages, Service } from "./service.ts";
 
 export interface ServedService {
   model: Model;
   handlers: Record<string, Handler>;
   routes: Routes;
+  pages: Pages | undefined;
 }
 
 /** An operation found, and what the path held. */
@@ -22,7 +23,7 @@ export interface Found {
 }
 
 /** A service with its model; a handler for an operation that is not in the model is our own mistake. */
-export function serve({ name, handlers }: Service): ServedService {
+export function serve({ name, handlers, pages }: Service): ServedService {
   const model = loadModel(name);
   const strange = Object.keys(handlers).filter((operation) => !model.operations.has(operation));
   if (strange.length > 0) {
@@ -30,7 +31,7 @@ export function serve({ name, handlers }: Service): ServedService {
       `the model of ${name} has no operation ${strange.join(", ")}: add it to scripts/model-services.mjs`,
     );
   }
-  return { model, handlers, routes: routesOf(model) };
+  return { model, handlers, routes: routesOf(model), pages };
 }
 
 export class UnknownOperation extends Fault {
@@ -97,7 +98,7 @@ export function ownHandler(service: ServedService | undefined, operation: string
 }
 
 /** Buckets are named by the host or by the first part of the path; the model's patterns begin after that. */
-function splitBucket(head: RequestHead): { bucket: string | undefined; path: string } {
+export function splitBucket(head: RequestHead): { bucket: string | undefined; path: string } {
   const fromHost = bucketOfHost(head.host);
   if (fromHost !== undefined) return { bucket: fromHost, path: head.path };
   const [, first = "", rest = "/"] = /^\/([^/]*)(\/.*)?$/s.exec(head.path) ?? [];

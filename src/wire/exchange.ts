@@ -7,15 +7,18 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import { Fault } from "../kit/fault.ts";
 import { inflate, readBody } from "./body.ts";
+import { admitPage, answerPreflight } from "./cross-origin.ts";
 import {
   type Found,
   findOperation,
   isNamedInBody,
   nameFromBody,
   type ServedService,
+  splitBucket,
   UnknownOperation,
 } from "./dispatch.ts";
-import { checkCaller, type OwnNames } from "./hosts.ts";
+import { boundaryOf, readForm } from "./form-upload.ts";
+import { checkHost, type ForeignPage, foreignPage, type OwnNames } from "./hosts.ts";
 import { bindingsOf } from "./http-bindings.ts";
 import { bodyLimit, type WireLimits } from "./limits.ts";
 import { loadModel } from "./model.ts";
@@ -65,14 +68,16 @@ export async function answerRequest(door: Door, request: IncomingMessage, respon
   const exchange = new Exchange(door, request, response);
   let answer: Answer;
   try {
-    checkCaller(exchange.head, door.names);
-    if (door.takesOver(request, response)) return;
+    checkHost(exchange.head, door.names);
+    const page = foreignPage(exchange.head, door.names);
+    if (page !== undefined) exchange.admit(page);
+    else if (door.takesOver(request, response)) return;
     answer = await exchange.perform();
   } catch (error) {
     if (response.destroyed && !response.writableFinished) return;
     answer = exchange.refuse(error);
   }
-  exchange.sign(answer);
+  exchange.finish(answer);
   const sent = sendAnswer(request, response, answer, door.limits.drainBytes);
   if (sent !== undefined) await sent;
 }
@@ -88,6 +93,7 @@ class Exchange implements Call {
   readonly #answering: AnswerOptions;
   #operationName: string | undefined;
   #signal: AbortSignal | undefined;
+  #pageHeaders: Record<string, string> | undefined;
 
   constructor(door: Door, request: IncomingMessage, response: ServerResponse) {
     this.#door = door;
@@ -127,6 +133,8 @@ class Exchange implements Call {
 
   async perform(): Promise<Answer> {
     const { dialect } = this.#recognised;
+    const fromPage = dialect === "restXml" ? this.#pageRequest() : undefined;
+    if (fromPage !== undefined) return fromPage;
     // The query protocol says in its body what it wants; all others are known by now, and refused before they are read.
     const early = isNamedInBody(this.#recognised, this.head)
       ? await this.#readAll(this.#recognised.service)
@@ -141,12 +149,46 @@ class Exchange implements Call {
     return writeOutput(service.model, operation, output, this.#answering);
   }
 
-  /** By which support, logs and people name this request. */
-  sign({ headers }: Answer): void {
+  /** Lets a page of another site in, or throws. */
+  admit(page: ForeignPage): void {
+    const { services, verifier } = this.#door;
+    const context = { head: this.head, recognised: this.#recognised, services, isSigned: verifier !== undefined };
+    this.#pageHeaders = admitPage(page, context);
+  }
+
+  /** The headers of every answer: by which support, logs and people name this request, and by which a page may have it. */
+  finish({ headers }: Answer): void {
+    if (this.#pageHeaders !== undefined) Object.assign(headers, this.#pageHeaders);
     if (this.#recognised.dialect === "restXml") {
       headers["x-amz-request-id"] = this.requestId;
       headers["x-amz-id-2"] = this.requestId;
     } else headers["x-amzn-requestid"] = this.requestId;
+  }
+
+  /** What browsers send to S3 and no SDK models: the question before a request, and forms. */
+  #pageRequest(): Answer | Promise<Answer> | undefined {
+    const { head } = this;
+    if (head.method === "OPTIONS") return answerPreflight(head);
+    const boundary = head.method === "POST" ? boundaryOf(headerOf(head, "content-type") ?? "") : undefined;
+    if (boundary === undefined) return undefined;
+    const { bucket, path } = splitBucket(head);
+    const isForm = bucket !== undefined && path.length <= 1 && head.rawQuery === "";
+    return isForm ? this.#upload(bucket, boundary) : undefined;
+  }
+
+  async #upload(bucket: string, boundary: string): Promise<Answer> {
+    const { services, verifier } = this.#door;
+    this.#operationName = "s3.PostObject";
+    const pages = services.get("s3")?.pages;
+    if (pages === undefined) throw new UnknownOperation(this.#operationName, "restXml");
+    const form = await readForm(this.#request, boundary);
+    try {
+      verifier?.verifyForm(form.fields);
+      const { status, headers, body } = await pages.upload({ bucket, ...form }, this);
+      return { status, headers, body };
+    } finally {
+      await form.close();
+    }
   }
 
   /** What is said of a failure: the fault, or that we have a bug. */

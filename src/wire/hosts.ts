@@ -15,22 +15,27 @@ export function ownNames(allowed: readonly string[]): OwnNames {
   return { allowed, isOurs: remembered((host) => host === "" || isOurName(host, allowed)) };
 }
 
-/** Throws unless the request can only come from a program, or from a page that we served. */
-export function checkCaller(head: RequestHead, { isOurs, allowed: allowedHosts }: OwnNames): void {
-  if (!isOurs(head.host)) {
-    throw refused(`the host "${head.host}" is not one of ours; name it in the configured hosts if it is`);
-  }
+/** Throws where the name by which a caller found us is not ours. */
+export function checkHost({ host }: RequestHead, { isOurs }: OwnNames): void {
+  if (!isOurs(host))
+    throw refusedCaller(`the host "${host}" is not one of ours; name it in the configured hosts if it is`);
+}
+
+/** A page of another site, as far as browsers tell. */
+export interface ForeignPage {
+  /** Absent where the browser says none: of pictures, scripts and plain forms. */
+  origin: string | undefined;
+}
+
+/** Absent of requests that can only come from a program, or from a page that we served. */
+export function foreignPage(head: RequestHead, { allowed }: OwnNames): ForeignPage | undefined {
   const origin = headerOf(head, "origin");
-  if (origin !== undefined && !isOurOrigin(origin, head, allowedHosts)) {
-    throw refused(`a page of ${origin} may not call this server`);
-  }
+  if (origin !== undefined) return isOurOrigin(origin, head, allowed) ? undefined : { origin };
   // Older than Origin on every request, browsers say so here: images, forms and scripts of other sites.
   const site = headerOf(head, "sec-fetch-site");
-  if (origin === undefined && (site === "cross-site" || site === "same-site")) {
-    const isLink =
-      headerOf(head, "sec-fetch-mode") === "navigate" && head.method === "GET" && !head.query.has("Action");
-    if (!isLink) throw refused("a page of another site may not call this server");
-  }
+  if (site !== "cross-site" && site !== "same-site") return undefined;
+  const isLink = headerOf(head, "sec-fetch-mode") === "navigate" && head.method === "GET" && !head.query.has("Action");
+  return isLink ? undefined : { origin };
 }
 
 /** Names that an attacker's name server cannot make ours: a page on `evil.example` that resolves to 127.0.0.1 says its own name. */
@@ -63,6 +68,6 @@ export function isLoopback(host: string): boolean {
   );
 }
 
-function refused(reason: string): Fault {
+export function refusedCaller(reason: string): Fault {
   return new Fault("AccessDenied", reason, { status: 403 });
 }

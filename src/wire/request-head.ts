@@ -98,7 +98,7 @@ function readScope(head: RequestHead): Scope | undefined {
 }
 
 /** What a client signs with changes once a day. An access key may hold slashes in principle: the scope is read from its end. */
-const scopeOf = remembered((credential: string): Scope | undefined => {
+export const scopeOf = remembered((credential: string): Scope | undefined => {
   const match = /^(.+)\/(\d{8})\/([^/]+)\/([^/]+)\/aws4_request$/.exec(credential);
   const [, accessKeyId = "", date = "", region = "", service = ""] = match ?? [];
   return match === null ? undefined : { accessKeyId, date, region, service };

@@ -3,6 +3,41 @@ export interface Service {
   /** The model's name: the file `models/<name>.json`. */
   name: string;
   handlers: Record<string, Handler>;
+  /** What only S3 has: buckets that web pages may use. */
+  pages?: Pages;
+}
+
+/** What web pages do, which no SDK models. */
+export interface Pages {
+  /** The headers by which a browser lets a page of another origin have an answer; throws where no rule of the bucket allows it. */
+  allow(request: PageRequest): Record<string, string>;
+  /** Stores the file of a form. */
+  upload(form: UploadForm, call: Call): Promise<FormAnswer>;
+}
+
+export interface PageRequest {
+  bucket: string;
+  isOfObject: boolean;
+  /** Absent where the browser says none. */
+  origin: string | undefined;
+  method: string;
+  /** What the page sends of its own, in lower case: told before the request itself. */
+  headers: readonly string[];
+}
+
+export interface UploadForm {
+  bucket: string;
+  /** By name in lower case: those before the file. */
+  fields: ReadonlyMap<string, string>;
+  /** As the browser calls it. */
+  fileName: string;
+  file: AsyncIterable<Uint8Array>;
+}
+
+export interface FormAnswer {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
 }
 
 // Handlers are written against the input and output types of the AWS SDK (`import type`), so their parameters differ from

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile, spawnSync } from "node:child_process";
+import { createHmac } from "node:crypto";
 import { request } from "node:http";
 import { Readable } from "node:stream";
 import { after, before, test } from "node:test";
@@ -190,6 +191,20 @@ print(json.dumps(out))
 `;
   const result = await runPython(script, [wire.url]);
   assert.deepEqual(JSON.parse(result), ["the bytes of a k", 403, "the bytes of a k", 403]);
+});
+
+test("a program that still signs its requests by Version 2 is believed, and nobody who changes them", async () => {
+  const date = new Date().toUTCString();
+  const signatureOf = (path: string) =>
+    createHmac("sha1", "a secret").update(`GET\n\n\n${date}\nx-amz-meta-a:1\n${path}`).digest("base64");
+  const ask = async (path: string, headers: Record<string, string> = {}) => {
+    const authorization = `AWS AKIDEXAMPLE:${signatureOf("/b/a%20k")}`;
+    return (await fetch(wire.url + path, { headers: { authorization, date, "x-amz-meta-a": "1", ...headers } })).status;
+  };
+  assert.equal(await ask("/b/a%20k"), 200);
+  assert.equal(await ask("/b/other"), 403);
+  assert.equal(await ask("/b/a%20k", { "x-amz-meta-a": "2" }), 403);
+  assert.equal(await ask("/b/a%20k", { date: new Date(0).toUTCString() }), 403);
 });
 
 function pythonOptions(): { skip: string | false } {

@@ -1,11 +1,12 @@
-// Who sent a request: Signature Version 4 in a header or in the address, and the Version 2 addresses that boto3 still makes.
+// Who sent a request: Signature Version 4 in a header or in the address; Version 2 has a file of its own.
 //
 // G1. With keys configured nothing reaches a service unsigned. G2. Secrets are compared in constant time.
 import { createHash, createHmac, hash } from "node:crypto";
 import { Fault } from "../kit/fault.ts";
-import { bucketOfHost, type Dialect } from "./recognise.ts";
+import type { Dialect } from "./recognise.ts";
 import { remembered } from "./remembered.ts";
-import { fieldOf, headerOf, type RequestHead, type Scope } from "./request-head.ts";
+import { fieldOf, headerOf, type RequestHead, type Scope, scopeOf } from "./request-head.ts";
+import { isVersion2, verifyVersion2 } from "./signature-version-2.ts";
 import { type SigningKey, signingKeyOf } from "./signing-key.ts";
 import { temporaryExpiryMs, temporarySecret } from "./temporary-keys.ts";
 
@@ -26,7 +27,7 @@ export interface Signed {
 
 export const emptyHash = createHash("sha256").digest("hex");
 /** How far a caller's clock may be from ours, as AWS has it. */
-const maxSkewMs = 15 * 60_000;
+export const maxSkewMs = 15 * 60_000;
 const maxPresignedSeconds = 7 * 24 * 3600;
 /** One key per secret, day, region and service: more are in use only when someone guesses. */
 const maxCachedKeys = 256;
@@ -34,6 +35,8 @@ const maxCachedKeys = 256;
 export interface Verifier {
   /** `bodyHash` is asked for only when the request does not say what it signed. */
   verify(head: RequestHead, dialect: Dialect, bodyHash: () => string): Signed | undefined;
+  /** Of a form the policy is signed, by fields beside it (names in lower case). */
+  verifyForm(fields: ReadonlyMap<string, string>): void;
 }
 
 export function createVerifier(credentials: readonly Credential[], now: () => number): Verifier {
@@ -63,8 +66,8 @@ export function createVerifier(credentials: readonly Credential[], now: () => nu
   return {
     verify(head, dialect, bodyHash) {
       const authorization = headerOf(head, "authorization");
-      if (authorization === undefined && head.query.has("AWSAccessKeyId")) {
-        verifyVersion2(head, dialect, secretOf, now());
+      if (isVersion2(head)) {
+        verifyVersion2(head, { secretOf: (accessKeyId) => secretOf(accessKeyId, dialect), nowMs: now() });
         return undefined;
       }
       const { scope } = head;
@@ -89,6 +92,25 @@ export function createVerifier(credentials: readonly Credential[], now: () => nu
       const key = signingKey(secretOf(scope.accessKeyId, dialect), scope);
       if (!isEqual(key(toSign), signature)) throw mismatch(dialect);
       return { accessKeyId: scope.accessKeyId, signingKey: key, signature, timestamp, scope: scopeText };
+    },
+
+    verifyForm(fields) {
+      const dialect = "restXml";
+      const policy = fields.get("policy");
+      const credential = fields.get("x-amz-credential");
+      const accessKeyId = fields.get("awsaccesskeyid");
+      if (policy === undefined || (credential === undefined && accessKeyId === undefined)) {
+        throw unsigned(dialect, undefined);
+      }
+      if (accessKeyId !== undefined) {
+        const expected = createHmac("sha1", secretOf(accessKeyId, dialect)).update(policy).digest("base64");
+        if (!isEqual(expected, fields.get("signature") ?? "")) throw mismatch(dialect);
+        return;
+      }
+      const scope = scopeOf(credential as string);
+      if (scope === undefined || fields.get("x-amz-algorithm") !== "AWS4-HMAC-SHA256") throw mismatch(dialect);
+      const key = signingKey(secretOf(scope.accessKeyId, dialect), scope);
+      if (!isEqual(key(policy), fields.get("x-amz-signature") ?? "")) throw mismatch(dialect);
     },
   };
 }
@@ -126,7 +148,7 @@ function canonicalQuery(rawQuery: string): string {
     .join("&");
 }
 
-function compare(one: string, other: string): number {
+export function compare(one: string, other: string): number {
   return one < other ? -1 : one > other ? 1 : 0;
 }
 
@@ -172,52 +194,6 @@ const momentOf = remembered((timestamp) => {
   const [, year, month, day, hour, minute, second] = (match ?? []).map(Number) as [number, ...number[]];
   return Date.UTC(year ?? Number.NaN, (month ?? 0) - 1, day, hour, minute, second);
 });
-
-// What of a query belongs to the resource in Version 2.
-const subresources = new Set(
-  (
-    "accelerate acl analytics cors defaultObjectAcl delete inventory lifecycle location logging metrics notification " +
-    "object-lock partNumber policy replication requestPayment restore select select-type storageClass tagging torrent " +
-    "uploadId uploads versionId versioning versions website response-cache-control response-content-disposition " +
-    "response-content-encoding response-content-language response-content-type response-expires"
-  ).split(" "),
-);
-
-function verifyVersion2(
-  head: RequestHead,
-  dialect: Dialect,
-  secretOf: (accessKeyId: string, dialect: Dialect) => string,
-  nowMs: number,
-): void {
-  const expires = head.query.get("Expires") ?? "";
-  if (!/^\d+$/.test(expires) || Number(expires) * 1000 < nowMs) {
-    throw new Fault("AccessDenied", "Request has expired", { status: 403 });
-  }
-  const amazonHeaders = [
-    ...Object.entries(head.headers).map(([name, value]) => [name, String(value)] as const),
-    ...[...head.query].map(([name, value]) => [name.toLowerCase(), value] as const),
-  ]
-    .filter(([name]) => name.startsWith("x-amz-"))
-    .sort(([one], [other]) => compare(one, other))
-    .map(([name, value]) => `${name}:${value.trim()}\n`)
-    .join("");
-  const wanted = [...head.query]
-    .filter(([name]) => subresources.has(name))
-    .sort(([one], [other]) => compare(one, other));
-  const query = wanted.map(([name, value]) => (value === "" ? name : `${name}=${value}`)).join("&");
-  const bucket = bucketOfHost(head.host);
-  const resource = `${bucket === undefined ? "" : `/${bucket}`}${head.path}${query === "" ? "" : `?${query}`}`;
-  const toSign = [
-    head.method,
-    headerOf(head, "content-md5") ?? "",
-    headerOf(head, "content-type") ?? "",
-    expires,
-    amazonHeaders + resource,
-  ].join("\n");
-  const secret = secretOf(head.query.get("AWSAccessKeyId") ?? "", dialect);
-  const signature = createHmac("sha1", secret).update(toSign).digest("base64");
-  if (!isEqual(signature, head.query.get("Signature") ?? "")) throw mismatch(dialect);
-}
 
 function hmac(key: string | Buffer, text: string): Buffer {
   return createHmac("sha256", key).update(text).digest();
@@ -274,7 +250,7 @@ function unsigned(dialect: Dialect, authorization: string | undefined): Fault {
   return new Fault(code, "Missing Authentication Token", { status: 403 });
 }
 
-function skewed(dialect: Dialect, timestamp: string, nowMs: number): Fault {
+export function skewed(dialect: Dialect, timestamp: string, nowMs: number): Fault {
   const now = new Date(nowMs).toISOString();
   if (dialect === "restXml") {
     const message = "The difference between the request time and the current time is too large.";

@@ -1,6 +1,7 @@
 # What programs with boto3 do to S3, old or new: run with the address of the server; fails at the first surprise.
 import io
 import sys
+import urllib.error
 import urllib.request
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,19 @@ def refused(code, call, **given):
 
 def body(**given):
     return s3.get_object(**at, **given)["Body"].read()
+
+
+def post(form, content):
+    boundary = uuid.uuid4().hex
+    parts = [f'--{boundary}\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n' for k, v in form["fields"].items()]
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="sent.txt"\r\n\r\n'
+    data = "".join([*parts, head]).encode() + content + f"\r\n--{boundary}--\r\n".encode()
+    request = urllib.request.Request(form["url"], data, {"Content-Type": f"multipart/form-data; boundary={boundary}"})
+    try:
+        answer = urllib.request.urlopen(request)
+    except urllib.error.HTTPError as error:
+        answer = error
+    return answer.status, answer.read()
 
 
 s3.create_bucket(Bucket=bucket)
@@ -96,6 +110,22 @@ for version in ("s3", "s3v4"):
     get = signed.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "by address", "ResponseContentType": "x/z"})
     answer = urllib.request.urlopen(get)
     assert answer.read() == b"by address" and answer.headers["content-type"] == "x/z"
+
+for version in ("s3", "s3v4"):
+    signer = boto3.client("s3", **about, config=Config(signature_version=version, s3={"addressing_style": "path"}))
+    form = signer.generate_presigned_post(
+        bucket,
+        "forms/${filename}",
+        Fields={"Content-Type": "text/plain", "success_action_status": "201"},
+        Conditions=[{"Content-Type": "text/plain"}, {"success_action_status": "201"}, ["content-length-range", 1, 9]],
+    )
+    stored = post(form, b"by a form")
+    assert stored[0] == 201, stored
+    sent = signer.get_object(Bucket=bucket, Key="forms/sent.txt")
+    assert sent["Body"].read() == b"by a form" and sent["ContentType"] == "text/plain"
+    assert post(form, b"by a form that is long")[0] == 400
+    assert post({**form, "fields": {**form["fields"], "key": "elsewhere"}}, b"x")[0] == 403
+    assert post({**form, "fields": {"key": "unsigned"}}, b"x")[0] == 403
 
 boto3.resource("s3", **about).Bucket(bucket).object_versions.delete()
 s3.delete_bucket(Bucket=bucket)

@@ -1,4 +1,5 @@
 import type {
+  CORSRule,
   CreateBucketCommandInput,
   DeleteBucketCommandInput,
   HeadBucketCommandInput,
@@ -20,6 +21,7 @@ export interface Bucket {
   versioning?: "Enabled" | "Suspended";
   tags?: { Key: string; Value: string }[];
   notifications?: Notifications;
+  corsRules?: CORSRule[];
 }
 
 export type Buckets = ReturnType<typeof bucketResource>;

@@ -4,6 +4,7 @@ import { ownerId } from "./buckets.ts";
 
 export type ObjectEventName =
   | "ObjectCreated:Put"
+  | "ObjectCreated:Post"
   | "ObjectCreated:Copy"
   | "ObjectCreated:CompleteMultipartUpload"
   | "ObjectRemoved:Delete"
@@ -79,6 +80,7 @@ export function testMessage(about: { bucket: string; timeMs: number; requestId: 
 
 const detailTypes: Record<ObjectEventName, { type: string; reason: string; deletion?: string }> = {
   "ObjectCreated:Put": { type: "Object Created", reason: "PutObject" },
+  "ObjectCreated:Post": { type: "Object Created", reason: "POST Object" },
   "ObjectCreated:Copy": { type: "Object Created", reason: "CopyObject" },
   "ObjectCreated:CompleteMultipartUpload": { type: "Object Created", reason: "CompleteMultipartUpload" },
   "ObjectRemoved:Delete": { type: "Object Deleted", reason: "DeleteObject", deletion: "Permanently Deleted" },

@@ -2,17 +2,20 @@ import { Fault } from "../../kit/fault.ts";
 import type { Blobs } from "../../ports/blobs.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Resources } from "../../ports/resources.ts";
-import type { Call, Handler, Service } from "../../wire/service.ts";
+import type { Call, Handler, Pages, Service } from "../../wire/service.ts";
 import { aclHandlers } from "./acl.ts";
 import { bucketResource } from "./buckets.ts";
+import { allowPage, corsHandlers } from "./cors.ts";
 import { headNotFound, noSuchBucket } from "./faults.ts";
 import { listHandlers } from "./list-objects.ts";
 import { multipartHandlers } from "./multipart.ts";
 import { notificationHandlers } from "./notification-configuration.ts";
 import { type Destinations, objectNotifier } from "./notify.ts";
+import { postObject } from "./post-object.ts";
 import { readHandlers } from "./read-object.ts";
 import { serviceObjects } from "./service-objects.ts";
 import { taggingHandlers } from "./tagging.ts";
+import { untouchedSettings } from "./untouched-settings.ts";
 import { versionHandlers } from "./versions.ts";
 import { writeHandlers } from "./write-object.ts";
 
@@ -28,6 +31,7 @@ export interface S3Options extends Destinations {
 }
 
 export interface S3Service extends Service {
+  pages: Pages;
   /** For services that write objects themselves: versioned and told of like everybody's. */
   objects: Blobs;
   /** Ends the deliveries that are being made; the rest is made after the next start. */
@@ -51,6 +55,8 @@ export function s3Service(options: S3Options): S3Service {
     ...taggingHandlers(objects),
     ...aclHandlers(objects),
     ...notificationHandlers({ buckets, clock, notifier }),
+    ...corsHandlers(buckets),
+    ...untouchedSettings(buckets),
   };
 
   /** Every operation on objects needs its bucket, and whoever names an owner means only that one's. */
@@ -80,6 +86,13 @@ export function s3Service(options: S3Options): S3Service {
   return {
     name: "s3",
     handlers: Object.fromEntries(Object.entries(handlers).map(guarded)),
+    pages: {
+      allow: (request) => allowPage(buckets.peek(request.bucket)?.corsRules, request),
+      upload(form, call) {
+        checkBucket({ Bucket: form.bucket }, call, false);
+        return postObject({ ...write, clock }, form, call);
+      },
+    },
     objects: serviceObjects({ ...objects, clock }),
     close: () => notifier.close(),
   };

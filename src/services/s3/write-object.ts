@@ -12,6 +12,7 @@ import type { Call, Handler } from "../../wire/service.ts";
 import type { Buckets } from "./buckets.ts";
 import { checksumMembers, parseAlgorithm, watchBody } from "./checksums.ts";
 import { matches } from "./conditions.ts";
+import type { ObjectEventName } from "./event-records.ts";
 import {
   invalidArgument,
   malformedXml,
@@ -57,21 +58,8 @@ export function writeHandlers(options: WriteOptions): Record<string, Handler> {
   }
 
   return {
-    async PutObject(input: PutObjectCommandInput, call: Call) {
-      const bucket = input.Bucket as string;
-      const key = input.Key as string;
-      checkKey(key);
-      if (input.WriteOffsetBytes !== undefined) throw notImplemented("appending to an object");
-      const info = await blobs.put(`${bucket}/${key}`, bodyOf(input.Body), {
-        headers: headersOf(input),
-        ...conditionsOf(input),
-        version: newVersion(buckets.find(bucket), clock),
-        note: notifier.noteOf("ObjectCreated:Put", { bucket, call }),
-        ...watchBody(input, options.largestObjectBytes),
-      });
-      notifier.wake();
-      return { ETag: info.etag, ...checksumMembers(info.headers), ...aboutNew(info, buckets, bucket) };
-    },
+    PutObject: (input: PutObjectCommandInput, call: Call) =>
+      putObject(options, input, { call, event: "ObjectCreated:Put" }),
 
     async DeleteObject(input: DeleteObjectCommandInput, call: Call) {
       const at = { bucket: input.Bucket as string, key: input.Key as string, version: input.VersionId };
@@ -156,6 +144,28 @@ export function writeHandlers(options: WriteOptions): Record<string, Handler> {
       }
     },
   };
+}
+
+export type PutOutcome = { ETag: string; VersionId?: string | undefined };
+
+export async function putObject(
+  { blobs, buckets, clock, notifier, largestObjectBytes }: WriteOptions,
+  input: PutObjectCommandInput,
+  { call, event }: { call: Call; event: ObjectEventName },
+): Promise<PutOutcome> {
+  const bucket = input.Bucket as string;
+  const key = input.Key as string;
+  checkKey(key);
+  if (input.WriteOffsetBytes !== undefined) throw notImplemented("appending to an object");
+  const info = await blobs.put(`${bucket}/${key}`, bodyOf(input.Body), {
+    headers: headersOf(input),
+    ...conditionsOf(input),
+    version: newVersion(buckets.find(bucket), clock),
+    note: notifier.noteOf(event, { bucket, call }),
+    ...watchBody(input, largestObjectBytes),
+  });
+  notifier.wake();
+  return { ETag: info.etag, ...checksumMembers(info.headers), ...aboutNew(info, buckets, bucket) };
 }
 
 /** What every answer about a new object tells beside its tag. */

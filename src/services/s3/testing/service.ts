@@ -101,6 +101,8 @@ export async function openS3(context: TestContext, options: Reopened = {}) {
     clock,
     close,
     objects: service.objects,
+    pages: service.pages,
+    about,
   };
 }
 
