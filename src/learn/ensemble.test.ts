@@ -11,7 +11,7 @@ import { type JobFolder, jobFolder } from "./testing/job-folder.ts";
 import { safeBlockSize } from "./training/block-size.ts";
 import { floatsOf, floatTensor, openSession } from "./training/runtime.ts";
 import type { EpochReport } from "./training/worker-job.ts";
-import { trainingCommand } from "./training-command.ts";
+import { metricDefinitions, trainingCommand } from "./training-command.ts";
 import { startJob } from "./training-job.ts";
 
 // Several networks in one job: one model that averages their answers.
@@ -97,6 +97,19 @@ test("what each network is worth is said beside what their mean is worth", async
   const evaluation = jsonOf<Evaluation>(folder, "metrics/evaluation.json");
   assert.match(evaluation.selection, /^mean of 2 networks: averaged weights after the last step/);
   assert.equal(evaluation.train.pictures + evaluation.heldOut!.pictures, 80);
+});
+
+test("the last value of a metric is that of the model, not of its last network", async (context) => {
+  const folder = folderWith(context, { ...pair, epochs: "8" });
+  const { text } = await run(folder);
+  const { validation, heldOut } = jsonOf<Evaluation>(folder, "metrics/evaluation.json");
+  const lastOf = (name: string) => {
+    const { regex } = metricDefinitions.find((one) => one.name === name)!;
+    return [...text.matchAll(new RegExp(regex, "g"))].at(-1)![1];
+  };
+  assert.equal(lastOf("validation:accuracy"), validation!.accuracy.toFixed(6));
+  assert.equal(lastOf("validation:loss"), validation!.loss.toFixed(6));
+  assert.equal(lastOf("held_out:accuracy"), heldOut!.accuracy.toFixed(6));
 });
 
 test("the epochs of all networks are counted on", async (context) => {

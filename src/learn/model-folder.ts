@@ -26,9 +26,10 @@ export interface Finished {
 }
 
 const largestDifference = 1e-4;
-const mostCompared = 512;
+/** One by one, as they are served: a model of many networks and views is compared on fewer pictures, which takes as long. */
+const forComparison = { answers: 2048, least: 64, most: 512 };
 /** Of a large set this many training pictures tell as much about the fit as all do, and take seconds. */
-const mostMeasured = 5000;
+const forThresholds = { answers: 10_000, least: 250, most: 5000 };
 
 /** Measures and exports the networks of a job as one model; throws when the exported model differs from the measured networks. */
 export async function finishModel(
@@ -40,7 +41,7 @@ export async function finishModel(
   const classes = data.labels.length;
   const sides = { height: plan.height, width: plan.width };
   const everything = (set: PictureSet) => Uint32Array.from({ length: set.count }, (_, i) => i);
-  const trainIndices = spread(members[0]!.trainIndices, mostMeasured);
+  const trainIndices = spread(members[0]!.trainIndices, picturesFor(forThresholds, members));
   const answersOf = await answering(members);
   const train = await answersOf(data.train, trainIndices);
   const heldOut = await answersOf(data.train, heldOutIndices);
@@ -61,7 +62,7 @@ export async function finishModel(
   const compared = validation === undefined ? { set: data.train, ...train } : { set: data.validation!, ...validation };
   const indices = validation === undefined ? trainIndices : everything(data.validation!);
   await refuseDifference(model, compared.set, {
-    indices: indices.subarray(0, mostCompared),
+    indices: indices.subarray(0, picturesFor(forComparison, members)),
     expected: probabilitiesOf(compared.logits, classes, temperature),
   });
   const manifest: ModelManifest = {
@@ -96,6 +97,14 @@ export async function finishModel(
     },
   };
   return { evaluation, manifest, model };
+}
+
+/** As many pictures as need so many answers of single networks for single views. */
+function picturesFor(
+  { answers, least, most }: { answers: number; least: number; most: number },
+  members: readonly Trained[],
+): number {
+  return Math.min(most, Math.max(least, Math.floor(answers / (members.length * members[0]!.plan.views))));
 }
 
 /** Up to `most` of them, evenly from the first to the last. */

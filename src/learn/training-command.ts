@@ -18,13 +18,16 @@ export function trainingCommand(): { command: string; args: string[] } {
   return { command: process.execPath, args: ["--enable-source-maps", program] };
 }
 
-/** What the service reads from the log lines of the built-in algorithm, as AWS defines it for its own. */
+/**
+ * What the service reads from the log lines of the built-in algorithm, as AWS defines it for its own. The last value is that of the model
+ * that is stored.
+ */
 export const metricDefinitions: readonly MetricDefinition[] = [
   { name: "train:accuracy", regex: "Epoch\\[\\d+\\] Train-accuracy=([0-9.]+)" },
   { name: "train:loss", regex: "Epoch\\[\\d+\\] Train-loss=([0-9.eE+-]+)" },
-  { name: "validation:accuracy", regex: "Epoch\\[\\d+\\] Validation-accuracy=([0-9.]+)" },
-  { name: "validation:loss", regex: "Epoch\\[\\d+\\] Validation-loss=([0-9.eE+-]+)" },
-  { name: "held_out:accuracy", regex: "Epoch\\[\\d+\\] Held-out-accuracy=([0-9.]+)" },
+  { name: "validation:accuracy", regex: "(?:Epoch\\[\\d+\\]|Final) Validation-accuracy=([0-9.]+)" },
+  { name: "validation:loss", regex: "(?:Epoch\\[\\d+\\]|Final) Validation-loss=([0-9.eE+-]+)" },
+  { name: "held_out:accuracy", regex: "(?:Epoch\\[\\d+\\]|Final) Held-out-accuracy=([0-9.]+)" },
   { name: "held_out:calibration_error", regex: "Held-out-calibration-error=([0-9.]+)" },
   { name: "validation:calibration_error", regex: "Validation-calibration-error=([0-9.]+)" },
   { name: "held_out:guaranteed_risk", regex: "Guaranteed-risk=([0-9.]+)" },

@@ -103,6 +103,9 @@ export function logResult({ evaluation }: Finished, folder: string, log: (line: 
   ] as const) {
     if (one === undefined) continue;
     const [low, high] = one.accuracyInterval95.map((value) => value.toFixed(4));
+    // An epoch's lines are of one network and one view; these are of the model that is stored, and of its metrics the last.
+    log(`Final ${name}-accuracy=${one.accuracy.toFixed(6)}`);
+    log(`Final ${name}-loss=${one.loss.toFixed(6)}`);
     log(
       `Final ${name.toLowerCase()} accuracy: ${one.accuracy.toFixed(6)} (${one.correct} of ${one.pictures}, 95 % interval ${low} to ${high})`,
     );
