@@ -3,7 +3,7 @@
 import { Fault } from "../kit/fault.ts";
 import { type Found, findOperation } from "./dispatch.ts";
 import { checkDeclaredHash, type Door, internalFault } from "./exchange.ts";
-import { checkCaller } from "./hosts.ts";
+import { checkHost, foreignPage } from "./hosts.ts";
 import { parseInput } from "./parse-input.ts";
 import type { PlainHead } from "./plain-head.ts";
 import type { QuickCaller, QuickLaneOptions } from "./quick-lane.ts";
@@ -73,7 +73,8 @@ class QuickCall implements Call {
     const { dialect } = this.#recognised;
     const head = this.#head;
     try {
-      checkCaller(head, names);
+      checkHost(head, names);
+      if (foreignPage(head, names) !== undefined) return undefined;
       const found = findOperation(services, this.#recognised, head);
       if (verifier !== undefined) {
         verifier.verify(head, dialect, () => sha256(body));
