@@ -70,6 +70,13 @@ test("what is not supported is refused, never ignored", () => {
   assert.match(refusal({ multi_label: "1" }), /multi_label/);
   assert.match(refusal({ precision_dtype: "float16" }), /'float16' is not one of \['float32'\]/);
   assert.match(refusal({ num_layers: "19" }), /19 is not one of \[18, 34/);
+  assert.match(
+    refusal({ kv_store: "redis" }),
+    /'redis' is not one of \['device', 'local', 'dist_sync', 'dist_async'\]/,
+  );
+  assert.match(refusal({ resize: "30" }), /30 is less than the sides of image_shape '3,32,32'.*\(resize\)/);
+  assert.match(refusal({ epochs: "3", checkpoint_frequency: "4" }), /4 is more than epochs=3 \(checkpoint_frequency\)/);
+  assert.match(refusal({ lr_scheduler_step: "20,10" }), /'20,10' is not an increasing list of epochs/);
   assert.match(refusal({ views: "3" }), /3 is not one of \[1, 2, 10\] \(views\)/);
   assert.match(refusal({ image_shape: "1,28,28" }), /1 channels are not supported/);
   assert.match(refusal({ image_shape: "32" }), /'32' is not 'channels,height,width'/);

@@ -47,6 +47,8 @@ export interface Hyperparameters {
   topK?: number;
   /** Absent: with a backbone, where pictures are too large to train on from scratch. */
   usePretrainedModel?: boolean;
+  /** The shorter side of which `imageShape` is the middle; absent: pictures are seen whole. */
+  resize?: number;
   /** Absent: only the final model is stored. */
   checkpointFrequency?: number;
   earlyStopping: boolean;
@@ -91,19 +93,21 @@ export const hyperparameterDocumentation: Readonly<Record<string, string>> = {
   augmentation_type:
     "none, crop, crop_color or crop_color_transform; default crop_color_transform with cutout (fast: crop)",
   top_k: "2 or more: the accuracy with the k best answers counted is reported as well; default not",
-  resize: "accepted and without effect: every picture is resized to image_shape whole, not cropped from a larger one",
+  resize:
+    "the shorter side that pictures are resized to, of which the middle is seen at image_shape, in training and in serving; default: pictures are resized to image_shape whole",
   use_weighted_loss: "accepted and without effect: AWS uses it for multi_label=1 only",
   use_pretrained_model:
     "1: begin with the model in the channel `model`, a backbone or one that Scones trained; 0: train from scratch; default 1 where that channel holds a backbone and pictures are larger than 64, else 0",
   precision_dtype: "float32; nothing else",
   multi_label: "0; nothing else",
-  kv_store: "accepted and without effect: there is one machine",
+  kv_store: "device, dist_sync or dist_async; without effect: there is one machine",
   checkpoint_frequency:
     "epochs between two stored models, which become part of the archive; default only the final one, and a state to resume from every 10 s",
   early_stopping: "True or False: stop when the held-out accuracy no longer improves; default False",
   early_stopping_min_epochs: "default 10",
   early_stopping_patience: "default 10",
-  early_stopping_tolerance: "default 0.01",
+  early_stopping_tolerance:
+    "an improvement counts when it is more than this share of the best accuracy before; default 0.01",
   _tuning_objective_metric: "given by tuning jobs; the job itself makes no use of it",
 };
 
@@ -155,12 +159,23 @@ export function parseHyperparameters(strings: Readonly<Record<string, string>>):
     augmentation: given.oneOf("augmentation_type", ["none", "crop", "crop_color", "crop_color_transform"]),
     topK: given.integer("top_k", 2, 10_000),
     usePretrainedModel: given.flag("use_pretrained_model"),
+    resize: resizeOf(given, imageShape),
     checkpointFrequency: given.integer("checkpoint_frequency", 1, 100_000),
     earlyStopping: given.flag("early_stopping") ?? false,
     earlyStoppingMinEpochs: given.integer("early_stopping_min_epochs", 1, 100_000) ?? 10,
     earlyStoppingPatience: given.integer("early_stopping_patience", 1, 100_000) ?? 10,
     earlyStoppingTolerance: given.number("early_stopping_tolerance", 0, 1) ?? 0.01,
   };
+}
+
+function resizeOf(given: Reader, { height, width }: { height: number; width: number }): number | undefined {
+  const side = given.integer("resize", 1, 8192);
+  if (side !== undefined && side < Math.max(height, width)) {
+    throw refused(
+      `${side} is less than the sides of image_shape '3,${height},${width}', which are cut out of it (resize)`,
+    );
+  }
+  return side;
 }
 
 function viewCountOf(given: Reader): ViewCount | undefined {
@@ -178,8 +193,16 @@ function refuseWhatIsNotSupported(given: Reader): void {
   }
   if (given.flag("multi_label")) throw refused("multi_label=1 is not supported: every picture has one label");
   given.oneOf("precision_dtype", ["float32"]);
-  given.integer("resize", 2, 4096);
   given.flag("use_weighted_loss");
+  given.oneOf("kv_store", ["device", "local", "dist_sync", "dist_async"]);
+  const [frequency, epochs] = [given.integer("checkpoint_frequency", 1, 100_000), given.integer("epochs", 1, 100_000)];
+  if (frequency !== undefined && epochs !== undefined && frequency > epochs) {
+    throw refused(`${frequency} is more than epochs=${epochs} (checkpoint_frequency)`);
+  }
+  const steps = given.integers("lr_scheduler_step") ?? [];
+  if (steps.some((step, i) => step <= (steps[i - 1] ?? 0))) {
+    throw refused(`'${given.text("lr_scheduler_step")}' is not an increasing list of epochs (lr_scheduler_step)`);
+  }
   const [topK, classes] = [given.integer("top_k", 2, 10_000), given.integer("num_classes", 2, 10_000)];
   if (topK !== undefined && classes !== undefined && topK > classes) {
     throw refused(`${topK} is more than num_classes=${classes} (top_k)`);

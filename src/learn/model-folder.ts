@@ -68,7 +68,14 @@ export async function finishModel(
   const manifest: ModelManifest = {
     format: "scones.image-classifier/1",
     model: { file: "model.onnx", sha256: createHash("sha256").update(model).digest("hex") },
-    input: { name: "image", width: plan.width, height: plan.height, mean: [0, 0, 0], deviation: [1, 1, 1] },
+    input: {
+      name: "image",
+      ...(data.crop && { crop: data.crop }),
+      width: plan.width,
+      height: plan.height,
+      mean: [0, 0, 0],
+      deviation: [1, 1, 1],
+    },
     output: { name: "probabilities", kind: "probabilities" },
     labels: data.labels,
     provenance: {

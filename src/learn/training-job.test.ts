@@ -113,11 +113,20 @@ test("top_k reports how often the class is among the best answers", async (conte
   const folder = jobFolder(context);
   folder.pictures("train", 80);
   folder.pictures("validation", 8);
-  folder.hyperparameters({ ...small, epochs: "1", top_k: "2", resize: "20", use_weighted_loss: "0" });
+  folder.hyperparameters({ ...small, epochs: "1", top_k: "2", use_weighted_loss: "0" });
   const { lines } = await run(folder);
   assert.ok(lines.includes("Epoch[0] Train-top_k_accuracy_2=1.000000"));
   assert.ok(lines.includes("Epoch[0] Validation-top_k_accuracy_2=1.000000"));
-  assert.ok(lines.includes("Warning: resize has no effect, every picture is resized to image_shape."));
+});
+
+test("resize cuts the middle out of every picture, and the model says so to whoever serves it", async (context) => {
+  const folder = jobFolder(context);
+  folder.pictures("train", 80);
+  folder.hyperparameters({ ...small, epochs: "1", resize: "20" });
+  const { code, lines } = await run(folder);
+  assert.equal(code, 0, lines.join("\n"));
+  const { input } = jsonOf<ModelManifest>(folder, "model/model.json");
+  assert.deepEqual([input.crop, input.width], [{ height: 0.8, width: 0.8 }, 16]);
 });
 
 test("a limit of time is kept, with the schedule run through", async (context) => {

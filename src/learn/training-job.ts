@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import type { CentreCrop } from "../images/centre-crop.ts";
 import { Fault } from "../kit/fault.ts";
 import { balanceOf } from "./data/balance.ts";
 import { dataFault } from "./data/data-fault.ts";
@@ -86,7 +87,6 @@ async function runJob(
     `Merging with provided configuration from ${join(prefix, "input/config/hyperparameters.json")}: ${pythonDictionary(strings)}`,
   );
   const asked = parseHyperparameters(strings);
-  if (strings["resize"] !== undefined) log("Warning: resize has no effect, every picture is resized to image_shape.");
 
   const block = await options.block();
   const pretrained = chosenModel(asked, await readPretrained(join(prefix, "input", "data", "model")), log);
@@ -97,6 +97,7 @@ async function runJob(
     classes: asked.numClasses,
     height,
     width,
+    crop: cropOf(asked),
     log,
   });
   log(
@@ -176,6 +177,11 @@ function chosenModel(
     `Channel "model" holds ${what} ${given.manifest.model.file} (SHA-256 ${given.manifest.model.sha256}): ${isUsed ? "used" : "not used, training from scratch"}, ${how}.`,
   );
   return isUsed ? given : undefined;
+}
+
+/** How much of a picture is seen: `image_shape` of its middle, when its shorter side is `resize`. */
+function cropOf({ resize, imageShape: { height, width } }: Hyperparameters): CentreCrop | undefined {
+  return resize === undefined ? undefined : { height: height / resize, width: width / resize };
 }
 
 /** Pictures are read at this size: no larger than what sees them can use. */

@@ -11,6 +11,8 @@ export interface ModelManifest {
     name: string;
     width: number;
     height: number;
+    /** Only this much about the middle of the picture is seen, as shares of its shorter side; absent: all of it. */
+    crop?: { height: number; width: number };
     /** The picture is resized to width x height; each value is (0..255 - mean[c]) / deviation[c]. */
     mean: [number, number, number];
     deviation: [number, number, number];

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InferenceSession, Tensor } from "onnxruntime-node";
+import { centreCrop } from "../images/centre-crop.ts";
 import { decodeImage } from "../images/decode-image.ts";
 import { type Image, ImageError } from "../images/image.ts";
 import { resize } from "../images/resize.ts";
@@ -124,9 +125,13 @@ function shrunk(picture: Uint8Array, { input }: ModelManifest): Image {
   return image;
 }
 
-function decoded(picture: Uint8Array, { width, height }: ModelManifest["input"]): { image: Image; isLarge: boolean } {
+function decoded(
+  picture: Uint8Array,
+  { crop, width, height }: ModelManifest["input"],
+): { image: Image; isLarge: boolean } {
   const whole = decodeImage(picture, { maxPixels });
-  return { image: resize(whole, width, height), isLarge: whole.width * whole.height > manyPixels };
+  const seen = crop === undefined ? whole : centreCrop(whole, crop);
+  return { image: resize(seen, width, height), isLarge: whole.width * whole.height > manyPixels };
 }
 
 /** Runs batches through one input buffer that is kept, with one view per batch size: nothing large is allocated per request. */

@@ -34,6 +34,7 @@ export function parseManifest(text: string): ModelManifest {
       name: textOf(input["name"], "input.name"),
       width: size(input["width"], "input.width"),
       height: size(input["height"], "input.height"),
+      ...(input["crop"] === undefined ? {} : { crop: crop(input["crop"]) }),
       mean: triple(input["mean"], "input.mean", Number.isFinite),
       deviation: triple(input["deviation"], "input.deviation", (value) => Number.isFinite(value) && value > 0),
     },
@@ -61,6 +62,13 @@ function size(value: unknown, name: string): number {
     throw wrong(name, value, `a whole number from 1 to ${maxSide}`);
   }
   return value as number;
+}
+
+function crop(value: unknown): { height: number; width: number } {
+  const { height, width } = record(value, "input.crop");
+  const isShare = (share: unknown): share is number => typeof share === "number" && share > 0 && share <= 1;
+  if (!isShare(height) || !isShare(width)) throw wrong("input.crop", value, "height and width above 0 and up to 1");
+  return { height, width };
 }
 
 function triple(value: unknown, name: string, isGood: (number: number) => boolean): [number, number, number] {

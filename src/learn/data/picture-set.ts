@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { closeSync, mkdirSync, openSync, readSync, rmSync, statfsSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+import { type CentreCrop, centreCrop } from "../../images/centre-crop.ts";
 import type { Image } from "../../images/image.ts";
 import { resize } from "../../images/resize.ts";
 import { dataFault } from "./data-fault.ts";
@@ -74,13 +75,18 @@ export interface PictureSetOptions {
   file: string;
   height: number;
   width: number;
+  /** Absent: a picture is seen whole. */
+  crop?: CentreCrop;
 }
 
 /** Written at once: a system call per picture would cost more than the copy. */
 const chunkBytes = 1024 * 1024;
 
-/** Takes up to `capacity` pictures of any size and resizes them as serving does. Throws a `ClientError` when the disk has no room for them. */
-export function pictureSetBuilder(capacity: number, { file, height, width }: PictureSetOptions): PictureSetBuilder {
+/** Takes up to `capacity` pictures of any size and crops and resizes them as serving does. Throws a `ClientError` when the disk has no room for them. */
+export function pictureSetBuilder(
+  capacity: number,
+  { file, height, width, crop }: PictureSetOptions,
+): PictureSetBuilder {
   const sizeBytes = 3 * height * width;
   const area = height * width;
   mkdirSync(dirname(file), { recursive: true });
@@ -125,7 +131,7 @@ export function pictureSetBuilder(capacity: number, { file, height, width }: Pic
     return picture;
   };
   const add = (image: Image, label: number) => {
-    const { data } = resize(image, width, height);
+    const { data } = resize(crop === undefined ? image : centreCrop(image, crop), width, height);
     const picture = place(label);
     for (let i = 0; i < area; i++) {
       for (let c = 0; c < 3; c++) picture[c * area + i] = data[3 * i + c]!;
@@ -138,7 +144,7 @@ export function pictureSetBuilder(capacity: number, { file, height, width }: Pic
   return {
     add,
     addPlanar(planes, given) {
-      if (given.height === height && given.width === width) return place(given.label).set(planes);
+      if (crop === undefined && given.height === height && given.width === width) return place(given.label).set(planes);
       const from = given.height * given.width;
       const data = new Uint8Array(3 * from);
       for (let i = 0; i < from; i++) for (let c = 0; c < 3; c++) data[3 * i + c] = planes[c * from + i]!;

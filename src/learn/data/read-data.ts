@@ -1,14 +1,15 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { basename, join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { CentreCrop } from "../../images/centre-crop.ts";
 import { decodeImage } from "../../images/decode-image.ts";
 import { ImageError } from "../../images/image.ts";
 import { type CifarArchive, cifarSide, readCifarArchive } from "./cifar-archive.ts";
 import { dataFault } from "./data-fault.ts";
-import { listEntries } from "./list-file.ts";
+import { filesIn, type Item, type Listing, listChannel, relabel } from "./list-channel.ts";
 import { nearDuplicates } from "./near-duplicates.ts";
 import { type PictureSet, pictureSetBuilder, withPictures } from "./picture-set.ts";
-import { openRecordFile, type RecordFile } from "./record-file.ts";
 import { repeatedPictures } from "./repeated-pictures.ts";
+import { mostNamed, shortList } from "./short-list.ts";
 
 // From a job's input channels to decoded pictures in files. A channel is one of: pictures with a `.lst` file (in the channel
 // `<name>_lst` or beside them), one folder per class, RecordIO files, or a CIFAR archive. Pictures are listed, decoded and written one
@@ -18,6 +19,8 @@ export interface Data {
   /** Names of the classes in the order of the labels. */
   labels: string[];
   train: PictureSet;
+  /** How much of each picture is seen; absent: all of it. */
+  crop?: CentreCrop;
   /** Only ever measured on: nothing is chosen by it. */
   validation?: PictureSet;
   /** Files that could not be read, with the reason. */
@@ -34,6 +37,8 @@ export interface DataOptions {
   classes: number;
   height: number;
   width: number;
+  /** Absent: pictures are seen whole. */
+  crop?: CentreCrop;
   log?: (line: string) => void;
   /** Share of unreadable pictures up to which they are skipped. */
   maxSkipped?: number;
@@ -41,25 +46,6 @@ export interface DataOptions {
 
 /** A few damaged files in a large set are everyday; more of them mean that something is wrong with the set. */
 const defaultMaxSkipped = 0.05;
-/** In messages. */
-const mostNamed = 10;
-
-interface Item {
-  /** Path from the channel's folder, for messages. */
-  name: string;
-  label: number;
-  read(): Uint8Array;
-}
-
-interface Listing {
-  count: number;
-  /** The same each time it is called. */
-  items(): Iterable<Item>;
-  /** Where the data themselves name the classes. */
-  labels?: string[];
-  /** Closes what the items are read from. */
-  close?(): void;
-}
 
 export async function readData(options: DataOptions): Promise<Data> {
   const train = join(options.channels, "train");
@@ -80,6 +66,7 @@ export async function readData(options: DataOptions): Promise<Data> {
 }
 
 function readChannels(listed: (channel: string) => Listing, options: DataOptions): Data {
+  const seen = options.crop === undefined ? {} : { crop: options.crop };
   const listing = listed("train");
   const skipped: Data["skipped"] = [];
   const labels = listing.labels ?? labelNames(options) ?? Array.from({ length: options.classes }, (_, i) => String(i));
@@ -92,7 +79,7 @@ function readChannels(listed: (channel: string) => Listing, options: DataOptions
   refuseEmptyClasses(train.set, labels);
   warnOfRepeated(train, labels, options.log);
   if (!existsSync(join(options.channels, "validation"))) {
-    return { labels, train: train.set, skipped, nearDuplicates: [] };
+    return { ...seen, labels, train: train.set, skipped, nearDuplicates: [] };
   }
   const held = listed("validation");
   const relabelled = held.labels === undefined ? held : relabel(held, labels);
@@ -112,107 +99,7 @@ function readChannels(listed: (channel: string) => Listing, options: DataOptions
       `Warning: ${count} pairs of pictures stand in both channels, so that the validation accuracy is too good: ${named}`,
     );
   }
-  return { labels, train: train.set, validation: validation.set, skipped, nearDuplicates: found };
-}
-
-function listChannel(channel: string, options: DataOptions): Listing {
-  const folder = join(options.channels, channel);
-  // The channel made for the list counts; one beside the pictures only where there is none.
-  const listFiles =
-    [join(options.channels, `${channel}_lst`), folder]
-      .map((place) =>
-        filesIn(place)
-          .filter((name) => name.endsWith(".lst"))
-          .map((name) => join(place, name)),
-      )
-      .find((files) => files.length > 0) ?? [];
-  if (listFiles.length > 1) {
-    const names = listFiles.map((file) => basename(file));
-    throw dataFault(
-      `channel "${channel}" has ${listFiles.length} .lst files (${shortList(names)}): which one counts is unclear`,
-    );
-  }
-  const [list] = listFiles;
-  if (list !== undefined) {
-    options.log?.(`Searching for .lst files in ${join(options.channels, `${channel}_lst`)}.`);
-    return listing(function* () {
-      for (const { file, label } of listEntries(list, { name: basename(list), classes: options.classes })) {
-        yield fileItem({ name: file, label, path: join(folder, file) });
-      }
-    });
-  }
-  const records = filesIn(folder).filter((name) => name.endsWith(".rec"));
-  if (records.length > 0) return listRecords(folder, records, options);
-  const classFolders = readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && !entry.name.startsWith("."))
-    .map((entry) => entry.name)
-    .sort();
-  if (classFolders.length === 0) {
-    throw dataFault(
-      `channel "${channel}" has neither a .lst file nor one folder per class: give pictures with a .lst file, one folder of pictures per class, or RecordIO files (.rec)`,
-    );
-  }
-  if (classFolders.length > options.classes || (channel === "train" && classFolders.length !== options.classes)) {
-    throw dataFault(
-      `num_classes=${options.classes}, but channel "${channel}" has ${classFolders.length} class ${classFolders.length === 1 ? "folder" : "folders"}: ${shortList(classFolders)}`,
-    );
-  }
-  const listed = listing(function* () {
-    for (const [label, name] of classFolders.entries()) {
-      for (const file of filesIn(join(folder, name))) {
-        if (!file.startsWith(".")) yield fileItem({ name: `${name}/${file}`, label, path: join(folder, name, file) });
-      }
-    }
-  });
-  if (listed.count === 0) throw dataFault(`channel "${channel}" holds no picture`);
-  return { ...listed, labels: classFolders };
-}
-
-/** Counts, and thereby checks, what is listed. */
-function listing(items: () => Iterable<Item>): Listing {
-  let count = 0;
-  for (const _ of items()) count++;
-  return { count, items };
-}
-
-function listRecords(folder: string, names: readonly string[], { classes }: DataOptions): Listing {
-  const files: RecordFile[] = [];
-  const close = () => {
-    for (const file of files.splice(0)) file.close();
-  };
-  try {
-    for (const name of names) files.push(openRecordFile(join(folder, name), { name, classes }));
-  } catch (error) {
-    close();
-    throw error;
-  }
-  return {
-    count: files.reduce((sum, { count }) => sum + count, 0),
-    *items() {
-      for (const file of files) yield* file.entries();
-    },
-    close,
-  };
-}
-
-function fileItem({ path, ...item }: { name: string; label: number; path: string }): Item {
-  return { ...item, read: () => readFileSync(path) };
-}
-
-/** Labels as training has them. */
-function relabel(given: Listing, labels: readonly string[]): Listing {
-  const own = given.labels!.map((name) => {
-    const label = labels.indexOf(name);
-    if (label < 0)
-      throw dataFault(`the class "${name}" of channel "validation" is unknown: training has ${shortList(labels)}`);
-    return label;
-  });
-  return {
-    ...given,
-    *items() {
-      for (const item of given.items()) yield { ...item, label: own[item.label]! };
-    },
-  };
+  return { ...seen, labels, train: train.set, validation: validation.set, skipped, nearDuplicates: found };
 }
 
 interface ReadPictures {
@@ -289,13 +176,13 @@ function reasonOf(error: unknown): string | undefined {
   return undefined;
 }
 
-function fromArchive(archive: CifarArchive, { pictures, classes, height, width, log }: DataOptions): Data {
+function fromArchive(archive: CifarArchive, { pictures, classes, height, width, crop, log }: DataOptions): Data {
   log?.("The training channel holds a CIFAR archive: its test part takes the place of the validation channel.");
   if (archive.labels.length !== classes) {
     throw dataFault(`num_classes=${classes}, but the archive has ${archive.labels.length} classes`);
   }
   const setOf = ({ count, rows, labels }: CifarArchive["train"], channel: string): PictureSet => {
-    const builder = pictureSetBuilder(count, { file: pictureFile(pictures, channel), height, width });
+    const builder = pictureSetBuilder(count, { file: pictureFile(pictures, channel), height, width, crop });
     const sizeBytes = rows.length / count;
     labels.forEach((label, i) => {
       const planes = rows.subarray(i * sizeBytes, (i + 1) * sizeBytes);
@@ -304,6 +191,7 @@ function fromArchive(archive: CifarArchive, { pictures, classes, height, width, 
     return builder.finish();
   };
   return {
+    ...(crop && { crop }),
     labels: archive.labels,
     train: setOf(archive.train, "train"),
     validation: setOf(archive.test, "validation"),
@@ -369,19 +257,6 @@ function archiveIn(folder: string): string | undefined {
   return name === undefined ? undefined : join(folder, name);
 }
 
-function filesIn(folder: string): string[] {
-  if (!existsSync(folder) || !statSync(folder).isDirectory()) return [];
-  return readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => entry.name)
-    .sort();
-}
-
 function pictureFile(folder: string, channel: string): string {
   return join(folder, `${channel}.rgb`);
-}
-
-function shortList(names: readonly string[], count = names.length): string {
-  const shown = names.slice(0, mostNamed);
-  return count > shown.length ? `${shown.join(", ")} and ${count - shown.length} more` : shown.join(", ");
 }

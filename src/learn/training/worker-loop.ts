@@ -276,7 +276,8 @@ function bestEpoch({ plan, shared, checkpoint }: WorkerJob) {
       shared.best.set(shared.average);
       shared.bestStatistics.set(shared.averageStatistics);
     }
-    if (memory.reference === undefined || accuracy > memory.reference + rules.tolerance) {
+    // As AWS has it: the tolerance is a share of what was reached before.
+    if (memory.reference === undefined || accuracy > memory.reference * (1 + rules.tolerance)) {
       memory.reference = accuracy;
       memory.waited = 0;
     } else if (report.epoch >= rules.minEpochs) memory.waited++;

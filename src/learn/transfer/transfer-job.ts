@@ -79,7 +79,14 @@ export async function transferJob(
     manifest: {
       format: "scones.image-classifier/1",
       model: { file: "model.onnx", sha256: createHash("sha256").update(served).digest("hex") },
-      input: { name: inputName(manifest), width, height, mean: [0, 0, 0], deviation: [1, 1, 1] },
+      input: {
+        name: inputName(manifest),
+        ...(data.crop && { crop: data.crop }),
+        width,
+        height,
+        mean: [0, 0, 0],
+        deviation: [1, 1, 1],
+      },
       output: { name: "probabilities", kind: "probabilities" },
       labels: data.labels,
       provenance: {

@@ -1,0 +1,138 @@
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
+import { dataFault } from "./data-fault.ts";
+import { listEntries } from "./list-file.ts";
+import { openRecordFile, type RecordFile } from "./record-file.ts";
+import { shortList } from "./short-list.ts";
+
+// What a channel holds, entry by entry: nobody needs the names of all pictures at once.
+
+export interface Item {
+  /** Path from the channel's folder, for messages. */
+  name: string;
+  label: number;
+  read(): Uint8Array;
+}
+
+export interface Listing {
+  count: number;
+  /** The same each time it is called. */
+  items(): Iterable<Item>;
+  /** Where the data themselves name the classes. */
+  labels?: string[];
+  /** Closes what the items are read from. */
+  close?(): void;
+}
+
+/** Finds out what kind of channel it is, and checks its labels. */
+export function listChannel(
+  channel: string,
+  options: { channels: string; classes: number; log?: (line: string) => void },
+): Listing {
+  const folder = join(options.channels, channel);
+  // The channel made for the list counts; one beside the pictures only where there is none.
+  const listFiles =
+    [join(options.channels, `${channel}_lst`), folder]
+      .map((place) =>
+        filesIn(place)
+          .filter((name) => name.endsWith(".lst"))
+          .map((name) => join(place, name)),
+      )
+      .find((files) => files.length > 0) ?? [];
+  if (listFiles.length > 1) {
+    const names = listFiles.map((file) => basename(file));
+    throw dataFault(
+      `channel "${channel}" has ${listFiles.length} .lst files (${shortList(names)}): which one counts is unclear`,
+    );
+  }
+  const [list] = listFiles;
+  if (list !== undefined) {
+    options.log?.(`Searching for .lst files in ${join(options.channels, `${channel}_lst`)}.`);
+    return listing(function* () {
+      for (const { file, label } of listEntries(list, { name: basename(list), classes: options.classes })) {
+        yield fileItem({ name: file, label, path: join(folder, file) });
+      }
+    });
+  }
+  const records = filesIn(folder).filter((name) => name.endsWith(".rec"));
+  if (records.length > 0) return listRecords(folder, records, options);
+  const classFolders = readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith("."))
+    .map((entry) => entry.name)
+    .sort();
+  if (classFolders.length === 0) {
+    throw dataFault(
+      `channel "${channel}" has neither a .lst file nor one folder per class: give pictures with a .lst file, one folder of pictures per class, or RecordIO files (.rec)`,
+    );
+  }
+  if (classFolders.length > options.classes || (channel === "train" && classFolders.length !== options.classes)) {
+    throw dataFault(
+      `num_classes=${options.classes}, but channel "${channel}" has ${classFolders.length} class ${classFolders.length === 1 ? "folder" : "folders"}: ${shortList(classFolders)}`,
+    );
+  }
+  const listed = listing(function* () {
+    for (const [label, name] of classFolders.entries()) {
+      for (const file of filesIn(join(folder, name))) {
+        if (!file.startsWith(".")) yield fileItem({ name: `${name}/${file}`, label, path: join(folder, name, file) });
+      }
+    }
+  });
+  if (listed.count === 0) throw dataFault(`channel "${channel}" holds no picture`);
+  return { ...listed, labels: classFolders };
+}
+
+/** Counts, and thereby checks, what is listed. */
+function listing(items: () => Iterable<Item>): Listing {
+  let count = 0;
+  for (const _ of items()) count++;
+  return { count, items };
+}
+
+function listRecords(folder: string, names: readonly string[], { classes }: { classes: number }): Listing {
+  const files: RecordFile[] = [];
+  const close = () => {
+    for (const file of files.splice(0)) file.close();
+  };
+  try {
+    for (const name of names) files.push(openRecordFile(join(folder, name), { name, classes }));
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return {
+    count: files.reduce((sum, { count }) => sum + count, 0),
+    *items() {
+      for (const file of files) yield* file.entries();
+    },
+    close,
+  };
+}
+
+function fileItem({ path, ...item }: { name: string; label: number; path: string }): Item {
+  return { ...item, read: () => readFileSync(path) };
+}
+
+/** Labels as training has them. */
+export function relabel(given: Listing, labels: readonly string[]): Listing {
+  const own = given.labels!.map((name) => {
+    const label = labels.indexOf(name);
+    if (label < 0)
+      throw dataFault(`the class "${name}" of channel "validation" is unknown: training has ${shortList(labels)}`);
+    return label;
+  });
+  return {
+    ...given,
+    *items() {
+      for (const item of given.items()) yield { ...item, label: own[item.label]! };
+    },
+  };
+}
+
+/** Names of the files in a folder, sorted; none where there is no folder. */
+export function filesIn(folder: string): string[] {
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) return [];
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort();
+}
