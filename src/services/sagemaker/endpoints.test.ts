@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { Models } from "../../ports/models.ts";
 import { settled, until } from "../../serve/testing/world.ts";
-import { storeModel, testWorld } from "./testing/service.ts";
+import { redPicture, storeModel, testWorld } from "./testing/service.ts";
 
 const image = "811284229777.dkr.ecr.us-east-1.amazonaws.com/image-classification:1";
 const roleArn = "arn:aws:iam::123456789012:role/scones";
@@ -309,19 +309,4 @@ async function asking(models: Models, forMs: number): Promise<unknown[]> {
   };
   await Promise.all(Array.from({ length: 8 }, client));
   return answers;
-}
-
-/** One red pixel, as a bitmap file: this room does not draw. */
-function redPicture(): Uint8Array {
-  const file = Buffer.alloc(58);
-  file.write("BM", "latin1");
-  file.writeUInt32LE(58, 2);
-  file.writeUInt32LE(54, 10);
-  file.writeUInt32LE(40, 14);
-  file.writeInt32LE(1, 18);
-  file.writeInt32LE(1, 22);
-  file.writeUInt16LE(1, 26);
-  file.writeUInt16LE(24, 28);
-  file.set([0, 0, 255], 54);
-  return file;
 }

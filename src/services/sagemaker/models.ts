@@ -14,6 +14,7 @@ import { containerCommand } from "../../serve/container.ts";
 import { modelServerOrigin } from "../../serve/model-server.ts";
 import type { Call, Handler } from "../../wire/service.ts";
 import { type ListInput, listPage } from "./list-page.ts";
+import { containerOfPackage } from "./model-registry/model-package.ts";
 import { alreadyExists, arnOf, invalid, kindOf, notFound, notSupported, parseS3Uri } from "./resource-names.ts";
 import { addTags, forgetTags } from "./tags.ts";
 
@@ -31,7 +32,7 @@ export function modelHandlers({ resources, blobs, now }: { resources: Resources;
   const handlers: Record<string, Handler> = {
     CreateModel: async ({ Tags, ...request }: CreateModelInput, call: Call): Promise<CreateModelOutput> => {
       const name = request.ModelName as string;
-      const container = containerOf(request);
+      const container = containerOf(request, resources, call);
       await checkModelData(container, blobs);
       const arn = arnOf("model", name, call);
       const model: StoredModel = { arn, createdMs: now(), request, container };
@@ -85,15 +86,19 @@ export function findModel(resources: Resources, name: string, call: Call): Store
   return found.value;
 }
 
-function containerOf({ PrimaryContainer, Containers }: Omit<CreateModelInput, "Tags">): ContainerDefinition {
+function containerOf(
+  { PrimaryContainer, Containers }: Omit<CreateModelInput, "Tags">,
+  resources: Resources,
+  call: Call,
+): ContainerDefinition {
   if (PrimaryContainer !== undefined && Containers !== undefined) {
     throw invalid("Give PrimaryContainer or Containers, not both.");
   }
-  const container = PrimaryContainer ?? Containers?.[0];
-  if (container === undefined) throw invalid("A model needs a PrimaryContainer.");
+  const given = PrimaryContainer ?? Containers?.[0];
+  if (given === undefined) throw invalid("A model needs a PrimaryContainer.");
   if ((Containers?.length ?? 0) > 1) throw notSupported("A model of several containers");
-  if (container.Mode === "MultiModel") throw notSupported("Mode MultiModel");
-  if (container.ModelPackageName !== undefined) throw notSupported("ModelPackageName");
+  if (given.Mode === "MultiModel") throw notSupported("Mode MultiModel");
+  const container = given.ModelPackageName === undefined ? given : containerOfPackage(given, resources, call);
   const { Image } = container;
   if (Image === undefined) throw invalid("The container needs an Image.");
   if (Image.startsWith("process:") && modelServerOrigin(Image) === undefined && containerCommand(Image) === undefined) {

@@ -17,6 +17,7 @@ import { AsyncInference } from "./async-inference.ts";
 import { endpointConfigHandlers } from "./endpoint-configs.ts";
 import { EndpointFleet } from "./endpoint-fleet.ts";
 import { endpointHandlers } from "./endpoints.ts";
+import { modelRegistryHandlers } from "./model-registry/model-packages.ts";
 import { modelHandlers } from "./models.ts";
 import { monitoring as modelMonitoring } from "./monitoring/monitoring.ts";
 import { monitoringPrograms } from "./monitoring/monitoring-programs.ts";
@@ -229,6 +230,7 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
           checkTraining: (request) => void checkTrainingRequest(request, algorithms),
         }),
         ...modelHandlers({ resources, blobs, now }),
+        ...modelRegistryHandlers({ resources, clock, onChange: changes.modelPackage }),
         ...endpointConfigHandlers({ resources, now }),
         ...endpointHandlers({ resources, clock, fleet, ...(metrics && { metrics }), onChange: changes.endpoint }),
         ...transformJobHandlers({ resources, clock, runner: transforms }),

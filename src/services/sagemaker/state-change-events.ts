@@ -2,6 +2,7 @@ import type { Json } from "../../kit/json.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Events, ServiceEvent } from "../../ports/events.ts";
 import { describeEndpoint } from "./describe-endpoint.ts";
+import { describePackage, type StoredModelPackage } from "./model-registry/model-package.ts";
 import { describeProcessingJob, type StoredProcessingJob } from "./processing/processing-job.ts";
 import type { StoredEndpoint } from "./stored-endpoint.ts";
 import { describeTrainingJob, type StoredTrainingJob } from "./training-job.ts";
@@ -13,6 +14,7 @@ export interface StateChanges {
   tuningJob(job: StoredTuningJob, trials: readonly TrialJob[]): void;
   transformJob(job: StoredTransformJob): void;
   processingJob(job: StoredProcessingJob): void;
+  modelPackage(stored: StoredModelPackage): void;
   endpoint(endpoint: StoredEndpoint): void;
   /** A step of a deployment. */
   deployment(endpoint: StoredEndpoint): void;
@@ -48,6 +50,7 @@ export function stateChanges(
   };
   return {
     transformJob: (job) => announce("SageMaker Transform Job State Change", job.arn, describeTransformJob(job)),
+    modelPackage: (stored) => announce("SageMaker Model Package State Change", stored.arn, describePackage(stored)),
     processingJob: (job) => announce("SageMaker Processing Job State Change", job.arn, describeProcessingJob(job)),
     trainingJob: (job) =>
       announce("SageMaker Training Job State Change", job.arn, describeTrainingJob(job, clock.now())),

@@ -77,6 +77,21 @@ export async function storeModel(world: ReturnType<typeof testWorld>, name: stri
   return `s3://bucket/${name}.tar.gz`;
 }
 
+/** One red pixel, as a bitmap file: this room does not draw. */
+export function redPicture(): Uint8Array {
+  const file = Buffer.alloc(58);
+  file.write("BM", "latin1");
+  file.writeUInt32LE(58, 2);
+  file.writeUInt32LE(54, 10);
+  file.writeUInt32LE(40, 14);
+  file.writeInt32LE(1, 18);
+  file.writeInt32LE(1, 22);
+  file.writeUInt16LE(1, 26);
+  file.writeUInt16LE(24, 28);
+  file.set([0, 0, 255], 54);
+  return file;
+}
+
 /** The other services, which take everything and store objects; what they were asked is in `calls`. */
 function operationsNoting(calls: { operation: string; input: object }[], blobs: Blobs): Operations {
   return {
