@@ -107,7 +107,7 @@ export function logResult({ evaluation }: Finished, folder: string, log: (line: 
     log(`Final ${name}-accuracy=${one.accuracy.toFixed(6)}`);
     log(`Final ${name}-loss=${one.loss.toFixed(6)}`);
     log(
-      `Final ${name.toLowerCase()} accuracy: ${one.accuracy.toFixed(6)} (${one.correct} of ${one.pictures}, 95 % interval ${low} to ${high})`,
+      `${one.correct} of ${one.pictures} ${name.toLowerCase()} pictures are right: an accuracy between ${low} and ${high}, with a confidence of 0.95.`,
     );
   }
   for (const [name, one] of [
