@@ -85,7 +85,7 @@ export const hyperparameterDocumentation: Readonly<Record<string, string>> = {
   optimizer: "sgd, nag, adam or rmsprop; default nag",
   momentum: "of sgd and nag; default 0.9",
   weight_decay:
-    "of convolution and linear weights; default 0.005, less for long trainings (fast and with a pretrained model 0.0005)",
+    "of convolution and linear weights; default 0.005, less for long trainings (0.0005 with adam and rmsprop, with fast, and with a pretrained model)",
   beta_1: "of adam; default 0.9",
   beta_2: "of adam; default 0.999",
   eps: "of adam and rmsprop; default 1e-8",

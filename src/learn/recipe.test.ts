@@ -54,6 +54,7 @@ test("a training of more pictures decays the weights less at each step, and as m
   assert.equal(decayOf("150"), 0.005);
   assert.equal(decayOf("600"), 0.005 / 4);
   assert.equal(decayOf("10"), 0.005);
+  assert.equal(planFor({ optimizer: "adam" }).optimizer.weightDecay, 0.0005);
 });
 
 test("what is given explicitly is what is run", () => {

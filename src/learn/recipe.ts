@@ -100,7 +100,7 @@ interface PresetRecipe {
   most: number;
   /** Peak of the learning rate for a batch of 64, without adaptive optimiser. */
   rate: number;
-  /** Of trainings of so many pictures; longer ones get less, so that they end with as much. */
+  /** Without adaptive optimiser, for trainings of so many pictures; longer ones get less, so that they end with as much. */
   weightDecay: number;
   augmentation: Augmentation;
 }
@@ -185,7 +185,7 @@ export function planOf(asked: Hyperparameters, { pictures, cores, block, known, 
     optimizer: {
       name: optimizer,
       momentum: asked.momentum ?? 0.9,
-      weightDecay: asked.weightDecay ?? preset.weightDecay * Math.min(1, preset.pictures / (epochs * pictures)),
+      weightDecay: asked.weightDecay ?? (isAdaptive ? 5e-4 : decayFor(preset, epochs * pictures)),
       beta1: asked.beta1,
       beta2: asked.beta2,
       eps: asked.eps,
@@ -207,6 +207,10 @@ export function planOf(asked: Hyperparameters, { pictures, cores, block, known, 
     topK: asked.topK,
     seed: seedOf(asked.seed, member),
   };
+}
+
+function decayFor(preset: PresetRecipe, pictures: number): number {
+  return preset.weightDecay * Math.min(1, preset.pictures / pictures);
 }
 
 /** The first network is the one that would be trained alone; what is random in the others has nothing in common with it, or with those of another seed. */
