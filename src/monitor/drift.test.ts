@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Image } from "../images/image.ts";
+import { difference, stepsOf } from "./distribution-steps.ts";
 import { driftReport } from "./drift.ts";
 import type { Observation } from "./observation.ts";
 import { pictureLayout } from "./picture-layout.ts";
 import { type PictureStatistics, pictureStatistics } from "./picture-statistics.ts";
-import { chiSquare, kolmogorovSmirnov, populationStability, wasserstein } from "./two-sample-tests.ts";
+import { chiSquare, kolmogorovSmirnov, populationStability } from "./two-sample-tests.ts";
 
 /** The share of all ways to split the pooled values whose distance is at least as large: the definition, by brute force. */
 function exactShare(a: number[], b: number[]): number {
@@ -48,13 +49,14 @@ test("the Kolmogorov-Smirnov p-value is the exact share of all splits", () => {
       [4, 5, 6, 7, 8],
     ],
   ];
-  for (const [a, b] of cases) assert.ok(Math.abs(kolmogorovSmirnov(a, b).p - exactShare(a, b)) < 1e-12);
+  for (const [a, b] of cases)
+    assert.ok(Math.abs(kolmogorovSmirnov(stepsOf(a), stepsOf(b)).p - exactShare(a, b)) < 1e-12);
 });
 
 test("large samples get the p-value of the series, close to the exact one", () => {
   const ramp = (n: number, shift: number) => Array.from({ length: n }, (_, i) => i / n + shift);
-  const exact = kolmogorovSmirnov(ramp(2000, 0), ramp(1999, 0.04));
-  const series = kolmogorovSmirnov(ramp(2100, 0), ramp(2000, 0.04));
+  const exact = kolmogorovSmirnov(stepsOf(ramp(2000, 0)), stepsOf(ramp(1999, 0.04)));
+  const series = kolmogorovSmirnov(stepsOf(ramp(2100, 0)), stepsOf(ramp(2000, 0.04)));
   assert.ok(exact.p > 0.01 && exact.p < 0.2 && Math.abs(Math.log(exact.p / series.p)) < 0.25);
 });
 
@@ -66,6 +68,8 @@ test("chi-square p-values match the closed forms", () => {
   const step = Math.sqrt(3.841458820694124 / 0.08);
   assert.ok(Math.abs(chiSquare([50 + step, 50 - step], [50 - step, 50 + step]).p - 0.05) < 1e-12);
 });
+
+const wasserstein = (a: number[], b: number[]): number => difference(stepsOf(a), stepsOf(b)).area;
 
 test("Wasserstein distance is the shift of a shifted sample and PSI is near zero for equal ones", () => {
   assert.ok(Math.abs(wasserstein([1, 2, 3, 4], [1.5, 2.5, 3.5, 4.5]) - 0.5) < 1e-12);
@@ -190,7 +194,7 @@ test("a change of class shares alone is seen, with the class and its shares", ()
   }));
   const [first, second] = reasons(window);
   assert.deepEqual([first?.feature, second], ["class shares", undefined]);
-  assert.ok(Math.abs((first?.after ?? 0) - (first?.label === 1 ? 0.867 : 0.133)) < 0.01);
+  assert.ok(Math.abs((first?.after ?? 0) - (first?.category === "1" ? 0.867 : 0.133)) < 0.01);
 });
 
 test("families that nothing is known of leave their part to the others", () => {

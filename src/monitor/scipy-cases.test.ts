@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { quantile } from "./capture-summary.ts";
 import { createMoments } from "./data-quality/moments.ts";
-import { chiSquare, kolmogorovSmirnov, wasserstein } from "./two-sample-tests.ts";
+import { difference, stepsOf } from "./distribution-steps.ts";
+import { chiSquare, kolmogorovSmirnov } from "./two-sample-tests.ts";
 
 /** What scipy and numpy say of samples; made by testing/scipy-cases.py. */
 interface ScipyCases {
@@ -36,8 +37,9 @@ function worst(found: readonly number[], expected: readonly number[]): number {
 
 for (const { says, a, b, ...expected } of pairs) {
   test(`as scipy: ${says}`, () => {
-    const { distance, p } = kolmogorovSmirnov(a, b);
-    assert.ok(worst([distance, wasserstein(a, b)], [expected.ksDistance, expected.wasserstein]) <= 1e-12);
+    const [first, second] = [stepsOf(a), stepsOf(b)];
+    const { distance, p } = kolmogorovSmirnov(first, second);
+    assert.ok(worst([distance, difference(first, second).area], [expected.ksDistance, expected.wasserstein]) <= 1e-12);
     assert.ok(Math.abs(p / expected.ksP - 1) <= (expected.ksP > 1e-9 ? 1e-6 : 1e-3), `${p} instead of ${expected.ksP}`);
     const moments = createMoments();
     for (const value of b) moments.add(value);
@@ -65,8 +67,8 @@ test("the fixtures of scipy have been read", () => {
 });
 
 test("nothing against something is neither a distance nor a surprise", () => {
-  assert.deepEqual(kolmogorovSmirnov([], [1, 2]), { distance: 0, p: 1 });
-  assert.equal(wasserstein([1], []), 0);
+  assert.deepEqual(kolmogorovSmirnov(stepsOf([]), stepsOf([1, 2])), { distance: 0, p: 1 });
+  assert.deepEqual(difference(stepsOf([1]), stepsOf([])), { distance: 0, area: 0 });
   assert.deepEqual(chiSquare([], [3, 4]), { statistic: 0, p: 1 });
 });
 
@@ -74,6 +76,6 @@ test("tiny p-values keep their digits", () => {
   const ramp = (count: number, from: number) => Array.from({ length: count }, (_, i) => from + i);
   // Apart from each other: two orders out of all choices of 20 of 40.
   const choices = ramp(20, 1).reduce((product, i) => (product * (20 + i)) / i, 1);
-  const { p } = kolmogorovSmirnov(ramp(20, 0), ramp(20, 100));
+  const { p } = kolmogorovSmirnov(stepsOf(ramp(20, 0)), stepsOf(ramp(20, 100)));
   assert.ok(Math.abs((p * choices) / 2 - 1) < 1e-12, String(p));
 });

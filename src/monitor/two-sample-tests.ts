@@ -1,3 +1,4 @@
+import { difference, type Steps } from "./distribution-steps.ts";
 import { upperGamma } from "./gamma.ts";
 
 /*
@@ -13,58 +14,47 @@ export interface KolmogorovSmirnov {
   p: number;
 }
 
-export function kolmogorovSmirnov(reference: readonly number[], window: readonly number[]): KolmogorovSmirnov {
-  const [a, b] = [ascending(reference), ascending(window)];
-  if (a.length === 0 || b.length === 0) return { distance: 0, p: 1 };
-  let [i, j, distance] = [0, 0, 0];
-  while (i < a.length && j < b.length) {
-    // Ties step together: the distance is taken between values, not inside them.
-    const value = Math.min(a[i] as number, b[j] as number);
-    while (i < a.length && (a[i] as number) <= value) i++;
-    while (j < b.length && (b[j] as number) <= value) j++;
-    distance = Math.max(distance, Math.abs(i / a.length - j / b.length));
-  }
-  const isExact = a.length * b.length <= mostLatticePoints;
-  return { distance, p: isExact ? exactP(a.length, b.length, distance) : approximateP(a.length, b.length, distance) };
+export function kolmogorovSmirnov(reference: Steps, window: Steps): KolmogorovSmirnov {
+  const { distance } = difference(reference, window);
+  return { distance, p: kolmogorovSmirnovP(distance, reference.total, window.total) };
 }
 
-/** Area between the two distribution functions, in the unit of the values. */
-export function wasserstein(reference: readonly number[], window: readonly number[]): number {
-  const [a, b] = [ascending(reference), ascending(window)];
-  if (a.length === 0 || b.length === 0) return 0;
-  const all = ascending([...a, ...b]);
-  let [i, j, area] = [0, 0, 0];
-  for (let k = 0; k + 1 < all.length; k++) {
-    const value = all[k] as number;
-    while (i < a.length && (a[i] as number) <= value) i++;
-    while (j < b.length && (b[j] as number) <= value) j++;
-    area += Math.abs(i / a.length - j / b.length) * ((all[k + 1] as number) - value);
-  }
-  return area;
+/** How likely a distance at least as large is between samples of these sizes from one distribution. */
+export function kolmogorovSmirnovP(distance: number, n: number, m: number): number {
+  if (n === 0 || m === 0) return 1;
+  return n * m <= mostLatticePoints ? exactP(n, m, distance) : approximateP(n, m, distance);
 }
 
 /** Population stability index over the reference's ten quantile buckets; half a count smooths empty ones. */
 export function populationStability(reference: readonly number[], window: readonly number[], buckets = 10): number {
-  const sorted = ascending(reference);
+  const sorted = reference.toSorted((a, b) => a - b);
   if (sorted.length === 0 || window.length === 0) return 0;
   const edges = Array.from(
     { length: buckets - 1 },
     (_, i) => sorted[Math.min(sorted.length - 1, Math.floor(((i + 1) * sorted.length) / buckets))] as number,
   );
-  const shares = (values: readonly number[]) => {
+  const counted = (values: readonly number[]) => {
     const counts = new Array<number>(buckets).fill(0.5);
     for (const value of values) {
       const bucket = edges.findIndex((edge) => value < edge);
       const at = bucket === -1 ? buckets - 1 : bucket;
       counts[at] = (counts[at] as number) + 1;
     }
-    return counts.map((count) => count / (values.length + buckets / 2));
+    return counts;
   };
-  const [expected, actual] = [shares(reference), shares(window)];
-  return actual.reduce(
-    (sum, share, i) => sum + (share - (expected[i] as number)) * Math.log(share / (expected[i] as number)),
-    0,
-  );
+  return stabilityOfBuckets(counted(window), counted(reference));
+}
+
+/** The same of two lists of counts of the same buckets. A bucket that is empty on one side makes it infinite. */
+export function stabilityOfBuckets(actual: readonly number[], expected: readonly number[]): number {
+  if (actual.length !== expected.length)
+    throw new RangeError(`${actual.length} and ${expected.length} buckets cannot be compared: give the same buckets`);
+  const [all, before] = [sum(actual), sum(expected)];
+  const terms = actual.map((count, i) => {
+    const [a, e] = [count / all, (expected[i] as number) / before];
+    return (a - e) * Math.log(a / e);
+  });
+  return sum(terms);
 }
 
 /** Pearson's test that two rows of counts come from the same shares; classes that neither has seen do not count. */
@@ -104,10 +94,6 @@ function approximateP(n: number, m: number, distance: number): number {
   let p = 0;
   for (let k = 1; k <= 100; k++) p += 2 * (-1) ** (k - 1) * Math.exp(-2 * k * k * x * x);
   return clamp(p);
-}
-
-function ascending(values: readonly number[]): number[] {
-  return values.toSorted((a, b) => a - b);
 }
 
 function sum(values: readonly number[]): number {

@@ -1,7 +1,8 @@
 import { table } from "../../draw/text.ts";
 import { randomFrom } from "../../learn/random.ts";
 import type { CaptureRecord } from "../../monitor/capture-record.ts";
-import { type DriftReport, driftReport, type FeatureDrift } from "../../monitor/drift.ts";
+import { driftReport } from "../../monitor/drift.ts";
+import type { DriftReport, FeatureDrift } from "../../monitor/drift-verdict.ts";
 import { driftWindow } from "../../monitor/drift-window.ts";
 import { observe } from "../../monitor/observation.ts";
 
@@ -58,9 +59,9 @@ const words: Record<string, readonly [fall: string, rise: string]> = {
   confidence: ["less certain", "more certain"],
 };
 
-function wordsOf({ feature, direction, label }: FeatureDrift, labels: readonly string[]): string {
+function wordsOf({ feature, direction, category = "1" }: FeatureDrift, labels: readonly string[]): string {
   if (feature === "layout") return "other views or things";
-  const name = labels[label ?? 1] ?? `class ${label ?? 1}`;
+  const name = labels[Number(category)] ?? `class ${category}`;
   if (feature === "class shares") return `other share of ${name}`;
   const [fall, rise] = words[feature] ?? [`${name} less likely`, `${name} more likely`];
   if (direction === 0) return "other spread";

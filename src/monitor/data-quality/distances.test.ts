@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { stabilityOfBuckets } from "../two-sample-tests.ts";
 import {
   type CategoryCounts,
   type ComparisonMethod,
   categoricalDistance,
   chiSquared,
   numericalDistance,
-  stabilityOfBuckets,
 } from "./distances.ts";
 
 /** The inputs and answers that Deequ's own suite publishes (KLLDistanceTest). */

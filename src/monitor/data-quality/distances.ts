@@ -2,6 +2,7 @@
  * Distances between a baseline and a window as Deequ computes them, and with it the analyzer of AWS: only for reports that
  * must say what those would say. Our own verdicts use the exact tests of two-sample-tests.ts.
  */
+import { difference, type Steps, stepsOfWeights } from "../distribution-steps.ts";
 import { upperGamma } from "../gamma.ts";
 import type { SketchData } from "./kll-sketch.ts";
 
@@ -19,17 +20,9 @@ export interface DistanceOptions {
 
 /** The largest difference between two distribution functions, taken at the points of both sketches. */
 export function numericalDistance(a: SketchData, b: SketchData, options: DistanceOptions): number {
-  const [first, second] = [rankMap(a), rankMap(b)];
+  const [first, second] = [collapsedSteps(a), collapsedSteps(b)];
   if (first.total === 0 || second.total === 0) return 0;
-  let [i, j, distance] = [0, 0, 0];
-  while (i < first.values.length || j < second.values.length) {
-    const value = Math.min(first.values[i] ?? Infinity, second.values[j] ?? Infinity);
-    if (first.values[i] === value) i++;
-    if (second.values[j] === value) j++;
-    const difference = (first.ranks[i - 1] ?? 0) / first.total - (second.ranks[j - 1] ?? 0) / second.total;
-    distance = Math.max(distance, Math.abs(difference));
-  }
-  return adjusted(distance, { n: first.total, m: second.total, ...options });
+  return adjusted(difference(first, second).distance, { n: first.total, m: second.total, ...options });
 }
 
 /** The largest difference of a category's share. */
@@ -66,29 +59,10 @@ export function chiSquared(observed: CategoryCounts, baseline: CategoryCounts): 
   return { statistic, p: upperGamma((cells.length - 1) / 2, statistic / 2) };
 }
 
-/** Population stability index of two lists of the same buckets. A bucket that is empty on one side makes it infinite. */
-export function stabilityOfBuckets(actual: readonly number[], expected: readonly number[]): number {
-  if (actual.length !== expected.length)
-    throw new RangeError(`${actual.length} and ${expected.length} buckets cannot be compared: give the same buckets`);
-  const share = (counts: readonly number[]): number[] => {
-    const sum = counts.reduce((all, count) => all + count, 0);
-    return counts.map((count) => count / sum);
-  };
-  const [a, e] = [share(actual), share(expected)];
-  return a.reduce((sum, one, i) => sum + (one - (e[i] as number)) * Math.log(one / (e[i] as number)), 0);
-}
-
 // As Deequ: a value that the sketch holds more than once counts once, with the weight of its highest level. With repeated
 // values the distance is therefore not the one of the data; where that matters, see two-sample-tests.ts.
-function rankMap({ data }: SketchData): { values: number[]; ranks: number[]; total: number } {
-  const weights = new Map(data.flatMap((level, height) => level.map((value) => [value, 2 ** height] as const)));
-  const values = [...weights.keys()].sort((a, b) => a - b);
-  let total = 0;
-  const ranks = values.map((value) => {
-    total += weights.get(value) as number;
-    return total;
-  });
-  return { values, ranks, total };
+function collapsedSteps({ data }: SketchData): Steps {
+  return stepsOfWeights(new Map(data.flatMap((level, height) => level.map((value) => [value, 2 ** height] as const))));
 }
 
 function adjusted(distance: number, { n, m, method, alpha }: DistanceOptions & { n: number; m: number }): number {

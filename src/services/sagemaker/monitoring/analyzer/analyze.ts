@@ -5,10 +5,12 @@ import type { DatasetFormat } from "../../../../monitor/data-quality/dataset-for
 import { metricPoints } from "../../../../monitor/data-quality/metric-data.ts";
 import { MonitoringFileError } from "../../../../monitor/data-quality/monitoring-file.ts";
 import { profileOf } from "../../../../monitor/data-quality/profile.ts";
+import { profileDrift } from "../../../../monitor/data-quality/profile-drift.ts";
 import type { RowProblem } from "../../../../monitor/data-quality/read-rows.ts";
 import { parseStatistics, type Statistics } from "../../../../monitor/data-quality/statistics-file.ts";
 import { suggestConstraints } from "../../../../monitor/data-quality/suggest-constraints.ts";
 import { findViolations } from "../../../../monitor/data-quality/violations.ts";
+import { type DriftReport, verdictSentence } from "../../../../monitor/drift-verdict.ts";
 import type { AnalyzerSettings } from "./analyzer-settings.ts";
 import { datasetRows } from "./dataset.ts";
 import { metricLines } from "./metric-lines.ts";
@@ -21,6 +23,8 @@ export interface Analysis {
   constraints: object;
   /** Absent where there is nothing to compare with. */
   violations?: { violations: readonly object[] };
+  /** Our own verdict; absent without the statistics of a baseline. */
+  drift?: DriftReport;
   metrics: string[];
 }
 
@@ -43,6 +47,10 @@ export async function analyze(settings: AnalyzerSettings, log: (line: string) =>
   await writeJson(join(settings.output, "constraints.json"), analysis.constraints);
   if (analysis.violations !== undefined) {
     await writeJson(join(settings.output, "constraint_violations.json"), analysis.violations);
+  }
+  if (analysis.drift !== undefined) {
+    await writeJson(join(settings.output, "drift.json"), analysis.drift);
+    log(verdictSentence(analysis.drift));
   }
   if (settings.metrics !== undefined) await write(settings.metrics.file, `${analysis.metrics.join("\n")}\n`);
   if (settings.postprocessor !== undefined) await postprocess(settings.postprocessor);
@@ -81,6 +89,7 @@ async function analyzeData(settings: AnalyzerSettings, onProblem: (problem: RowP
     statistics,
     constraints: suggested,
     ...(isCompared && { violations: baseline.constraints === undefined ? { violations: [] } : findViolations(data) }),
+    ...(baseline.statistics && { drift: profileDrift(profile, baseline.statistics) }),
     metrics: metrics === undefined ? [] : metricLines(metricPoints(data), metrics),
   };
 }
