@@ -1,3 +1,5 @@
+import type { Readable } from "node:stream";
+
 /** How services ask an endpoint for an inference. Faults are those of the SageMaker runtime: ValidationError, ModelError, ServiceUnavailable. */
 export interface Models {
   invoke(endpointName: string, request: InferenceRequest): Promise<InferenceResponse>;
@@ -5,6 +7,8 @@ export interface Models {
 
 export interface InferenceRequest {
   body: Uint8Array;
+  /** In the place of `body`: what is too large to be held. Only models that are programs of their own take it. */
+  source?: InferenceSource;
   contentType: string;
   accept?: string;
   customAttributes?: string;
@@ -15,6 +19,13 @@ export interface InferenceRequest {
   /** Told of each piece of a good answer as it comes, where the model sends pieces; the whole answer follows all the same. */
   onPart?: (part: InferencePart) => void;
   signal?: AbortSignal;
+}
+
+export interface InferenceSource {
+  /** Absent where nobody knows before it is read. */
+  sizeBytes?: number;
+  /** The bytes from the beginning, for every try anew. */
+  open(): Promise<Readable>;
 }
 
 export interface InferencePart {

@@ -121,7 +121,7 @@ export class Generation {
     const takenAt = performance.now();
     try {
       const answer = await member.variant.infer(request);
-      member.capture?.record(exchangeOf(request, answer));
+      if (request.source === undefined) member.capture?.record(exchangeOf(request, answer));
       this.#measure(member, { status: 200, takenAt, modelMs: answer.modelMs });
       return answer;
     } catch (error) {

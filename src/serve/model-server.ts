@@ -1,4 +1,5 @@
 import { type IncomingMessage, request } from "node:http";
+import { pipeline } from "node:stream";
 import { Fault } from "../kit/fault.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { InferenceRequest } from "../ports/models.ts";
@@ -149,7 +150,20 @@ export class ModelServer {
           resolve({ ...head, body: Buffer.concat(chunks) });
         });
       });
-      sent.end(options.inference?.body);
+      const source = options.inference?.source;
+      if (source === undefined) sent.end(options.inference?.body);
+      else {
+        source.open().then(
+          (bytes) => {
+            bytes.on("error", (error) => noAnswer(error.message, false));
+            pipeline(bytes, sent, () => undefined); // what happens to the connection is told by `sent`
+          },
+          (error: Error) => {
+            noAnswer(error.message, false);
+            sent.destroy();
+          },
+        );
+      }
     });
   }
 }
@@ -172,10 +186,16 @@ interface SendOptions {
 function headersOf(inference: InferenceRequest): Record<string, string | number> {
   return {
     "Content-Type": inference.contentType,
-    "Content-Length": inference.body.length,
+    ...lengthOf(inference),
     ...(inference.accept === undefined ? {} : { Accept: inference.accept }),
     ...(inference.customAttributes === undefined
       ? {}
       : { "X-Amzn-SageMaker-Custom-Attributes": inference.customAttributes }),
   };
+}
+
+/** Without a length Node sends in chunks. */
+function lengthOf({ body, source }: InferenceRequest): Record<string, number> {
+  const bytes = source === undefined ? body.length : source.sizeBytes;
+  return bytes === undefined ? {} : { "Content-Length": bytes };
 }

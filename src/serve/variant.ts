@@ -111,6 +111,7 @@ function packageVariant(
       if (!isPictureType(contentType)) {
         throw modelError(415, `content type ${contentType} is not supported; send ${pictureTypes.join(", ")}`, options);
       }
+      if (request.source !== undefined) throw modelError(413, "the picture is too large", options);
       const answer = await fleet.infer(body, request);
       if (answer.status === 200) return printed(answer, accept);
       onLine(`an inference failed (${answer.status}): ${answer.text}`);

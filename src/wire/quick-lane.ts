@@ -122,7 +122,8 @@ class QuickConnection implements QuickCaller {
     while (!this.#isBusy && this.#waitingBytes > 0) {
       this.#head ??= this.#readHead();
       const head = this.#head;
-      if (head === undefined) {
+      // What is not whole when the socket is handed on is for the successor, which node:http asks.
+      if (head === undefined || leaving.isHandedOn()) {
         this.#handOver();
         return;
       }
@@ -150,8 +151,7 @@ class QuickConnection implements QuickCaller {
 
   #readHead(): PlainHead | undefined {
     const first = this.#joinWaiting();
-    const { start, maxBodyBytes, leaving } = this.#lane;
-    if (leaving.isHandedOn()) return undefined; // for the successor, which node:http asks
+    const { start, maxBodyBytes } = this.#lane;
     if (first.length < start.length || first.compare(start, 0, start.length, 0, start.length) !== 0) return undefined;
     return readPlainHead(first, maxBodyBytes);
   }

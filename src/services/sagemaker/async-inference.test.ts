@@ -9,6 +9,7 @@ import { testWorld } from "./testing/service.ts";
 // A model that already runs: it shouts, refuses what is empty of letters, and counts how many ask at once.
 let atOnce = 0;
 let mostAtOnce = 0;
+let mostBytes = 0;
 const model = createServer((request, response) => {
   const pieces: Buffer[] = [];
   request.on("data", (piece: Buffer) => pieces.push(piece));
@@ -16,6 +17,7 @@ const model = createServer((request, response) => {
     if (request.url === "/ping") return response.end();
     mostAtOnce = Math.max(mostAtOnce, ++atOnce);
     const text = Buffer.concat(pieces).toString();
+    mostBytes = Math.max(mostBytes, text.length);
     setImmediate(() => {
       atOnce--;
       response.writeHead(/[a-z]/.test(text) ? 200 : 400, { "content-type": "text/plain" }).end(text.toUpperCase());
@@ -56,6 +58,26 @@ test("an object is answered into another one, and the success topic hears of it"
     eventSource: "aws:sagemaker",
     eventName: "InferenceResult",
   });
+  world.forget();
+});
+
+test("an input of many megabytes reaches the model whole, and one above a gigabyte is refused", async () => {
+  const { world, sagemaker, objects, finished } = await serving();
+  await world.blobs.put("in/large", Buffer.alloc(40 * 1024 * 1024, "a".repeat(1023).concat("b")));
+  await world.blobs.put("in/too-large", "x");
+  const { head } = world.blobs;
+  world.blobs.head = async (key) => {
+    const info = await head(key);
+    return info && key === "in/too-large" ? { ...info, sizeBytes: 2 ** 30 + 1 } : info;
+  };
+  const submit = (location: string) => sagemaker.asyncModels.submit("birds", { ...waiting, input: { location } });
+  const large = await submit("s3://in/large");
+  const tooLarge = await submit("s3://in/too-large");
+  await finished(2);
+  await sagemaker.close();
+  assert.match(objects().get(large.failureLocation ?? "") ?? "", /answer is longer than 6291456 bytes/);
+  assert.equal(mostBytes, 40 * 1024 * 1024);
+  assert.match(objects().get(tooLarge.failureLocation ?? "") ?? "", /1073741825 bytes; at most 1073741824 are taken/);
   world.forget();
 });
 

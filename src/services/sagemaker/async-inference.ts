@@ -1,3 +1,4 @@
+import { buffer } from "node:stream/consumers";
 import type { AsyncInferenceConfig } from "@aws-sdk/client-sagemaker";
 import { Fault } from "../../kit/fault.ts";
 import type { Blobs } from "../../ports/blobs.ts";
@@ -15,7 +16,6 @@ import type { Operations } from "../../ports/operations.ts";
 import type { Resources } from "../../ports/resources.ts";
 import { endpointNotFound } from "../../serve/model-error.ts";
 import { asyncNotification } from "./async-notification.ts";
-import { readWhole } from "./read-object.ts";
 import { kindOf, parseS3Uri } from "./resource-names.ts";
 import type { StoredEndpoint } from "./stored-endpoint.ts";
 
@@ -56,8 +56,10 @@ export interface AsyncJob {
 const mostWaiting = 20_000;
 /** Where the config names none; AWS chooses by itself. */
 const defaultConcurrencyPerInstance = 4;
-/** S3 payloads go up to 1 GB on AWS; here they pass through memory. */
-const maxInputBytes = 256 * 1024 * 1024;
+/** As AWS bounds an input in S3. */
+const maxInputBytes = 1024 ** 3;
+/** Larger inputs go from S3 to the model without being held. */
+const maxHeldBytes = 8 * 1024 ** 2;
 /** While the endpoint comes back, or is full. */
 const retryMs = 1_000;
 
@@ -153,13 +155,13 @@ export class AsyncInference implements AsyncModels {
     }
     const endpoint = this.#find(job.endpointName);
     if (endpoint === undefined) throw endpointNotFound({ endpointName: job.endpointName, ...this.#options });
-    const body = await this.#bodyOf(job);
+    const input = await this.#inputOf(job);
     let answer: InferenceResponse;
     try {
       const { contentType, accept, customAttributes, timeoutMs } = job.request;
       const { inferenceId } = job;
       answer = await invoke(job.endpointName, {
-        body,
+        ...input,
         contentType,
         inferenceId,
         timeoutMs,
@@ -177,11 +179,26 @@ export class AsyncInference implements AsyncModels {
     await this.#notify(job, { answer });
   }
 
-  async #bodyOf({ inputLocation, body = "" }: AsyncJob): Promise<Uint8Array> {
-    if (inputLocation === undefined) return Buffer.from(body, "base64");
-    const read = await readWhole(this.#options.blobs, inputLocation, maxInputBytes);
-    if (read === undefined) throw new ClientError(`The input ${inputLocation} could not be found.`);
-    return read;
+  async #inputOf({ inputLocation, body = "" }: AsyncJob): Promise<Pick<InferenceRequest, "body" | "source">> {
+    if (inputLocation === undefined) return { body: Buffer.from(body, "base64") };
+    const { blobs } = this.#options;
+    const { bucket, key } = parseS3Uri(inputLocation);
+    const missing = () => new ClientError(`The input ${inputLocation} could not be found.`);
+    const info = await blobs.head(`${bucket}/${key}`);
+    if (info === undefined) throw missing();
+    const { sizeBytes } = info;
+    if (sizeBytes > maxInputBytes) {
+      throw new ClientError(`The input ${inputLocation} has ${sizeBytes} bytes; at most ${maxInputBytes} are taken.`);
+    }
+    const open = async () => {
+      const blob = await blobs.get(`${bucket}/${key}`);
+      if (blob === undefined) throw missing();
+      if (blob.sizeBytes === sizeBytes) return blob.body;
+      blob.body.destroy();
+      throw new ClientError(`The input ${inputLocation} was changed while it was read.`);
+    };
+    if (sizeBytes > maxHeldBytes) return { body: new Uint8Array(), source: { sizeBytes, open } };
+    return { body: await buffer(await open()) };
   }
 
   async #fail(job: AsyncJob, error: unknown): Promise<void> {

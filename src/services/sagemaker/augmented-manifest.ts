@@ -3,7 +3,7 @@ import type { Blobs } from "../../ports/blobs.ts";
 import { readWhole } from "./read-object.ts";
 import { parseS3Uri } from "./resource-names.ts";
 import { type InputObject, maxManifestBytes } from "./transform-inputs.ts";
-import { RecordError } from "./transform-records.ts";
+import { RecordError } from "./transform-split.ts";
 
 /** An object with its class. */
 export interface LabelledObject extends InputObject {

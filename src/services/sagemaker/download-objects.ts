@@ -5,7 +5,7 @@ import { pipeline } from "node:stream/promises";
 import type { S3DataSource } from "@aws-sdk/client-sagemaker";
 import type { Blobs } from "../../ports/blobs.ts";
 import { type InputObject, inputObjects } from "./transform-inputs.ts";
-import { RecordError } from "./transform-records.ts";
+import { RecordError } from "./transform-split.ts";
 
 /** What the user of a job can put right: becomes `ClientError: ...` in the FailureReason. */
 export class ClientError extends Error {

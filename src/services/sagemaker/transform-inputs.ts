@@ -2,7 +2,7 @@ import type { TransformInput } from "@aws-sdk/client-sagemaker";
 import type { Blobs } from "../../ports/blobs.ts";
 import { readWhole } from "./read-object.ts";
 import { parseS3Uri } from "./resource-names.ts";
-import { RecordError } from "./transform-records.ts";
+import { RecordError } from "./transform-split.ts";
 
 /** One object to transform: its blob key, and its name below the output path without `.out`. */
 export interface InputObject {

@@ -8,14 +8,22 @@ import { storeModel, testWorld } from "./testing/service.ts";
 
 // A model that already runs: it answers each line with the sum of its numbers, refuses words, and fails once when told to.
 let asked = 0;
+const bodies: Buffer[] = [];
+let held = 0;
+let atOnce: (now: number) => void = () => undefined;
 let failuresToCome = 0;
 let isHeld = false;
 const model = createServer((request, response) => {
   const pieces: Buffer[] = [];
+  if (request.method === "POST") {
+    atOnce(++held);
+    response.on("close", () => held--);
+  }
   request.on("data", (piece: Buffer) => pieces.push(piece));
   request.on("end", async () => {
     if (request.url === "/ping") return response.end();
     asked++;
+    bodies.push(Buffer.concat(pieces));
     if (isHeld) return; // until the server goes away
     if (failuresToCome-- > 0) return response.writeHead(500).end("once");
     const lines = Buffer.concat(pieces).toString().trimEnd().split("\n");
@@ -122,6 +130,56 @@ test("single records, gzip and a manifest are taken; a server error is tried aga
   world.forget();
 });
 
+test("records of RecordIO go to the model as they are said, and several of them as they lie in the file", async () => {
+  const records = Buffer.concat([recordIo("1,2\n"), recordIo("3,4\n")]);
+  const { world, sagemaker, transform, outputs } = await prepared({ "in/data/a.rec": records });
+  const TransformInput = { ...linesOf("s3://in/data/"), SplitType: "RecordIO", ContentType: "application/x-recordio" };
+  asked = 0;
+  const single = await transform({ TransformInput, BatchStrategy: "SingleRecord" });
+  assert.deepEqual([single.TransformJobStatus, asked], ["Completed", 2], single.FailureReason);
+  assert.deepEqual(outputs(), { "a.rec.out": "3\n7\n" });
+  bodies.length = 0;
+  await transform({ TransformJobName: "many", TransformInput, TransformOutput: { S3OutputPath: "s3://out/many" } });
+  await sagemaker.close();
+  assert.deepEqual(bodies, [records]);
+  world.forget();
+});
+
+test("an object larger than memory should be is transformed piece by piece, in order", async () => {
+  const lines = Buffer.from(Array.from({ length: 300_000 }, (_, i) => `${i},1\n`).join(""));
+  const { world, sagemaker, transform, outputs } = await prepared({ "in/data/large.csv": lines });
+  let most = 0;
+  asked = 0;
+  atOnce = (now) => {
+    most = Math.max(most, now);
+  };
+  const job = await transform({ MaxPayloadInMB: 1, MaxConcurrentTransforms: 2 });
+  await sagemaker.close();
+  assert.equal(job.TransformJobStatus, "Completed", job.FailureReason);
+  assert.equal(asked, 3);
+  assert.ok(most <= 2, `${most} at once`);
+  assert.deepEqual(
+    (outputs()["large.csv.out"] ?? "").trimEnd().split("\n").map(Number),
+    Array.from({ length: 300_000 }, (_, i) => i + 1),
+  );
+  world.forget();
+});
+
+test("without a limit of payloads an object of any size goes to the model without being held", async () => {
+  const large = Buffer.alloc(120 * 1024 * 1024, " ");
+  const { world, sagemaker, transform } = await prepared({ "in/data/large": large });
+  bodies.length = 0;
+  const job = await transform({
+    MaxPayloadInMB: 0,
+    TransformInput: { ...linesOf("s3://in/data/"), SplitType: "None" },
+  });
+  await sagemaker.close();
+  assert.equal(job.TransformJobStatus, "Completed", job.FailureReason);
+  assert.ok(bodies[0]?.equals(large));
+  bodies.length = 0;
+  world.forget();
+});
+
 test("an object with a bad record has no output, the others have, and the job fails with the reason", async () => {
   const { world, sagemaker, transform, outputs } = await prepared({
     "in/data/a.csv": "1,2\n",
@@ -189,7 +247,13 @@ test("what AWS refuses is refused", async () => {
   const refusals: [object, RegExp][] = [
     [{ MaxConcurrentTransforms: 20, MaxPayloadInMB: 6 }, /must not exceed 100 MB/],
     [{ DataProcessing: { InputFilter: "x" } }, /InputFilter "x" is not a JSONPath/],
-    [{ TransformInput: { ...linesOf("s3://in/x"), SplitType: "RecordIO" } }, /SplitType RecordIO is not supported/],
+    [
+      {
+        TransformInput: { ...linesOf("s3://in/x"), SplitType: "RecordIO" },
+        DataProcessing: { InputFilter: "$[0]" },
+      },
+      /not at records of SplitType RecordIO/,
+    ],
     [{ ModelName: "none" }, /Could not find model/],
     [{ DataProcessing: { JoinSource: "Input" } }, /must be the same/],
   ];
@@ -206,6 +270,12 @@ test("what AWS refuses is refused", async () => {
 });
 
 type Ask = ReturnType<ReturnType<typeof testWorld>["start"]>["ask"];
+
+function recordIo(data: string): Buffer {
+  const head = Buffer.from("0a23d7ce00000000", "hex");
+  head.writeUInt32LE(data.length, 4);
+  return Buffer.concat([head, Buffer.from(data), Buffer.alloc((4 - (data.length % 4)) % 4)]);
+}
 
 function linesOf(S3Uri: string) {
   return {

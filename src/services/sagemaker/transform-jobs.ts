@@ -13,15 +13,13 @@ import type { Call, Handler } from "../../wire/service.ts";
 import { type ListInput, listPage } from "./list-page.ts";
 import { sourceOf } from "./model-source.ts";
 import { findModel } from "./models.ts";
-import { arnOf, invalid, kindOf, notSupported, parseS3Uri } from "./resource-names.ts";
+import { arnOf, invalid, kindOf, parseS3Uri } from "./resource-names.ts";
 import { addTags } from "./tags.ts";
 import { describeTransformJob, hasEnded, type StoredTransformJob, summarizeTransformJob } from "./transform-job.ts";
-import { looksAtRecords, processingOf } from "./transform-records.ts";
+import { looksAtRecords, maxMegabytesAtOnce, processingOf } from "./transform-records.ts";
 import type { TransformRunner } from "./transform-runner.ts";
 
 const kind = kindOf("transform-job");
-/** As AWS bounds MaxConcurrentTransforms * MaxPayloadInMB. */
-const maxMegabytesAtOnce = 100;
 
 export interface TransformJobHandlerOptions {
   resources: Resources;
@@ -104,7 +102,6 @@ function checkRequest(request: Omit<CreateTransformJobRequest, "Tags">): void {
   parseS3Uri(output?.S3OutputPath as string);
   if (capture !== undefined) parseS3Uri(capture.DestinationS3Uri as string);
   const split = input?.SplitType ?? "None";
-  if (split !== "None" && split !== "Line") throw notSupported(`SplitType ${split}`);
   if (request.BatchStrategy === "MultiRecord" && split === "None") {
     throw invalid("BatchStrategy MultiRecord needs a SplitType.");
   }
@@ -116,6 +113,9 @@ function checkRequest(request: Omit<CreateTransformJobRequest, "Tags">): void {
   }
   const processing = processingOf(request);
   if (!looksAtRecords(processing)) return;
+  if (split === "RecordIO" || split === "TFRecord") {
+    throw invalid(`DataProcessing looks at lines and whole objects, not at records of SplitType ${split}.`);
+  }
   if (processing.form === "bytes") {
     throw invalid("DataProcessing needs a ContentType of text/csv, application/json or application/jsonlines.");
   }

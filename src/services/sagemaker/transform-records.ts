@@ -1,15 +1,16 @@
 import type { CreateTransformJobRequest } from "@aws-sdk/client-sagemaker";
 import type { Json } from "../../kit/json.ts";
+import type { InferenceSource } from "../../ports/models.ts";
 import { parseRecordPath, type RecordPath, select } from "./transform-path.ts";
+import { type RawRecord, RecordError, recordsOf, type Split, tooLarge } from "./transform-split.ts";
 
 /*
  * What a transform job does to the bytes of an object: cut into records, packed into requests, and put together again from the
- * answers, in the order of the input. Pure.
+ * answers, in the order of the input. Piece by piece: an object may be larger than memory.
  */
 
 export interface Processing {
-  /** Whether an object is many lines or one record. */
-  isSplit: boolean;
+  split: Split;
   /** One record to a request, or as many as fit. */
   isSingle: boolean;
   maxPayloadBytes: number;
@@ -22,10 +23,9 @@ export interface Processing {
   isIdentified: boolean;
 }
 
-/** What is wrong with the data: the job goes on with other objects and ends as failed. */
-export class RecordError extends Error {}
-
 const megabyte = 1024 * 1024;
+/** As AWS bounds MaxConcurrentTransforms * MaxPayloadInMB, which is what a job holds in memory. */
+export const maxMegabytesAtOnce = 100;
 const defaultMaxPayload = 6;
 
 export function processingOf(request: Omit<CreateTransformJobRequest, "Tags">): Processing {
@@ -33,10 +33,9 @@ export function processingOf(request: Omit<CreateTransformJobRequest, "Tags">): 
   const inputFilter = parseRecordPath(data?.InputFilter, "InputFilter");
   const outputFilter = parseRecordPath(data?.OutputFilter, "OutputFilter");
   return {
-    isSplit: input?.SplitType === "Line",
+    split: input?.SplitType ?? "None",
     isSingle: request.BatchStrategy === "SingleRecord",
-    // 0 means no limit on AWS, where it then sends in pieces.
-    maxPayloadBytes: (request.MaxPayloadInMB === 0 ? 100 : (request.MaxPayloadInMB ?? defaultMaxPayload)) * megabyte,
+    maxPayloadBytes: maxPayloadMegabytes(request) * megabyte,
     form: formOf(input?.ContentType),
     isAssembledByLine: output?.AssembleWith === "Line",
     isJoined: data?.JoinSource === "Input",
@@ -44,6 +43,15 @@ export function processingOf(request: Omit<CreateTransformJobRequest, "Tags">): 
     ...(inputFilter === undefined ? {} : { inputFilter }),
     ...(outputFilter === undefined ? {} : { outputFilter }),
   };
+}
+
+/** 0 is no limit: what need not be looked at is then sent as it is, and the rest as large as may be. */
+export function maxPayloadMegabytes({
+  MaxPayloadInMB: most = defaultMaxPayload,
+}: {
+  MaxPayloadInMB?: number | undefined;
+}): number {
+  return most === 0 ? maxMegabytesAtOnce : most;
 }
 
 /** Whether single records are looked at, so that the answers must be told apart. */
@@ -57,55 +65,79 @@ function formOf(contentType: string | undefined): Processing["form"] {
   return essence === "application/json" || essence === "application/jsonlines" ? "json" : "bytes";
 }
 
-/** The requests for one object; each knows the records it is made of. */
+/** One request; it knows the records it is made of. */
 export interface Payload {
   body: Buffer;
   /** Before the input filter; empty where single records are not looked at. */
   records: string[];
+  /** In the place of a body that is too large to be held. */
+  source?: InferenceSource;
 }
 
-export function payloadsOf(object: Buffer, processing: Processing): Payload[] {
-  const { isSplit, isSingle, maxPayloadBytes } = processing;
-  if (!isSplit && !looksAtRecords(processing)) return [bounded({ body: object, records: [] }, maxPayloadBytes)];
-  const records = isSplit ? linesOf(object) : [object.toString()];
-  const payloads: Payload[] = [];
-  let open: { lines: Buffer[]; bytes: number; records: string[] } | undefined;
-  const close = () => {
-    if (open !== undefined) payloads.push({ body: Buffer.concat(open.lines), records: open.records });
-    open = undefined;
-  };
-  for (const record of records) {
-    const line = Buffer.from(filtered(record, processing) + (isSplit ? "\n" : ""));
-    if (line.length > maxPayloadBytes) throw tooLarge(line.length, maxPayloadBytes);
-    if (open !== undefined && (isSingle || open.bytes + line.length > maxPayloadBytes)) close();
-    open ??= { lines: [], bytes: 0, records: [] };
-    open.lines.push(line);
-    open.bytes += line.length;
-    open.records.push(record);
+/** The requests for one object, in order. */
+export async function* payloadsOf(
+  object: AsyncIterable<Buffer>,
+  processing: Processing,
+): AsyncGenerator<Payload, void> {
+  const { split, isSingle, maxPayloadBytes } = processing;
+  let open: { pieces: Buffer[]; bytes: number; records: string[] } | undefined;
+  const closed = ({ pieces, records }: NonNullable<typeof open>): Payload => ({ body: Buffer.concat(pieces), records });
+  for await (const group of recordsOf(object, split, maxPayloadBytes)) {
+    for (const record of group) {
+      const { piece, text } = pieceOf(record, processing);
+      if (piece.length > maxPayloadBytes) throw tooLarge(piece.length, maxPayloadBytes);
+      if (open !== undefined && (isSingle || open.bytes + piece.length > maxPayloadBytes)) {
+        yield closed(open);
+        open = undefined;
+      }
+      open ??= { pieces: [], bytes: 0, records: [] };
+      open.pieces.push(piece);
+      open.bytes += piece.length;
+      if (text !== undefined) open.records.push(text);
+    }
   }
-  close();
-  return payloads;
+  if (open !== undefined) yield closed(open);
 }
 
-/** The output object from the answers to its payloads. */
-export function assemble(
-  answers: readonly { payload: Payload; body: Uint8Array }[],
+/** What of a record is sent. As on AWS, binary records are sent with their frames where a request has several of them. */
+function pieceOf({ data, framed }: RawRecord, processing: Processing): { piece: Buffer; text?: string } {
+  const { split, isSingle } = processing;
+  const isLine = split === "Line";
+  if (looksAtRecords(processing)) {
+    const text = data.toString();
+    return { piece: Buffer.from(filtered(text, processing) + (isLine ? "\n" : "")), text };
+  }
+  if (!isLine) return { piece: isSingle ? data : framed };
+  const isWhole = framed.length === data.length + 1;
+  return { piece: isWhole ? framed : Buffer.concat([data, lineEnd]) };
+}
+
+const lineEnd = Buffer.from("\n");
+
+/** What of the output object comes from the answer to a payload. */
+export function outputOf(
+  { payload, body }: { payload: Payload; body: Uint8Array },
   processing: Processing,
   identity: () => { id: string; time: string },
 ): Buffer {
-  const pieces = answers.flatMap(({ payload, body }) => {
-    if (!looksAtRecords(processing)) return [Buffer.from(body)];
-    const outputs = processing.isSplit && payload.records.length > 1 ? linesOf(Buffer.from(body)) : [trimmed(body)];
-    if (outputs.length !== payload.records.length) {
-      throw new RecordError(`The model answered ${outputs.length} records to ${payload.records.length}.`);
-    }
-    return payload.records.map((record, i) =>
-      Buffer.from(finished(record, outputs[i] as string, { processing, identity })),
-    );
-  });
+  const pieces = looksAtRecords(processing)
+    ? finishedRecords({ payload, body }, processing, identity)
+    : [Buffer.from(body)];
   if (!processing.isAssembledByLine) return Buffer.concat(pieces);
-  const newline = Buffer.from("\n");
-  return Buffer.concat(pieces.flatMap((piece) => (piece.at(-1) === 10 ? [piece] : [piece, newline])));
+  return Buffer.concat(pieces.flatMap((piece) => (piece.at(-1) === 10 ? [piece] : [piece, lineEnd])));
+}
+
+function finishedRecords(
+  { payload, body }: { payload: Payload; body: Uint8Array },
+  processing: Processing,
+  identity: () => { id: string; time: string },
+): Buffer[] {
+  const { records } = payload;
+  const outputs = processing.split === "Line" && records.length > 1 ? linesOf(Buffer.from(body)) : [trimmed(body)];
+  if (outputs.length !== records.length) {
+    throw new RecordError(`The model answered ${outputs.length} records to ${records.length}.`);
+  }
+  return records.map((record, i) => Buffer.from(finished(record, outputs[i] as string, { processing, identity })));
 }
 
 function finished(
@@ -179,13 +211,4 @@ function trimmed(body: Uint8Array): string {
   return Buffer.from(body)
     .toString()
     .replace(/\r?\n$/, "");
-}
-
-function bounded(payload: Payload, maxBytes: number): Payload {
-  if (payload.body.length > maxBytes) throw tooLarge(payload.body.length, maxBytes);
-  return payload;
-}
-
-function tooLarge(bytes: number, maxBytes: number): RecordError {
-  return new RecordError(`A payload of ${bytes} bytes is larger than MaxPayloadInMB allows (${maxBytes} bytes).`);
 }

@@ -1,8 +1,8 @@
 import { rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
-import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
+import { pipeline, Readable } from "node:stream";
+import { createGunzip } from "node:zlib";
 import { Fault } from "../../kit/fault.ts";
 import type { Blobs } from "../../ports/blobs.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -12,12 +12,22 @@ import type { Resources } from "../../ports/resources.ts";
 import { ArchiveError } from "../../serve/unpack-archive.ts";
 import { type Variant, variantOf } from "../../serve/variant.ts";
 import { unpackSource, variantModelOf } from "./model-source.ts";
-import { readWhole } from "./read-object.ts";
 import { kindOf, parseS3Uri } from "./resource-names.ts";
 import { sweepFolder } from "./sweep-folder.ts";
 import { type InputObject, inputObjects } from "./transform-inputs.ts";
 import { hasEnded, type StoredTransformJob } from "./transform-job.ts";
-import { assemble, type Payload, type Processing, payloadsOf, processingOf, RecordError } from "./transform-records.ts";
+import { inOrder, Slots } from "./transform-order.ts";
+import {
+  looksAtRecords,
+  maxMegabytesAtOnce,
+  maxPayloadMegabytes,
+  outputOf,
+  type Payload,
+  type Processing,
+  payloadsOf,
+  processingOf,
+} from "./transform-records.ts";
+import { RecordError } from "./transform-split.ts";
 
 /*
  * Runs batch transforms on model workers of their own, one job after the other. An output object appears whole or not at all,
@@ -43,8 +53,8 @@ export interface TransformRunnerOptions {
 
 const kind = kindOf("transform-job");
 const maxReasonLength = 1024;
-/** As AWS bounds an input object that is not split; larger ones would have to pass through memory here. */
-const maxObjectBytes = 256 * 1024 * 1024;
+/** Of an object that is packed; others are as large as S3 takes them. What unpacks to more is no input but an attack. */
+const maxUnpackedBytes = 64 * 1024 ** 3;
 const defaultTimeoutSeconds = 600;
 const defaultRetries = 3;
 /** Objects between two lines of the log. */
@@ -143,8 +153,8 @@ export class TransformRunner {
     await variant.start();
     log(`transforming ${job.request.TransformInput?.DataSource?.S3DataSource?.S3Uri}`);
     try {
-      const context = { job, variant, processing: processingOf(job.request), log, signal };
-      const { objects, failures } = await this.#transformAll(context, concurrency);
+      const context = { job, variant, processing: processingOf(job.request), log, signal, concurrency };
+      const { objects, failures } = await this.#transformAll(context);
       log(`${objects - failures.length} of ${objects} objects are transformed`);
       if (objects === 0) {
         const uri = job.request.TransformInput?.DataSource?.S3DataSource?.S3Uri;
@@ -162,7 +172,8 @@ export class TransformRunner {
     const { request } = job;
     const maxWorkers = this.#options.maxWorkers ?? availableParallelism();
     const workers = Math.max(1, Math.min(request.TransformResources?.InstanceCount ?? 1, maxWorkers));
-    const concurrency = request.MaxConcurrentTransforms || workers * requestsPerWorker;
+    const fitting = Math.max(1, Math.floor(maxMegabytesAtOnce / maxPayloadMegabytes(request)));
+    const concurrency = request.MaxConcurrentTransforms || Math.min(workers * requestsPerWorker, fitting);
     const environment = {
       ...programEnvironment(),
       SAGEMAKER_BATCH: "true",
@@ -193,11 +204,11 @@ export class TransformRunner {
   }
 
   /** Objects one after the other, the requests of each side by side; several objects at once where each is one request. */
-  async #transformAll(context: Context, concurrency: number): Promise<{ objects: number; failures: string[] }> {
-    const { job, log, signal } = context;
+  async #transformAll(context: Context): Promise<{ objects: number; failures: string[] }> {
+    const { job, log, signal, concurrency } = context;
     const failures: string[] = [];
     const done: InputObject[] = [];
-    const slots = limited(concurrency);
+    const slots = new Slots(concurrency);
     const running = new Set<Promise<void>>();
     let objects = 0;
     for await (const object of inputObjects(job.request.TransformInput, this.#options.blobs)) {
@@ -225,32 +236,41 @@ export class TransformRunner {
     return { objects, failures };
   }
 
-  async #transformObject(object: InputObject, context: Context, slots: Limit): Promise<void> {
+  async #transformObject(object: InputObject, context: Context, slots: Slots): Promise<void> {
     const { job, processing, signal } = context;
     const { blobs, clock } = this.#options;
     const output = `${outputPath(job)}/${object.name}.out`;
     const written = await blobs.head(output);
     if (written !== undefined && written.lastModifiedMs >= job.createdMs) return; // before a restart
-    const read = await readWhole(blobs, `s3://${object.key}`, maxObjectBytes);
-    if (read === undefined) throw new RecordError(`There is no object s3://${object.key}.`);
-    const bytes = job.request.TransformInput?.CompressionType === "Gzip" ? await unzipped(read) : read;
-    const answers = await Promise.all(
-      payloadsOf(bytes, processing).map((payload) =>
-        slots(async () => ({ payload, body: await this.#ask(payload, context) })),
-      ),
-    );
-    signal.throwIfAborted();
+    const payloads = isSentAsItIs(job, processing)
+      ? [{ body: Buffer.alloc(0), records: [], source: { open: () => this.#open(object, job) } }]
+      : payloadsOf(await this.#open(object, job), processing);
     const identity = () => ({ id: clock.uuid(), time: `${new Date(clock.now()).toISOString().slice(0, 19)}Z` });
-    await this.#put(output, assemble(answers, processing, identity), job.request.TransformOutput?.Accept);
+    const ask = async (payload: Payload) => ({ payload, body: await this.#ask(payload, context) });
+    async function* outputs(): AsyncGenerator<Buffer, void> {
+      for await (const answer of inOrder(payloads, ask, slots)) {
+        signal.throwIfAborted();
+        yield outputOf(answer, processing, identity);
+      }
+      signal.throwIfAborted();
+    }
+    await this.#put(output, Readable.from(outputs()), job.request.TransformOutput?.Accept);
   }
 
-  async #ask({ body }: Payload, { job, variant, signal }: Context): Promise<Uint8Array> {
+  async #open({ key }: InputObject, { request }: StoredTransformJob): Promise<Readable> {
+    const blob = await this.#options.blobs.get(key);
+    if (blob === undefined) throw new RecordError(`There is no object s3://${key}.`);
+    return request.TransformInput?.CompressionType === "Gzip" ? Readable.from(unpacked(blob.body)) : blob.body;
+  }
+
+  async #ask({ body, source }: Payload, { job, variant, signal }: Context): Promise<Uint8Array> {
     const { TransformInput: input, TransformOutput: output, ModelClientConfig: client } = job.request;
     for (let attempt = 0; ; attempt++) {
       signal.throwIfAborted();
       try {
         const answer = await variant.infer({
           body,
+          ...(source && { source }),
           contentType: input?.ContentType ?? "application/octet-stream",
           timeoutMs: timeoutMsOf(job),
           signal,
@@ -290,7 +310,7 @@ export class TransformRunner {
     );
   }
 
-  async #put(place: string, body: Buffer, contentType: string | undefined): Promise<void> {
+  async #put(place: string, body: Buffer | Readable, contentType: string | undefined): Promise<void> {
     const { bucket, key } = parseS3Uri(`s3://${place}`);
     const input = { Bucket: bucket, Key: key, Body: body, ...(contentType && { ContentType: contentType }) };
     await this.#options.operations.call("s3", "PutObject", input);
@@ -310,25 +330,8 @@ interface Context {
   processing: Processing;
   log: (message: string) => void;
   signal: AbortSignal;
-}
-
-type Limit = <T>(work: () => Promise<T>) => Promise<T>;
-
-/** At most so many at once; the rest waits its turn. */
-function limited(most: number): Limit {
-  let running = 0;
-  const waiting: (() => void)[] = [];
-  return async (work) => {
-    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve));
-    else running++;
-    try {
-      return await work();
-    } finally {
-      const next = waiting.shift();
-      if (next === undefined) running--;
-      else next();
-    }
-  };
+  /** Requests at once. */
+  concurrency: number;
 }
 
 /** Data, model or bucket: what the caller can put right. */
@@ -345,10 +348,21 @@ function outputPath({ request }: StoredTransformJob): string {
   return `${bucket}/${key}`.replace(/\/+$/, "");
 }
 
-/** Bounded: what unpacks to more is no input but an attack on memory. */
-async function unzipped(bytes: Buffer): Promise<Buffer> {
+/** Of any size, without being held: a payload without a limit, for a program of the user's. */
+function isSentAsItIs({ request, source }: StoredTransformJob, processing: Processing): boolean {
+  const isUnlimited = request.MaxPayloadInMB === 0 && processing.split === "None";
+  return isUnlimited && source.type !== "package" && !looksAtRecords(processing);
+}
+
+async function* unpacked(packed: Readable): AsyncGenerator<Buffer, void> {
+  const bytes = pipeline(packed, createGunzip(), () => undefined); // what fails is thrown to whoever reads
+  let size = 0;
   try {
-    return await promisify(gunzip)(bytes, { maxOutputLength: maxObjectBytes });
+    for await (const piece of bytes as AsyncIterable<Buffer>) {
+      size += piece.length;
+      if (size > maxUnpackedBytes) throw new Error(`it unpacks to more than ${maxUnpackedBytes} bytes`);
+      yield piece;
+    }
   } catch (error) {
     throw new RecordError(`The object cannot be read as gzip: ${(error as Error).message}`, { cause: error });
   }
