@@ -9,7 +9,7 @@ import type {
 } from "@aws-sdk/client-s3";
 import { Fault } from "../../kit/fault.ts";
 import type { PutOptions, UploadPart } from "../../ports/blobs.ts";
-import { type ChecksumAlgorithm, checksumHeader, createChecksum } from "../../wire/checksums.ts";
+import { type ChecksumAlgorithm, checksumAlgorithms, checksumHeader, createChecksum } from "../../wire/checksums.ts";
 import type { Call, Handler } from "../../wire/service.ts";
 import { ownerId, pageSize } from "./buckets.ts";
 import { checksumMembers, parseAlgorithm, watchBody } from "./checksums.ts";
@@ -17,7 +17,7 @@ import { parseRange } from "./conditions.ts";
 import { invalidArgument, malformedXml, noSuchKey } from "./faults.ts";
 import { urlEncode } from "./list-objects.ts";
 import { checkKey, headersOf } from "./object-headers.ts";
-import { partSizesHeader, partSizesOf } from "./part-sizes.ts";
+import { partChecksumsHeader, partSizesHeader, partSizesOf } from "./object-parts.ts";
 import { newVersion, shownVersion } from "./versions.ts";
 import {
   aboutNew,
@@ -56,7 +56,7 @@ export function multipartHandlers(options: WriteOptions): Record<string, Handler
       const key = `${input.Bucket}/${input.Key}`;
       const uploadId = input.UploadId as string;
       const upload = await blobs.headUpload(key, uploadId);
-      const algorithm = input.ChecksumAlgorithm ?? (upload.headers[algorithmHeader] as ChecksumAlgorithm | undefined);
+      const algorithm = partAlgorithm(input, upload.headers);
       const watch = watchBody({ ...input, ChecksumAlgorithm: algorithm }, options.largestObjectBytes);
       const part = await blobs.putPart(key, uploadId, input.PartNumber as number, bodyOf(input.Body), watch);
       const { ChecksumType: _, ...checksum } = checksumMembers(part.headers);
@@ -249,6 +249,23 @@ function checksumType(algorithm: ChecksumAlgorithm, asked: string | undefined): 
   return "FULL_OBJECT";
 }
 
+/** Parts have the checksum that their upload was begun with, whatever else they bring. */
+function partAlgorithm(
+  input: UploadPartCommandInput,
+  headers: Readonly<Record<string, string>>,
+): ChecksumAlgorithm | undefined {
+  const ofUpload = headers[algorithmHeader] as ChecksumAlgorithm | undefined;
+  const given = checksumAlgorithms.find((algorithm) => input[`Checksum${algorithm}`] !== undefined);
+  const ofPart = given ?? parseAlgorithm(input.ChecksumAlgorithm);
+  if (ofUpload !== undefined && ofPart !== undefined && ofPart !== ofUpload) {
+    throw new Fault(
+      "InvalidRequest",
+      `Checksum Type mismatch occurred, expected checksum Type: ${ofUpload.toLowerCase()}, actual checksum Type: ${ofPart.toLowerCase()}`,
+    );
+  }
+  return ofUpload ?? ofPart;
+}
+
 /** A checksum of the whole object is made while its parts are joined; a composite one is the checksum of the parts' checksums. */
 function completedChecksum(
   input: CompleteMultipartUploadCommandInput,
@@ -264,6 +281,7 @@ function completedChecksum(
   const named = new Map((input.MultipartUpload?.Parts ?? []).map((part) => [part.PartNumber, part]));
   const used = parts.filter((part) => named.has(part.partNumber));
   const checksum = createChecksum(algorithm);
+  const values: string[] = [];
   for (const part of used) {
     const value = part.headers[checksumHeader(algorithm)] ?? "";
     const claimed = named.get(part.partNumber)?.[`Checksum${algorithm}`];
@@ -273,10 +291,11 @@ function completedChecksum(
       });
     }
     checksum.update(Buffer.from(value, "base64"));
+    values.push(value);
   }
   const value = `${checksum.base64()}-${used.length}`;
   if (given !== undefined && given !== value && `${given}-${used.length}` !== value) {
     throw new Fault("BadDigest", `The ${algorithm} you specified did not match the calculated checksum.`);
   }
-  return { headers: { [checksumHeader(algorithm)]: value } };
+  return { headers: { [checksumHeader(algorithm)]: value, [partChecksumsHeader]: `${algorithm}:${values.join(",")}` } };
 }

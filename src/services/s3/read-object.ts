@@ -11,7 +11,7 @@ import { checksumMembers } from "./checksums.ts";
 import { checkReadConditions, parseRange } from "./conditions.ts";
 import { headNotFound, invalidArgument, noSuchKey, noSuchVersion, notImplemented } from "./faults.ts";
 import { membersOf } from "./object-headers.ts";
-import { readPartSizes } from "./part-sizes.ts";
+import { readPartChecksums, readPartSizes } from "./object-parts.ts";
 import { checkVersionId, shownVersion } from "./versions.ts";
 
 type ReadInput = GetObjectCommandInput | HeadObjectCommandInput;
@@ -145,13 +145,18 @@ function partsPage(blob: BlobInfo, input: GetObjectAttributesCommandInput): obje
   const after = Number(input.PartNumberMarker ?? 0);
   const most = pageSize(input.MaxParts, "x-amz-max-parts");
   const page = sizes.slice(after, after + most);
+  const checksums = readPartChecksums(blob.headers);
   return {
     TotalPartsCount: sizes.length,
     PartNumberMarker: String(after),
     NextPartNumberMarker: String(after + page.length),
     MaxParts: most,
     IsTruncated: after + page.length < sizes.length,
-    Parts: page.map((Size, i) => ({ PartNumber: after + i + 1, Size })),
+    Parts: page.map((Size, i) => ({
+      PartNumber: after + i + 1,
+      Size,
+      ...(checksums && { [`Checksum${checksums.algorithm}`]: checksums.values[after + i] }),
+    })),
   };
 }
 

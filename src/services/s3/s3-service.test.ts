@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { test } from "node:test";
 import { crc32 } from "node:zlib";
 import { createChecksum } from "../../wire/checksums.ts";
-import { type Answer, faultOf, openBucket, openS3, textOf } from "./testing/service.ts";
+import { type Answer, base64Of, faultOf, openBucket, openS3, textOf } from "./testing/service.ts";
 
 test("a bucket is made once, listed, located and removed when it is empty", async (context) => {
   const { call } = await openS3(context);
@@ -192,57 +192,6 @@ test("a copy keeps or replaces metadata, and refuses to change nothing", async (
   await assert.rejects(copy({ CopySource: "b-1/kept", CopySourceIfMatch: '"x"' }), faultOf("PreconditionFailed", 412));
 });
 
-test("an object arrives in parts, sent and copied, with a composite checksum", async (context) => {
-  const { call, put } = await openBucket(context);
-  await put("source", "0123456789");
-  const at = { Bucket: "b-1", Key: "big" };
-  const { UploadId } = await call("CreateMultipartUpload", { ...at, ChecksumAlgorithm: "CRC32", Metadata: { x: "1" } });
-  const upload = { ...at, UploadId };
-  const first = await call("UploadPart", { ...upload, PartNumber: 1, Body: Buffer.from("first,") });
-  const copied = await call("UploadPartCopy", {
-    ...upload,
-    PartNumber: 2,
-    CopySource: "b-1/source",
-    CopySourceRange: "bytes=2-4",
-  });
-  assert.equal(first.ChecksumCRC32, base64Of(crc32("first,")));
-  const listed = await call("ListParts", { ...upload, MaxParts: 1 });
-  assert.equal(listed.NextPartNumberMarker, "1");
-  const uploads = await call("ListMultipartUploads", { Bucket: "b-1" });
-  assert.equal(uploads.Uploads[0].UploadId, UploadId);
-  const Parts = [
-    { PartNumber: 1, ETag: first.ETag, ChecksumCRC32: first.ChecksumCRC32 },
-    { PartNumber: 2, ETag: copied.CopyPartResult.ETag },
-  ];
-  const done = await call("CompleteMultipartUpload", { ...upload, MultipartUpload: { Parts } });
-  const parts = Buffer.concat(
-    [first.ChecksumCRC32, base64Of(crc32("234"))].map((value) => Buffer.from(value, "base64")),
-  );
-  assert.equal(done.ChecksumCRC32, `${base64Of(crc32(parts))}-2`);
-  assert.match(done.ETag, /^"[0-9a-f]{32}-2"$/);
-  const got = await call("GetObject", at);
-  assert.equal(await textOf(got.Body), "first,234");
-  assert.deepEqual(got.Metadata, { x: "1" });
-});
-
-test("a checksum of the whole object is made while its parts are joined", async (context) => {
-  const { call } = await openBucket(context);
-  const at = { Bucket: "b-1", Key: "big" };
-  const { UploadId } = await call("CreateMultipartUpload", { ...at, ChecksumAlgorithm: "CRC64NVME" });
-  const { ETag } = await call("UploadPart", { ...at, UploadId, PartNumber: 1, Body: Buffer.from("123456789") });
-  const complete = (input: object) =>
-    call("CompleteMultipartUpload", {
-      ...at,
-      UploadId,
-      MultipartUpload: { Parts: [{ PartNumber: 1, ETag }] },
-      ...input,
-    });
-  await assert.rejects(complete({ ChecksumCRC64NVME: "AAAAAAAAAAA=" }), faultOf("BadDigest"));
-  const done = await complete({});
-  assert.equal(done.ChecksumCRC64NVME, Buffer.from("ae8b14860a799888", "hex").toString("base64"));
-  assert.equal(done.ChecksumType, "FULL_OBJECT");
-});
-
 test("tags come with the object or later, and leave the rest as it is", async (context) => {
   const { call } = await openBucket(context);
   const at = { Bucket: "b-1", Key: "k" };
@@ -265,12 +214,6 @@ test("encryption with keys and classes that S3 does not have are refused, never 
 
 function keysOf(page: Answer): string[] {
   return page.Contents.map((object: { Key: string }) => object.Key);
-}
-
-function base64Of(crc: number): string {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(crc);
-  return bytes.toString("base64");
 }
 
 test("encryption by S3's own keys and the class of storage are echoed where they were asked for", async (context) => {

@@ -7,7 +7,7 @@ import type {
 import { Fault } from "../../kit/fault.ts";
 import type { BlobBody, BlobInfo, Blobs, PutOptions } from "../../ports/blobs.ts";
 import type { Clock } from "../../ports/clock.ts";
-import { checksumHeader } from "../../wire/checksums.ts";
+import { type ChecksumAlgorithm, checksumAlgorithms, checksumHeader } from "../../wire/checksums.ts";
 import type { Call, Handler } from "../../wire/service.ts";
 import type { Buckets } from "./buckets.ts";
 import { checksumMembers, parseAlgorithm, watchBody } from "./checksums.ts";
@@ -23,7 +23,7 @@ import {
 } from "./faults.ts";
 import type { Notifier } from "./notify.ts";
 import { checkKey, headersOf } from "./object-headers.ts";
-import { partSizesHeader } from "./part-sizes.ts";
+import { isOfParts, partChecksumsHeader, partSizesHeader } from "./object-parts.ts";
 import { deletedHeaders } from "./read-object.ts";
 import { checkVersionId, newVersion, shownVersion } from "./versions.ts";
 
@@ -119,9 +119,11 @@ export function writeHandlers(options: WriteOptions): Record<string, Handler> {
         version: newVersion(buckets.find(bucket), clock),
         note: notifier.noteOf("ObjectCreated:Copy", { bucket, call }),
       };
-      const info = needsNewChecksum(original, input)
-        ? await rewrite(target, put)
-        : await blobs.copy(source.blobKey, target, { ...put, sourceVersion: source.version });
+      const algorithm = newChecksum(original, input);
+      const info =
+        algorithm !== undefined || isOfParts(original)
+          ? await rewrite(target, put, algorithm)
+          : await blobs.copy(source.blobKey, target, { ...put, sourceVersion: source.version });
       if (info === undefined) throw noSuchKey(source.key);
       notifier.wake();
       return {
@@ -134,11 +136,15 @@ export function writeHandlers(options: WriteOptions): Record<string, Handler> {
         ...aboutNew(info, buckets, bucket),
       };
 
-      /** A checksum that the source does not have is made by reading it. */
-      async function rewrite(key: string, { headers = {}, ...rest }: PutOptions): Promise<BlobInfo | undefined> {
+      /** A hash that the source does not have is made by reading it: another checksum, or that of what came in parts. */
+      async function rewrite(
+        key: string,
+        { headers = {}, ...rest }: PutOptions,
+        ChecksumAlgorithm: ChecksumAlgorithm | undefined,
+      ): Promise<BlobInfo | undefined> {
         const opened = await blobs.get(source.blobKey, { version: source.version });
         if (opened === undefined) return undefined;
-        const watch = watchBody({ ChecksumAlgorithm: input.ChecksumAlgorithm }, options.largestObjectBytes);
+        const watch = watchBody({ ChecksumAlgorithm }, options.largestObjectBytes);
         const kept = Object.entries(headers).filter(([name]) => !name.startsWith("x-amz-checksum-"));
         return blobs.put(key, opened.body, { ...rest, headers: Object.fromEntries(kept), ...watch });
       }
@@ -215,9 +221,14 @@ function changesSomething(input: CopyObjectCommandInput): boolean {
   );
 }
 
-function needsNewChecksum(original: BlobInfo, { ChecksumAlgorithm: asked }: CopyObjectCommandInput): boolean {
-  const algorithm = parseAlgorithm(asked);
-  return algorithm !== undefined && original.headers[checksumHeader(algorithm)] === undefined;
+/** What a copy needs that its source does not have: as S3, a copy's checksum is always of the whole. */
+function newChecksum(
+  original: BlobInfo,
+  { ChecksumAlgorithm: asked }: CopyObjectCommandInput,
+): ChecksumAlgorithm | undefined {
+  const kept = checksumAlgorithms.find((algorithm) => original.headers[checksumHeader(algorithm)] !== undefined);
+  const wanted = parseAlgorithm(asked) ?? kept;
+  return wanted !== kept || isOfParts(original) ? wanted : undefined;
 }
 
 /** The wire hands over a stream or bytes; an absent body is an empty object. */
@@ -285,6 +296,7 @@ function copiedHeaders(
   const checksums = Object.entries(original.headers).filter(([name]) => name.startsWith("x-amz-checksum-"));
   const headers = isReplacing ? { ...given, ...Object.fromEntries(checksums) } : { ...original.headers };
   delete headers[partSizesHeader];
+  delete headers[partChecksumsHeader];
   // As S3: where and how the copy is kept is never taken from its source.
   for (const name of ["x-amz-storage-class", "x-amz-server-side-encryption", "x-amz-website-redirect-location"]) {
     delete headers[name];

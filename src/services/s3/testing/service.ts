@@ -125,3 +125,10 @@ export function faultOf(code: string, status = 400): (error: unknown) => boolean
     return true;
   };
 }
+
+/** As headers carry it. */
+export function base64Of(crc: number): string {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(crc);
+  return bytes.toString("base64");
+}

@@ -1,5 +1,12 @@
-/** Kept with an object that came in parts: their sizes in order, as runs (`5242880x9,123`), since they rarely differ. */
+import type { ChecksumAlgorithm } from "../../wire/checksums.ts";
+
+// What is kept with an object that came in parts.
+
+/** Their sizes in order, as runs (`5242880x9,123`), since they rarely differ. */
 export const partSizesHeader = "scones-part-sizes";
+
+/** The checksums of the parts, of which a composite checksum is made: `CRC32:<base64>,<base64>`. */
+export const partChecksumsHeader = "scones-part-checksums";
 
 interface Part {
   partNumber: number;
@@ -24,4 +31,17 @@ export function readPartSizes(headers: Readonly<Record<string, string>>): number
     const [sizeBytes, count] = run.split("x").map(Number) as [number, number];
     return Array.from({ length: count }, () => sizeBytes);
   });
+}
+
+/** In order; undefined for an object without a composite checksum. */
+export function readPartChecksums(
+  headers: Readonly<Record<string, string>>,
+): { algorithm: ChecksumAlgorithm; values: string[] } | undefined {
+  const [algorithm, values] = headers[partChecksumsHeader]?.split(":") ?? [];
+  return values === undefined ? undefined : { algorithm: algorithm as ChecksumAlgorithm, values: values.split(",") };
+}
+
+/** Of an object that came in parts the entity tag is no hash of its bytes. */
+export function isOfParts({ etag }: { etag: string }): boolean {
+  return etag.includes("-");
 }
