@@ -27,6 +27,7 @@ import { projectFolder, runProgram, type Server, startServer } from "./server.ts
 const credentials = { accessKeyId: "AKIASCONESTEST000001", secretAccessKey: "a-secret-that-is-configured" };
 const awsCli = "/usr/bin/aws";
 const rclone = "/usr/bin/rclone";
+const s3cmd = "/usr/bin/s3cmd";
 
 describe("S3", () => {
   const folder = mkdtempSync(join(tmpdir(), "scones-s3-"));
@@ -116,6 +117,32 @@ describe("S3", () => {
     isSource(join(folder, "by-rclone"));
     await run("purge", "s:rclone-bucket");
   });
+
+  for (const version of ["4", "2"]) {
+    test(`s3cmd does its daily work, signing by version ${version}`, {
+      skip: !existsSync(s3cmd) && "s3cmd is not installed",
+    }, async () => {
+      const { host } = new URL(server.url);
+      const configuration = join(folder, `s3cmd-${version}.cfg`);
+      const keys = [`access_key = ${credentials.accessKeyId}`, `secret_key = ${credentials.secretAccessKey}`];
+      const place = [`host_base = ${host}`, `host_bucket = ${host}`, "use_https = False"];
+      const how = [`signature_v2 = ${version === "2" ? "True" : "False"}`, "multipart_chunk_size_mb = 5"];
+      writeFileSync(configuration, ["[default]", ...keys, ...place, ...how].join("\n"));
+      const run = (...args: string[]) => succeeds(s3cmd, ["-c", configuration, "--no-progress", ...args]);
+      const bucket = `s3://s3cmd-${version}`;
+      await run("mb", bucket);
+      await run("sync", `${source}/`, `${bucket}/in/`);
+      assert.doesNotMatch(await run("sync", `${source}/`, `${bucket}/in/`), /upload:/, "nothing has changed");
+      await run("cp", `${bucket}/in/large.bin`, `${bucket}/copy.bin`);
+      assert.match(await run("info", `${bucket}/copy.bin`), /File size: 9500000/);
+      await run("modify", "--add-header=x-amz-meta-a:b", `${bucket}/in/small.txt`);
+      assert.match(await run("info", `${bucket}/in/small.txt`), /x-amz-meta-a: b/);
+      assert.match(await run("info", bucket), /Expiration Rule: none/);
+      await run("sync", `${bucket}/in/`, `${join(folder, `by-s3cmd-${version}`)}/`);
+      isSource(join(folder, `by-s3cmd-${version}`));
+      await run("rb", "--force", "--recursive", bucket);
+    });
+  }
 
   for (const algorithm of Object.values(ChecksumAlgorithm).filter((name) => /^(CRC|MD5$|SHA1$|SHA256$)/.test(name))) {
     test(`keeps and tells the ${algorithm} that the AWS SDK makes`, async () => {

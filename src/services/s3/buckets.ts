@@ -144,25 +144,30 @@ function checkName(name: string | undefined): string {
   return name;
 }
 
+/** Names from before there were regions; s3cmd still signs with them. */
+const olderNames: Readonly<Record<string, string>> = { US: firstRegion, EU: "eu-west-1" };
+
 function regionFor(constraint: string | undefined, call: Call): string {
+  const called = olderNames[call.region] ?? call.region;
   if (constraint === undefined) {
-    if (call.region === firstRegion) return firstRegion;
+    if (called === firstRegion) return firstRegion;
     throw new Fault(
       "IllegalLocationConstraintException",
-      `The unspecified location constraint is incompatible for the region specific endpoint this request was sent to: give CreateBucketConfiguration.LocationConstraint "${call.region}".`,
+      `The unspecified location constraint is incompatible for the region specific endpoint this request was sent to: give CreateBucketConfiguration.LocationConstraint "${called}".`,
     );
   }
   if (constraint === firstRegion) {
     throw invalidLocation(constraint);
   }
-  if (call.region !== firstRegion && call.region !== constraint) {
+  const region = olderNames[constraint] ?? constraint;
+  if (called !== firstRegion && called !== region) {
     throw new Fault(
       "IllegalLocationConstraintException",
       `The ${constraint} location constraint is incompatible for the region specific endpoint this request was sent to.`,
     );
   }
-  if (!/^([a-z]{2}(-[a-z]+)+-\d|EU)$/.test(constraint)) throw invalidLocation(constraint);
-  return constraint === "EU" ? "eu-west-1" : constraint;
+  if (constraint === "US" || !/^[a-z]{2}(-[a-z]+)+-\d$/.test(region)) throw invalidLocation(constraint);
+  return region;
 }
 
 function invalidLocation(constraint: string): Fault {

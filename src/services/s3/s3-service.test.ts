@@ -22,6 +22,14 @@ test("a bucket is made once, listed, located and removed when it is empty", asyn
   await assert.rejects(call("HeadBucket", { Bucket: "pictures" }), faultOf("NotFound", 404));
 });
 
+test("a bucket made under a name from before there were regions lies in today's region of that name", async (context) => {
+  const { call } = await openS3(context, { region: "US" });
+  await call("CreateBucket", { Bucket: "classic" });
+  await call("CreateBucket", { Bucket: "european", CreateBucketConfiguration: { LocationConstraint: "EU" } });
+  assert.equal((await call("GetBucketLocation", { Bucket: "classic" })).LocationConstraint, undefined);
+  assert.equal((await call("GetBucketLocation", { Bucket: "european" })).LocationConstraint, "eu-west-1");
+});
+
 test("outside us-east-1 a bucket has its constraint, and making it again is refused", async (context) => {
   const { call } = await openS3(context, { region: "eu-west-1" });
   await assert.rejects(call("CreateBucket", { Bucket: "abc" }), faultOf("IllegalLocationConstraintException"));
