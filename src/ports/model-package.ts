@@ -7,18 +7,24 @@ export interface ModelManifest {
   /** The ONNX file's name inside the archive, and the SHA-256 (hex) of its bytes (M1: a model is loaded only if it matches). */
   model: { file: string; sha256: string };
   input: {
-    /** Name of the graph's input: float32 [N, 3, height, width], RGB. */
+    /** Name of the graph's input: [N, channels, height, width], or [N, height, width, channels]. */
     name: string;
+    /** Where the channels are; NCHW when absent. */
+    layout?: "NCHW" | "NHWC";
+    /** Their order; RGB when absent. `grey` is one channel of brightness. */
+    channels?: "RGB" | "BGR" | "grey";
+    /** float32 when absent. */
+    type?: "float32" | "uint8";
     width: number;
     height: number;
     /** Only this much about the middle of the picture is seen, as shares of its shorter side; absent: all of it. */
     crop?: { height: number; width: number };
-    /** The picture is resized to width x height; each value is (0..255 - mean[c]) / deviation[c]. */
-    mean: [number, number, number];
-    deviation: [number, number, number];
+    /** The picture is resized to width x height; each value is (0..255 - mean[c]) / deviation[c], in the order of the channels. */
+    mean: number[];
+    deviation: number[];
   };
   output: {
-    /** Name of the graph's output: float32 [N, labels.length]. */
+    /** Name of the graph's output: float32 (or float64) [N, labels.length]. */
     name: string;
     kind: "probabilities" | "logits";
     /** Logits are divided by it before the softmax; 1 when absent. */

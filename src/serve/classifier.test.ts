@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { encodePng } from "../images/png-encode.ts";
 import { loadClassifier } from "./classifier.ts";
 import { parseManifest } from "./manifest.ts";
-import { writeTinyModel } from "./testing/tiny-model.ts";
+import { tinyNetwork, writeTinyModel } from "./testing/tiny-model.ts";
 
 /** Blue, with a red square in the middle that is half as wide. */
 function framed(side: number): Uint8Array {
@@ -38,3 +39,86 @@ test("a model that was trained on the middle of pictures sees the middle of pict
   const wrong = JSON.stringify({ ...manifest, input: { ...input, crop: { height: 2, width: 0.5 } } });
   assert.throws(() => parseManifest(wrong), /input\.crop is .*, expected height and width above 0 and up to 1/);
 });
+
+test("a network of channels last, blue first, bytes and logits is served as its manifest says", async (context) => {
+  const { folder, write, ask } = packageFor(context);
+  const model = write(tinyNetwork({ layout: "NHWC", type: "uint8", output: "logits", strength: 0.05 }));
+  const input = { name: "image", width: 8, height: 6, layout: "NHWC", type: "uint8" };
+  const manifest = { ...rest, model, input, output: { name: "logits", kind: "logits" } };
+  writeManifest(folder, manifest);
+  assert.equal(await ask(plain("red")), 0);
+  writeManifest(folder, { ...manifest, input: { ...input, channels: "BGR" } });
+  assert.deepEqual([await ask(plain("red")), await ask(plain("blue"))], [1, 0]);
+});
+
+test("a manifest that is not the network's is refused with what the network has", async (context) => {
+  const { folder, write, ask } = packageFor(context);
+  const model = write(tinyNetwork({ layout: "NHWC", type: "uint8", side: 8 }));
+  const input = { name: "image", width: 8, height: 8, mean: [0, 0, 0], deviation: [1, 1, 1] };
+  const refused = (changes: object) => {
+    writeManifest(folder, { ...rest, model, input: { ...input, ...changes }, output });
+    return assert.rejects(ask(plain("red")), (error: Error) => {
+      assert.match(error.message, /input "image" is uint8 \[N, 8, 8, 3\], and model\.json makes it/);
+      return true;
+    });
+  };
+  await refused({});
+  await refused({ layout: "NHWC" });
+  await refused({ layout: "NHWC", type: "uint8", width: 32 });
+  await refused({ layout: "NHWC", type: "uint8", channels: "grey", mean: [0], deviation: [1] });
+  writeManifest(folder, { ...rest, model, input: { ...input, layout: "NWHC" }, output });
+  await assert.rejects(ask(plain("red")), /input\.layout is "NWHC", expected NCHW or NHWC/);
+});
+
+test("a network that takes bytes needs no manifest, and knows its answers as probabilities or logits", async (context) => {
+  const { write, ask } = packageFor(context);
+  for (const output of ["probabilities", "logits"] as const) {
+    write(tinyNetwork({ type: "uint8", side: 8, output, strength: 0.05 }));
+    assert.deepEqual([await ask(plain("red")), await ask(plain("blue"))], [0, 1], output);
+  }
+});
+
+test("a network that does not say how pixels become numbers is refused with the manifest to write", async (context) => {
+  const { folder, write, ask } = packageFor(context);
+  write(tinyNetwork({ layout: "NHWC", side: "S" }));
+  const error = (await ask(plain("red")).catch((refusal: unknown) => refusal)) as Error;
+  assert.match(error.message, /does not say the width .*, the height .*, how pixels become numbers/);
+  assert.ok(error.message.length < 900, `${error.message.length} characters must fit a FailureReason`);
+  const advised = JSON.parse(error.message.slice(error.message.indexOf("{"))) as { output: object };
+  writeManifest(folder, { ...advised, output });
+  assert.equal(await ask(plain("red")), 0);
+});
+
+const rest = { format: "scones.image-classifier/1", labels: ["red", "blue"] };
+const output = { name: "probabilities", kind: "probabilities" };
+
+function plain(colour: "red" | "blue"): Uint8Array {
+  const data = Uint8Array.from({ length: 4 * 4 * 3 }, (_, i) => (i % 3 === (colour === "red" ? 0 : 2) ? 255 : 0));
+  return encodePng({ width: 4, height: 4, data });
+}
+
+function writeManifest(folder: string, manifest: object): void {
+  writeFileSync(join(folder, "model.json"), JSON.stringify(manifest));
+}
+
+/** A package to be filled: a network as it is after unpacking, and the class of a picture. */
+function packageFor(context: TestContext) {
+  const folder = mkdtempSync(join(tmpdir(), "classifier-"));
+  context.after(() => rmSync(folder, { recursive: true }));
+  return {
+    folder,
+    write(network: Buffer) {
+      const sha256 = createHash("sha256").update(network).digest("hex");
+      writeFileSync(join(folder, "net.onnx"), network);
+      writeFileSync(join(folder, "net.onnx.sha256"), sha256);
+      return { file: "net.onnx", sha256 };
+    },
+    async ask(picture: Uint8Array): Promise<number> {
+      const classifier = await loadClassifier(folder, { maxBatch: 2, threads: 1 });
+      const [answer] = await classifier.classify([picture]);
+      await classifier.close();
+      assert.ok(answer !== undefined && "probabilities" in answer, JSON.stringify(answer));
+      return answer.probabilities.indexOf(Math.max(...answer.probabilities));
+    },
+  };
+}

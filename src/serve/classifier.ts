@@ -1,13 +1,15 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { InferenceSession, Tensor } from "onnxruntime-node";
+import { InferenceSession } from "onnxruntime-node";
 import { centreCrop } from "../images/centre-crop.ts";
 import { decodeImage } from "../images/decode-image.ts";
 import { type Image, ImageError } from "../images/image.ts";
 import { resize } from "../images/resize.ts";
 import type { ModelManifest } from "../ports/model-package.ts";
+import { inferManifest } from "./inferred-manifest.ts";
 import { parseManifest } from "./manifest.ts";
+import { isDistribution, networkOf, type Run } from "./network.ts";
 
 /*
  * A network ready to answer: picture bytes in, probabilities out. It blocks its thread while it runs, so it lives in worker
@@ -33,13 +35,13 @@ export async function loadClassifier(
   folder: string,
   { maxBatch, threads }: { maxBatch: number; threads: number },
 ): Promise<Classifier> {
-  const manifest = parseManifest(await readFile(join(folder, "model.json"), "utf8"));
-  const model = await readFile(join(folder, manifest.model.file));
+  const given = await givenManifest(folder);
+  const { file, sha256 } = given?.model ?? (await onlyModel(folder));
+  const model = await readFile(join(folder, file));
   const digest = createHash("sha256").update(model).digest("hex");
-  if (digest !== manifest.model.sha256) {
-    throw new Error(
-      `the model file ${manifest.model.file} is damaged: its SHA-256 is ${digest}, model.json says ${manifest.model.sha256}`,
-    );
+  if (digest !== sha256) {
+    const says = given === undefined ? "it had when it was unpacked" : "model.json says";
+    throw new Error(`the model file ${file} is damaged: its SHA-256 is ${digest}, ${says} ${sha256}`);
   }
   const session = await InferenceSession.create(model, {
     intraOpNumThreads: threads,
@@ -49,49 +51,45 @@ export async function loadClassifier(
     // Threads that spin while they wait would take the cores from the other workers.
     extra: { session: { set_denormal_as_zero: "1", intra_op: { allow_spinning: "0" } } },
   });
-  checkNames(session, manifest);
-  const run = isFixedToOne(session, manifest)
-    ? oneByOne(batchRunner(session, manifest, 1))
-    : batchRunner(session, manifest, maxBatch);
+  const manifest = given ?? (await inferred(session, { file, sha256 }));
+  const run = networkOf(session, manifest, maxBatch);
   for (const size of [1, maxBatch]) {
     const trial = await run(Array.from({ length: size }, () => middleGrey(manifest)));
     if (trial.some((probabilities) => !isDistribution(probabilities))) {
-      throw new Error("the trial inference gave numbers that are no probabilities");
+      const { kind } = manifest.output;
+      const advice = kind === "probabilities" ? "; if they are logits, set output.kind in model.json" : "";
+      throw new Error(`the trial inference gave numbers that are no probabilities${advice}`);
     }
   }
   return { classify: (pictures) => classify(pictures, manifest, run), close: () => session.release() };
 }
 
-function checkNames(session: InferenceSession, manifest: ModelManifest): void {
-  if (!session.inputNames.includes(manifest.input.name)) {
-    throw new Error(`the network has no input "${manifest.input.name}"; it has ${session.inputNames.join(", ")}`);
-  }
-  if (!session.outputNames.includes(manifest.output.name)) {
-    throw new Error(`the network has no output "${manifest.output.name}"; it has ${session.outputNames.join(", ")}`);
+async function givenManifest(folder: string): Promise<ModelManifest | undefined> {
+  try {
+    return parseManifest(await readFile(join(folder, "model.json"), "utf8"));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
   }
 }
 
-/** Many networks are exported for one picture at a time; for any other fixed number there is no use here. */
-function isFixedToOne(session: InferenceSession, manifest: ModelManifest): boolean {
-  const input = session.inputMetadata.find(({ name }) => name === manifest.input.name);
-  const batch = input?.isTensor ? input.shape[0] : undefined;
-  if (typeof batch !== "number" || batch < 0) return false;
-  if (batch === 1) return true;
-  throw new Error(`the network takes exactly ${batch} pictures at once; export it with a free first dimension`);
+/** Of a package without a manifest; its digest was taken when it was unpacked. */
+async function onlyModel(folder: string): Promise<ModelManifest["model"]> {
+  const file = (await readdir(folder)).find((name) => name.endsWith(".onnx"));
+  if (file === undefined) throw new Error("the package has neither a model.json nor an ONNX file");
+  return { file, sha256: (await readFile(join(folder, `${file}.sha256`), "utf8")).trim() };
 }
 
-function oneByOne(run: Run): Run {
-  return async (images) => {
-    const rows: Float32Array[] = [];
-    for (const image of images) rows.push(...(await run([image])));
-    return rows;
-  };
+/** Whether the answers are probabilities already is seen from one of them. */
+async function inferred(session: InferenceSession, model: ModelManifest["model"]): Promise<ModelManifest> {
+  const manifest = inferManifest(session, model);
+  const asProbabilities: ModelManifest = { ...manifest, output: { ...manifest.output, kind: "probabilities" } };
+  const [answer] = await networkOf(session, asProbabilities, 1)([middleGrey(manifest)]);
+  return answer !== undefined && isDistribution(answer) ? asProbabilities : manifest;
 }
 
 /** What telephones take, 4096 x 3072: decoding one costs a worker at most 90 MB and some 0.2 s, however small its file is. */
 const maxPixels = 4096 * 3072;
-
-type Run = (images: readonly Image[]) => Promise<Float32Array[]>;
 
 async function classify(pictures: readonly Uint8Array[], manifest: ModelManifest, run: Run): Promise<Classification[]> {
   const answers: Classification[] = new Array(pictures.length);
@@ -132,62 +130,6 @@ function decoded(
   const whole = decodeImage(picture, { maxPixels });
   const seen = crop === undefined ? whole : centreCrop(whole, crop);
   return { image: resize(seen, width, height), isLarge: whole.width * whole.height > manyPixels };
-}
-
-/** Runs batches through one input buffer that is kept, with one view per batch size: nothing large is allocated per request. */
-function batchRunner(session: InferenceSession, manifest: ModelManifest, maxBatch: number): Run {
-  const { width, height, mean, deviation, name } = manifest.input;
-  const plane = width * height;
-  const buffer = new Float32Array(maxBatch * 3 * plane);
-  const inputs = new Map<number, Tensor>();
-  const normalised = [0, 1, 2].map((c) =>
-    Float32Array.from({ length: 256 }, (_, value) => (value - (mean[c] as number)) / (deviation[c] as number)),
-  );
-  return async (images) => {
-    if (images.length > maxBatch) throw new RangeError(`a batch of ${images.length} is above ${maxBatch}`);
-    images.forEach((image, n) => {
-      for (let c = 0; c < 3; c++) {
-        const table = normalised[c] as Float32Array;
-        const to = (n * 3 + c) * plane;
-        for (let i = 0; i < plane; i++) buffer[to + i] = table[image.data[i * 3 + c] as number] as number;
-      }
-    });
-    let input = inputs.get(images.length);
-    if (input === undefined) {
-      const view = buffer.subarray(0, images.length * 3 * plane);
-      input = new Tensor("float32", view, [images.length, 3, height, width]);
-      inputs.set(images.length, input);
-    }
-    const outputs = await session.run({ [name]: input }, [manifest.output.name]);
-    return rowsOf(outputs[manifest.output.name] as Tensor, images.length, manifest);
-  };
-}
-
-function rowsOf(output: Tensor, count: number, manifest: ModelManifest): Float32Array[] {
-  const classes = manifest.labels.length;
-  const isExpected = output.type === "float32" && output.dims[0] === count && output.size === count * classes;
-  if (!isExpected) {
-    throw new Error(
-      `the network answers ${output.type} [${output.dims.join(", ")}], expected float32 [${count}, ${classes}]`,
-    );
-  }
-  const values = output.data as Float32Array;
-  return Array.from({ length: count }, (_, n) => {
-    const row = values.slice(n * classes, (n + 1) * classes);
-    return manifest.output.kind === "logits" ? softmax(row, manifest.output.temperature ?? 1) : row;
-  });
-}
-
-function softmax(logits: Float32Array, temperature: number): Float32Array {
-  const highest = Math.max(...logits);
-  const powers = Array.from(logits, (logit) => Math.exp((logit - highest) / temperature));
-  const total = powers.reduce((sum, power) => sum + power, 0);
-  return Float32Array.from(powers, (power) => power / total);
-}
-
-function isDistribution(probabilities: Float32Array): boolean {
-  const sum = probabilities.reduce((total, value) => total + value, 0);
-  return Math.abs(sum - 1) < 1e-3 && probabilities.every((value) => value >= 0);
 }
 
 function middleGrey(manifest: ModelManifest): Image {

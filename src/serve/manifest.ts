@@ -35,13 +35,37 @@ export function parseManifest(text: string): ModelManifest {
       width: size(input["width"], "input.width"),
       height: size(input["height"], "input.height"),
       ...(input["crop"] === undefined ? {} : { crop: crop(input["crop"]) }),
-      mean: triple(input["mean"], "input.mean", Number.isFinite),
-      deviation: triple(input["deviation"], "input.deviation", (value) => Number.isFinite(value) && value > 0),
+      ...layoutOf(input),
     },
     output: { name: textOf(output["name"], "output.name"), kind, temperature: temperature(output["temperature"]) },
     labels,
     ...(root["provenance"] === undefined ? {} : { provenance: record(root["provenance"], "provenance") }),
   };
+}
+
+type InputLayout = Pick<ModelManifest["input"], "layout" | "channels" | "type" | "mean" | "deviation">;
+
+function layoutOf(input: Record<string, unknown>): InputLayout {
+  const layout = oneOf(input["layout"], "input.layout", ["NCHW", "NHWC"] as const);
+  const channels = oneOf(input["channels"], "input.channels", ["RGB", "BGR", "grey"] as const);
+  const type = oneOf(input["type"], "input.type", ["float32", "uint8"] as const);
+  const count = channels === "grey" ? 1 : 3;
+  // Bytes go in as they are, unless somebody says otherwise.
+  const isPlain = type === "uint8" && input["mean"] === undefined && input["deviation"] === undefined;
+  const numbers = (name: "mean" | "deviation", plain: number, isGood: (value: number) => boolean) =>
+    isPlain ? new Array<number>(count).fill(plain) : list(input[name], { name: `input.${name}`, count, isGood });
+  return {
+    ...(layout && { layout }),
+    ...(channels && { channels }),
+    ...(type && { type }),
+    mean: numbers("mean", 0, Number.isFinite),
+    deviation: numbers("deviation", 1, (value) => Number.isFinite(value) && value > 0),
+  };
+}
+
+function oneOf<T extends string>(value: unknown, name: string, known: readonly T[]): T | undefined {
+  if (value === undefined || known.includes(value as T)) return value as T | undefined;
+  throw wrong(name, value, known.join(" or "));
 }
 
 function record(value: unknown, name: string): Record<string, unknown> {
@@ -71,12 +95,15 @@ function crop(value: unknown): { height: number; width: number } {
   return { height, width };
 }
 
-function triple(value: unknown, name: string, isGood: (number: number) => boolean): [number, number, number] {
-  if (!Array.isArray(value) || value.length !== 3 || !value.every((number) => typeof number === "number")) {
-    throw wrong(name, value, "three numbers");
-  }
-  if (!value.every(isGood)) throw wrong(name, value, "three finite numbers (deviations above zero)");
-  return value as [number, number, number];
+function list(
+  value: unknown,
+  { name, count, isGood }: { name: string; count: number; isGood: (number: number) => boolean },
+): number[] {
+  const isList = Array.isArray(value) && value.length === count && value.every((number) => typeof number === "number");
+  const many = count === 1 ? "one number in a list" : "three numbers";
+  if (!isList) throw wrong(name, value, many);
+  if (!value.every(isGood)) throw wrong(name, value, `${many}, finite (deviations above zero)`);
+  return value;
 }
 
 function temperature(value: unknown): number | undefined {

@@ -13,7 +13,7 @@ import type { ModelManifest } from "../../ports/model-package.ts";
  * the network's first dimension.
  */
 export function writeTinyModel(folder: string, strength = 4, batch: number | "N" = "N"): ModelManifest {
-  const model = tinyNetwork(strength, batch);
+  const model = tinyNetwork({ strength, batch });
   const manifest: ModelManifest = {
     format: "scones.image-classifier/1",
     model: { file: "model.onnx", sha256: createHash("sha256").update(model).digest("hex") },
@@ -27,22 +27,46 @@ export function writeTinyModel(folder: string, strength = 4, batch: number | "N"
   return manifest;
 }
 
-function tinyNetwork(strength: number, batch: number | "N"): Buffer {
+/** How other tools export the same network. */
+export interface TinyForm {
+  strength?: number;
+  batch?: number | "N";
+  layout?: "NCHW" | "NHWC";
+  type?: "float32" | "uint8";
+  output?: "logits" | "probabilities";
+  side?: number | "S";
+}
+
+export function tinyNetwork(form: TinyForm = {}): Buffer {
+  const { strength = 4, batch = "N", layout = "NCHW", type = "float32", output = "probabilities", side = "S" } = form;
   const weights = Buffer.alloc(24);
   [strength, -strength, 0, 0, -strength, strength].forEach((value, i) => {
     weights.writeFloatLE(value, i * 4);
   });
+  const [axes, shape] =
+    layout === "NCHW"
+      ? [
+          [2, 3],
+          [batch, 3, side, side],
+        ]
+      : [
+          [1, 2],
+          [batch, side, side, 3],
+        ];
   const graph = Buffer.concat([
-    bytes(1, node("ReduceMean", ["image"], "mean", [ints("axes", [2, 3]), int("keepdims", 0)])),
+    bytes(1, node("Cast", ["image"], "pixels", [int("to", elementTypes.float32)])),
+    bytes(1, node("ReduceMean", ["pixels"], "mean", [ints("axes", axes as number[]), int("keepdims", 0)])),
     bytes(1, node("MatMul", ["mean", "weights"], "logits", [])),
     bytes(1, node("Softmax", ["logits"], "probabilities", [int("axis", 1)])),
     text(2, "tiny"),
     bytes(5, Buffer.concat([number(1, 3), number(1, 2), number(2, 1), text(8, "weights"), bytes(9, weights)])),
-    bytes(11, value("image", [batch, 3, "H", "W"])),
-    bytes(12, value("probabilities", [batch, 2])),
+    bytes(11, value("image", shape as (number | string)[], elementTypes[type])),
+    bytes(12, value(output, [batch, 2], elementTypes.float32)),
   ]);
   return Buffer.concat([number(1, 8), bytes(7, graph), bytes(8, Buffer.concat([text(1, ""), number(2, 17)]))]);
 }
+
+const elementTypes = { float32: 1, uint8: 2 } as const;
 
 function node(operator: string, inputs: string[], output: string, attributes: Buffer[]): Buffer {
   return Buffer.concat([
@@ -61,9 +85,9 @@ function ints(name: string, values: number[]): Buffer {
   return Buffer.concat([text(1, name), ...values.map((value) => number(8, value)), number(20, 7)]);
 }
 
-function value(name: string, dimensions: (number | string)[]): Buffer {
+function value(name: string, dimensions: (number | string)[], elementType: number): Buffer {
   const shape = dimensions.map((size) => bytes(1, typeof size === "number" ? number(1, size) : text(2, size)));
-  const tensor = Buffer.concat([number(1, 1), bytes(2, Buffer.concat(shape))]);
+  const tensor = Buffer.concat([number(1, elementType), bytes(2, Buffer.concat(shape))]);
   return Buffer.concat([text(1, name), bytes(2, bytes(1, tensor))]);
 }
 

@@ -1,6 +1,8 @@
-import { existsSync } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { createReadStream, existsSync } from "node:fs";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { pipeline } from "node:stream/promises";
 import type { ContainerDefinition } from "@aws-sdk/client-sagemaker";
 import type { Blobs } from "../../ports/blobs.ts";
 import { containerCommand } from "../../serve/container.ts";
@@ -58,16 +60,27 @@ export async function unpackSource(source: ModelSource, directory: string, blobs
   await mkdir(dirname(part), { recursive: true });
   try {
     const names = await unpackArchive(blob.body, part, { packedBytes: blob.sizeBytes });
-    if (source.type === "package" && !names.includes("model.json")) {
-      throw new ArchiveError(
-        `s3://${source.blob} is no model package: it has no model.json, only ${names.slice(0, 5).join(", ")}`,
-      );
-    }
+    if (source.type === "package" && !names.includes("model.json")) await noteDigest(part, names, source.blob);
   } catch (error) {
     await rm(part, { recursive: true, force: true });
     throw error;
   }
   await rename(part, folder);
+}
+
+/** A network that comes without a manifest: what it was when it was unpacked must be what is loaded. */
+async function noteDigest(folder: string, names: readonly string[], blob: string): Promise<void> {
+  const networks = names.filter((name) => name.endsWith(".onnx"));
+  const [network] = networks;
+  if (network === undefined || networks.length > 1 || network.includes("/")) {
+    const found = names.slice(0, 5).join(", ");
+    throw new ArchiveError(
+      `s3://${blob} is no model package: it has neither a model.json nor one ONNX file, but ${found}`,
+    );
+  }
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(join(folder, network)), hash);
+  await writeFile(join(folder, `${network}.sha256`), hash.digest("hex"));
 }
 
 /** The model in the words of the model server; `base` is what every program of the user's finds in its environment. */
