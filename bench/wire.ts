@@ -1,7 +1,9 @@
 // What speaking AWS costs: operations against bare node:http routes that do the same reading, writing and inferring.
+// `--only InvokeEndpoint` measures those whose name holds the text.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { resnet9 } from "../src/learn/networks.ts";
 import { median, type Row, report } from "./report.ts";
 import { askOnce, closedLoop } from "./support/load.ts";
@@ -39,7 +41,9 @@ await prepare(guarded, credential);
 writeFileSync(join(folder, "picture.png"), picture);
 
 const rows: Row[] = [];
-for (const compared of operations()) rows.push(...(await compare(compared)));
+const { values } = parseArgs({ options: { only: { type: "string" }, json: { type: "boolean" } } });
+for (const compared of operations().filter(({ name }) => name.includes(values.only ?? "")))
+  rows.push(...(await compare(compared)));
 await open.stop();
 await guarded.stop();
 for (const path of [folder, network]) rmSync(path, { recursive: true, force: true });
@@ -70,8 +74,13 @@ function operations(): Compared[] {
     {
       name: "InvokeEndpoint, captured",
       request: (url, signer) => invocation(url, picture, { credential: signer }),
-      work: { kind: "infer", modelFolder: network, workers: 2 },
+      work: { kind: "infer", modelFolder: network, workers: 2, captureFile: join(folder, "captured.jsonl") },
       target: 0.8,
+    },
+    {
+      name: "InvokeEndpoint, against a route that captures nothing",
+      request: (url, signer) => invocation(url, picture, { credential: signer }),
+      work: { kind: "infer", modelFolder: network, workers: 2 },
     },
   ];
 }

@@ -1,5 +1,6 @@
 // A bare node:http server with one route: what Node itself costs for the same input and output.
 import { randomUUID } from "node:crypto";
+import { createWriteStream } from "node:fs";
 import { open, readFile, rename } from "node:fs/promises";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -58,9 +59,30 @@ async function answerer(work: RouteWork): Promise<(body: Buffer) => Promise<Uint
       const gateway = new Gateway({ clock, ...none, region: "us-east-1", accountId: "000000000000" });
       const model = { type: "package" as const, folder: work.modelFolder };
       await gateway.deploy({ name: "bench", variants: [{ name: "all", weight: 1, workers: work.workers, model }] });
-      return async (body) => (await gateway.invoke("bench", { body, contentType: "image/png" })).body;
+      const captured = work.captureFile === undefined ? undefined : createWriteStream(work.captureFile);
+      return async (body) => {
+        const answer = (await gateway.invoke("bench", { body, contentType: "image/png" })).body;
+        captured?.write(captureLine(body, answer));
+        return answer;
+      };
     }
   }
+}
+
+/** The record of a captured inference, as somebody writes it who knows its form. */
+function captureLine(input: Buffer, output: Uint8Array): string {
+  const half = (mode: string, observedContentType: string, bytes: Uint8Array) => ({
+    observedContentType,
+    mode,
+    data: Buffer.from(bytes).toString("base64"),
+    encoding: "BASE64",
+  });
+  const captureData = {
+    endpointInput: half("INPUT", "image/png", input),
+    endpointOutput: half("OUTPUT", "application/json", output),
+  };
+  const eventMetadata = { eventId: randomUUID(), inferenceTime: new Date().toISOString() };
+  return `${JSON.stringify({ captureData, eventMetadata, eventVersion: "0" })}\n`;
 }
 
 async function writeDurably(folder: string, body: Buffer): Promise<Buffer> {

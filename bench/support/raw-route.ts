@@ -11,8 +11,8 @@ export type RouteWork =
   | { kind: "readFile"; file: string }
   /** Writes the body aside, waits for the disk, renames it, waits for its folder. */
   | { kind: "writeFile"; folder: string }
-  /** Asks the product's own model gateway, without anything of AWS around it. */
-  | { kind: "infer"; modelFolder: string; workers: number };
+  /** Asks the product's own model gateway, without anything of AWS around it; appends what it saw to a file when one is named. */
+  | { kind: "infer"; modelFolder: string; workers: number; captureFile?: string };
 
 /** Starts the route in a process of its own. */
 export async function rawRoute(work: RouteWork): Promise<{ url: string; pid: number; stop(): void }> {

@@ -7,6 +7,7 @@ import { decodeImage } from "../images/decode-image.ts";
 import { type Image, ImageError } from "../images/image.ts";
 import { resize } from "../images/resize.ts";
 import type { ModelManifest } from "../ports/model-package.ts";
+import { bestBatch } from "./best-batch.ts";
 import { inferManifest } from "./inferred-manifest.ts";
 import { parseManifest } from "./manifest.ts";
 import { isDistribution, networkOf, type Run } from "./network.ts";
@@ -20,6 +21,8 @@ import { isDistribution, networkOf, type Run } from "./network.ts";
  */
 
 export interface Classifier {
+  /** How many pictures at once are worth it on this machine. */
+  batch: number;
   /** One answer per picture, in order; a bad picture spoils only its own answer. */
   classify(pictures: readonly Uint8Array[]): Promise<Classification[]>;
   close(): Promise<void>;
@@ -61,7 +64,9 @@ export async function loadClassifier(
       throw new Error(`the trial inference gave numbers that are no probabilities${advice}`);
     }
   }
-  return { classify: (pictures) => classify(pictures, manifest, run), close: () => session.release() };
+  const runGrey = (size: number) => run(new Array(size).fill(middleGrey(manifest)));
+  const batch = await bestBatch(maxBatch, { run: runGrey, now: () => performance.now() });
+  return { batch, classify: (pictures) => classify(pictures, manifest, run), close: () => session.release() };
 }
 
 async function givenManifest(folder: string): Promise<ModelManifest | undefined> {

@@ -14,7 +14,7 @@ import {
 /*
  * The workers of one model and the one queue before them. A request goes to the worker that has least to do, or waits; a
  * worker runs what has come meanwhile, up to `maxBatch` at once (batching without ever waiting for company). Of a fast
- * network one batch is sent ahead, so that the worker need not wait for us between two runs; of a slow one nothing is,
+ * network some more are sent ahead, so that the worker need not wait for us between two runs; of a slow one nothing is,
  * because a picture that is sent can no longer go to whoever becomes free first.
  *
  * M2. Losing or scaling workers, or closing the fleet, fails no request that could still be answered:
@@ -29,7 +29,7 @@ export interface FleetOptions {
   workers: number;
   /** Inside each worker. */
   threads?: number;
-  /** Pictures per run; above 8 the CPU gains nothing and the first of them waits longer. */
+  /** Pictures per run at most; above 8 the CPU gains nothing and the first of them waits longer. */
   maxBatch?: number;
   /** Waiting requests; 256 are about a quarter of a second for a small network on one core. */
   maxQueue?: number;
@@ -234,14 +234,14 @@ export class Fleet {
     return best;
   }
 
-  #takes({ jobs, sent }: Slot, job: Job): boolean {
+  #takes({ jobs, sent, worker }: Slot, job: Job): boolean {
     const oldest = jobs[0];
     if (oldest === undefined) return true;
     if (job.guilt > 0 || oldest.guilt > 0) return false;
-    const { maxBatch } = this.#options;
-    const ahead = sent > 0 && this.#pace.isFast(maxBatch) ? maxBatch : 0;
+    const batch = worker?.batch ?? 1;
+    const ahead = sent > 0 ? this.#pace.ahead(batch) : 0;
     if (sent > 0 && ahead === 0) return false;
-    return jobs.length < maxBatch + ahead && bytesOf(jobs) + job.picture.length <= maxBatchBytes;
+    return jobs.length < batch + ahead && bytesOf(jobs) + job.picture.length <= maxBatchBytes;
   }
 
   /** Once per turn of the event loop: what came in this turn leaves in one write per worker. */

@@ -113,17 +113,20 @@ function writerOf(
   const tables = sources.map((_, c) =>
     Float32Array.from({ length: 256 }, (_, value) => (value - (mean[c] as number)) / (deviation[c] as number)),
   );
+  if (order === "grey") {
+    const [table] = tables as [Float32Array];
+    return (pixels, at) => {
+      for (let i = 0, from = 0; i < plane; i++, from += 3) buffer[at + i] = table[greyAt(pixels, from)] as number;
+    };
+  }
+  const [first, second, third] = tables as [Float32Array, Float32Array, Float32Array];
+  const [ofFirst, ofSecond, ofThird] = sources as [number, number, number];
+  // In one pass over the picture: a pass for each channel takes twice the time.
   return (pixels, at) => {
-    for (let c = 0; c < channels; c++) {
-      const table = tables[c] as Float32Array;
-      const source = sources[c] as number;
-      let to = at + c * betweenChannels;
-      if (order === "grey") {
-        for (let i = 0; i < plane; i++, to += betweenPixels) buffer[to] = table[greyAt(pixels, i * 3)] as number;
-      } else {
-        for (let i = 0; i < plane; i++, to += betweenPixels)
-          buffer[to] = table[pixels[i * 3 + source] as number] as number;
-      }
+    for (let from = 0, to = at; from < 3 * plane; from += 3, to += betweenPixels) {
+      buffer[to] = first[pixels[from + ofFirst] as number] as number;
+      buffer[to + betweenChannels] = second[pixels[from + ofSecond] as number] as number;
+      buffer[to + 2 * betweenChannels] = third[pixels[from + ofThird] as number] as number;
     }
   };
 }

@@ -2,20 +2,39 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Pace } from "./pace.ts";
 
-test("nothing counts as fast before it was observed", () => {
-  assert.equal(new Pace(() => 0).isFast(8), false);
+test("nothing is sent ahead before something was observed", () => {
+  assert.equal(new Pace(() => 0).ahead(1), 0);
 });
 
-test("a worker of a millisecond a picture is fast, one of ten is not", () => {
-  assert.deepEqual([1, 10].map(isFastAt), [true, false]);
+test("of a fast network another batch is sent ahead, and enough for ten milliseconds", () => {
+  assert.equal(paceOf({ pictures: 4, ms: 24 }).ahead(4), 4);
+  assert.equal(paceOf({ pictures: 4, ms: 8 }).ahead(2), 5);
+  assert.equal(paceOf({ pictures: 8, ms: 1 }).ahead(8), 14);
 });
 
-function isFastAt(perPictureMs: number): boolean {
+test("of a slow network nothing is sent ahead: what is sent can no longer go to whoever is free first", () => {
+  assert.equal(paceOf({ pictures: 8, ms: 80 }).ahead(8), 0);
+  assert.equal(paceOf({ pictures: 8, ms: 80 }).ahead(1), 1);
+});
+
+test("a worker that goes on is observed from its last answer", () => {
   let now = 0;
   const pace = new Pace(() => now);
   const worker = {};
   pace.begin(worker);
-  now += 8 * perPictureMs;
-  pace.end(worker, 8);
-  return pace.isFast(8);
+  now = 10;
+  pace.end(worker, 1);
+  now = 20;
+  pace.end(worker, 1);
+  assert.equal(pace.ahead(1), 1);
+});
+
+function paceOf({ pictures, ms }: { pictures: number; ms: number }): Pace {
+  let now = 0;
+  const pace = new Pace(() => now);
+  const worker = {};
+  pace.begin(worker);
+  now = ms;
+  pace.end(worker, pictures);
+  return pace;
 }

@@ -14,6 +14,8 @@ export interface WorkerProcess {
   stop(graceMs: number): Promise<void>;
   kill(): void;
   pid: number;
+  /** How many pictures it runs at once, as it says when it is ready: at most `maxBatch`. */
+  batch: number;
 }
 
 export interface WorkerAnswer {
@@ -97,6 +99,10 @@ export function startWorker(options: WorkerOptions): Promise<WorkerProcess> {
         case "ready":
           cancelTimeout();
           isReady = true;
+          worker.batch = Math.min(
+            items[0] === undefined ? options.maxBatch : Number(Buffer.from(items[0]).toString()),
+            options.maxBatch,
+          );
           return resolve(worker);
         case "failed":
           refusal = new Error(Buffer.from(items[0] as Uint8Array).toString());
@@ -117,6 +123,7 @@ export function startWorker(options: WorkerOptions): Promise<WorkerProcess> {
       },
       kill: () => void child.kill("SIGKILL"),
       pid: child.pid ?? -1,
+      batch: options.maxBatch,
     };
   });
 }

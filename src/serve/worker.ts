@@ -15,9 +15,9 @@ gateway.on("error", () => exit(0));
 const [, , folder = "", maxBatch = "1", threads = "1"] = argv;
 try {
   const classifier = await loadClassifier(folder, { maxBatch: Number(maxBatch), threads: Number(threads) });
-  const take = batches<Uint8Array>(Number(maxBatch), (pictures) => answer(classifier, pictures));
+  const take = batches<Uint8Array>(classifier.batch, (pictures) => answer(classifier, pictures));
   gateway.on("data", frameReader(take));
-  writeFrame(gateway, [Buffer.from("ready")]);
+  writeFrame(gateway, [Buffer.from("ready"), Buffer.from(String(classifier.batch))]);
 } catch (error) {
   gateway.resume();
   writeFrame(gateway, [Buffer.from("failed"), Buffer.from((error as Error).message)]);
