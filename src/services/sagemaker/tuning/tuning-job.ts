@@ -10,6 +10,7 @@ import type {
 import type { Resources } from "../../../ports/resources.ts";
 import { kindOf } from "../resource-names.ts";
 import { isEnded, type StoredTrainingJob } from "../training-job.ts";
+import { shownDefinition } from "./tuning-request.ts";
 
 /** A tuning job as it is kept; its trials are the training jobs that name it. Times are milliseconds. */
 export interface StoredTuningJob {
@@ -94,11 +95,18 @@ export function describeTuningJob(
   const best = bestOf(trials);
   const times = job.endedMs === undefined ? {} : { HyperParameterTuningEndTime: new Date(job.endedMs) };
   const seconds = trials.reduce((sum, trial) => sum + runtimeSeconds(trial), 0);
+  const {
+    TrainingJobDefinition: one,
+    TrainingJobDefinitions: several,
+    HyperParameterTuningJobConfig: config,
+  } = job.request;
   return {
     ...job.request,
+    ...(one && { TrainingJobDefinition: shownDefinition(config, one) }),
+    ...(several && { TrainingJobDefinitions: several.map((definition) => shownDefinition(config, definition)) }),
     HyperParameterTuningJobName: job.name,
     HyperParameterTuningJobArn: job.arn,
-    HyperParameterTuningJobConfig: job.request.HyperParameterTuningJobConfig,
+    HyperParameterTuningJobConfig: config,
     HyperParameterTuningJobStatus: job.status,
     CreationTime: new Date(job.createdMs),
     LastModifiedTime: new Date(job.modifiedMs),

@@ -94,6 +94,10 @@ test("a tuning job tries what it was asked for and names the best", async () => 
     _tuning_objective_metric: "quality",
   });
   assert.equal(training.TuningJobArn, job.HyperParameterTuningJobArn);
+  assert.deepEqual(job.TrainingJobDefinition.StaticHyperParameters, {
+    epochs: "2",
+    _tuning_objective_metric: "quality",
+  });
   assert.equal(listed.HyperParameterTuningJobSummaries[0].HyperParameterTuningJobName, "tune");
   assert.ok(
     world.events.some(
@@ -103,6 +107,27 @@ test("a tuning job tries what it was asked for and names the best", async () => 
     ),
   );
   assert.deepEqual(world.problems, []);
+  world.forget();
+});
+
+test("a definition is shown as whoever attaches to a tuning job reads it", async () => {
+  const world = await withData();
+  const sagemaker = world.start();
+  await createTuning(sagemaker, "tune", {
+    config: { HyperParameterTuningJobObjective: { Type: "Maximize", MetricName: "builtin:metric" } },
+    TrainingJobDefinition: definition("", {
+      AlgorithmSpecification: { TrainingImage: "image-classification:1", TrainingInputMode: "File" },
+      ResourceConfig: undefined,
+      HyperParameterTuningResourceConfig: { InstanceCount: 1, InstanceType: "ml.m5.xlarge", VolumeSizeInGB: 30 },
+    }),
+  });
+  const { TrainingJobDefinition: shown } = await ended(sagemaker, "tune");
+  await sagemaker.close();
+  assert.deepEqual(shown.ResourceConfig, { InstanceCount: 1, InstanceType: "ml.m5.xlarge", VolumeSizeInGB: 30 });
+  assert.deepEqual(shown.AlgorithmSpecification.MetricDefinitions, [
+    { Name: "builtin:metric", Regex: "metric (\\d+)" },
+  ]);
+  assert.equal(shown.StaticHyperParameters._tuning_objective_metric, "builtin:metric");
   world.forget();
 });
 

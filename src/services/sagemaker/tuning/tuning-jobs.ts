@@ -28,7 +28,7 @@ import {
   summaryOf,
   trialsOf,
 } from "./tuning-job.ts";
-import { checkTuningRequest } from "./tuning-request.ts";
+import { checkTuningRequest, withMetricDefinitions } from "./tuning-request.ts";
 import type { TuningRunner } from "./tuning-runner.ts";
 
 const word = "hyper-parameter-tuning-job";
@@ -82,7 +82,7 @@ function createTuningJob(
     arn,
     region: call.region,
     accountId: call.accountId,
-    request,
+    request: withMetricDefinitions(request, algorithms),
     seed: RandomSeed ?? Math.floor(clock.random() * 2 ** 31),
     status: "InProgress",
     createdMs: nowMs,

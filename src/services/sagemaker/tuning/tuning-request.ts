@@ -6,6 +6,7 @@ import type {
   HyperParameterTuningJobObjective,
   HyperParameterTuningResourceConfig,
   ParameterRanges,
+  ResourceConfig,
 } from "@aws-sdk/client-sagemaker";
 import { gridSize, type ParameterRange, type Scaling, type SearchSpace } from "../../../learn/tuning/search-space.ts";
 import { invalid, notSupported } from "../resource-names.ts";
@@ -21,6 +22,8 @@ const maxParallelTrials = 100;
 const maxParameters = 30;
 const maxDefinitions = 10;
 const mostGridTrials = 10_000;
+/** Tells a trial which metric is its objective. */
+const objectiveParameter = "_tuning_objective_metric";
 
 /** Refuses what could not run. */
 export function checkTuningRequest(
@@ -111,9 +114,42 @@ export function trainingRequestOf(
     HyperParameters: {
       ...StaticHyperParameters,
       ...trial.tuned,
-      _tuning_objective_metric: trial.objective.MetricName as string,
+      [objectiveParameter]: trial.objective.MetricName as string,
     },
   } as CreateTrainingJobRequest;
+}
+
+/** The request with the metrics that its algorithms report by themselves, as AWS shows those of its own. */
+export function withMetricDefinitions(request: TuningRequest, algorithms: Algorithms): TuningRequest {
+  const { TrainingJobDefinition: one, TrainingJobDefinitions: several } = request;
+  const filled = (definition: HyperParameterTrainingJobDefinition): HyperParameterTrainingJobDefinition => {
+    const { metricDefinitions } = algorithmOf(definition as CreateTrainingJobRequest, algorithms);
+    const MetricDefinitions = metricDefinitions.map(({ name: Name, regex: Regex }) => ({ Name, Regex }));
+    const { AlgorithmSpecification: given } = definition;
+    return { ...definition, AlgorithmSpecification: { TrainingInputMode: "File", ...given, MetricDefinitions } };
+  };
+  return {
+    ...request,
+    ...(one && { TrainingJobDefinition: filled(one) }),
+    ...(several && { TrainingJobDefinitions: several.map(filled) }),
+  };
+}
+
+/** A definition as AWS shows it: with what every trial is told of its objective, and its resources as a training job has them. The SDK looks there. */
+export function shownDefinition(
+  config: HyperParameterTuningJobConfig | undefined,
+  definition: HyperParameterTrainingJobDefinition,
+): HyperParameterTrainingJobDefinition {
+  const objective = definition.TuningObjective ?? config?.HyperParameterTuningJobObjective;
+  return {
+    ...definition,
+    ResourceConfig:
+      definition.ResourceConfig ?? (resourceConfigOf(definition.HyperParameterTuningResourceConfig) as ResourceConfig),
+    StaticHyperParameters: {
+      ...definition.StaticHyperParameters,
+      ...(objective?.MetricName && { [objectiveParameter]: objective.MetricName }),
+    },
+  };
 }
 
 /** Instance types are labels here: of several that would do, the first. */
