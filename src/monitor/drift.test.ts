@@ -102,6 +102,17 @@ test("picture statistics follow their definitions", () => {
   assert.equal(blocks.blockiness, 1);
 });
 
+test("noise is the median distance to the median of each pixel and its neighbours", () => {
+  const value = (x: number, y: number): number => (x * 37 + y * 91 + x * y * 13) % 256;
+  const distances = Array.from({ length: 14 * 14 }, (_, i) => {
+    const [x, y] = [1 + (i % 14), 1 + Math.floor(i / 14)];
+    const nine = Array.from({ length: 9 }, (_, k) => value(x + (k % 3) - 1, y + Math.floor(k / 3) - 1));
+    return Math.abs(value(x, y) - (nine.sort((a, b) => a - b)[4] as number)) / 255;
+  }).sort((a, b) => a - b);
+  const median = ((distances[97] as number) + (distances[98] as number)) / 2;
+  assert.ok(Math.abs(pictureStatistics(picture(value)).noise - Math.log(median + 1e-4)) < 1e-9);
+});
+
 /** Repeatable: a linear congruential generator. */
 function seeded(seed = 1): () => number {
   let state = seed;

@@ -33,16 +33,14 @@ export function pictureStatistics({ width, height, data }: Image): PictureStatis
   const grey = new Float64Array(count);
   let [saturation, clipped, redMinusBlue] = [0, 0, 0];
   for (let i = 0; i < count; i++) {
-    const [red, green, blue] = [
-      (data[3 * i] as number) / 255,
-      (data[3 * i + 1] as number) / 255,
-      (data[3 * i + 2] as number) / 255,
-    ];
+    const red = (data[3 * i] as number) / 255;
+    const green = (data[3 * i + 1] as number) / 255;
+    const blue = (data[3 * i + 2] as number) / 255;
     grey[i] = 0.299 * red + 0.587 * green + 0.114 * blue;
     const highest = Math.max(red, green, blue);
     saturation += highest === 0 ? 0 : (highest - Math.min(red, green, blue)) / highest;
     redMinusBlue += red - blue;
-    for (const value of [red, green, blue]) if (value >= 0.998 || value <= 0.002) clipped++;
+    clipped += Number(isClipped(red)) + Number(isClipped(green)) + Number(isClipped(blue));
   }
   const luminance = mean(grey);
   const { laplacians, noises } = neighbourhoods(grey, width, height);
@@ -60,10 +58,14 @@ export function pictureStatistics({ width, height, data }: Image): PictureStatis
   };
 }
 
+function isClipped(value: number): boolean {
+  return value >= 0.998 || value <= 0.002;
+}
+
+// The loops over pixels make no arrays: collecting those cost more than the arithmetic.
 function neighbourhoods(grey: Float64Array, width: number, height: number) {
   const inner = Math.max(0, width - 2) * Math.max(0, height - 2);
   const [laplacians, noises] = [new Float64Array(inner), new Float64Array(inner)];
-  const nine = new Float64Array(9);
   let at = 0;
   for (let y = 1; y < height - 1; y++) {
     for (let x = 1; x < width - 1; x++) {
@@ -75,12 +77,30 @@ function neighbourhoods(grey: Float64Array, width: number, height: number) {
         (grey[i - width] as number) +
         (grey[i + width] as number) -
         4 * here;
-      for (let k = 0; k < 9; k++) nine[k] = grey[i + (Math.floor(k / 3) - 1) * width + (k % 3) - 1] as number;
-      nine.sort();
-      noises[at++] = Math.abs(here - (nine[4] as number));
+      noises[at++] = Math.abs(here - medianOfNine(grey, i, width));
     }
   }
   return { laplacians, noises };
+}
+
+/** Of a pixel and its eight neighbours: three sorted columns leave three candidates. */
+function medianOfNine(grey: Float64Array, i: number, width: number): number {
+  let [highestLow, lowestHigh, first, second, third] = [-Infinity, Infinity, 0, 0, 0];
+  for (let at = i - 1; at <= i + 1; at++) {
+    const a = grey[at - width] as number;
+    const b = grey[at] as number;
+    const c = grey[at + width] as number;
+    highestLow = Math.max(highestLow, Math.min(a, b, c));
+    lowestHigh = Math.min(lowestHigh, Math.max(a, b, c));
+    first = second;
+    second = third;
+    third = medianOfThree(a, b, c);
+  }
+  return medianOfThree(highestLow, medianOfThree(first, second, third), lowestHigh);
+}
+
+function medianOfThree(a: number, b: number, c: number): number {
+  return Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
 }
 
 function steps(grey: Float64Array, width: number, height: number) {
@@ -92,7 +112,8 @@ function steps(grey: Float64Array, width: number, height: number) {
       all += across;
       if (x % 8 === 0) onBorders += across;
       if (y === 0) continue;
-      gradient += Math.hypot(across, (grey[i] as number) - (grey[i - width] as number));
+      const down = (grey[i] as number) - (grey[i - width] as number);
+      gradient += Math.sqrt(across * across + down * down);
       lengths++;
     }
   }
@@ -100,12 +121,16 @@ function steps(grey: Float64Array, width: number, height: number) {
 }
 
 function mean(values: Float64Array): number {
-  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
+  let sum = 0;
+  for (const value of values) sum += value;
+  return values.length === 0 ? 0 : sum / values.length;
 }
 
 function variance(values: Float64Array): number {
   const centre = mean(values);
-  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + (value - centre) ** 2, 0) / values.length;
+  let sum = 0;
+  for (const value of values) sum += (value - centre) * (value - centre);
+  return values.length === 0 ? 0 : sum / values.length;
 }
 
 function median(values: Float64Array): number {

@@ -75,8 +75,9 @@ test("types are inferred from what the cells read as", () => {
       typeOf(true, false),
       typeOf("", undefined, "NaN", Number.NaN),
       typeOf("2024-01-01"),
+      typeOf("1e999", "9".repeat(400), Number.POSITIVE_INFINITY),
     ],
-    ["Integral", "Fractional", "Fractional", "String", "String", "Unknown", "String"],
+    ["Integral", "Fractional", "Fractional", "String", "String", "Unknown", "String", "String"],
   );
 });
 

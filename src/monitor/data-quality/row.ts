@@ -27,9 +27,11 @@ export function typedCell(cell: Cell): TypedCell | undefined {
   if (typeof cell === "number") return Number.isNaN(cell) ? undefined : numberCell(cell, String(cell));
   const text = cell.trim();
   if (text === "" || text === "NaN") return undefined;
-  if (integralText.test(text)) return { type: "Integral", number: Number(text), text };
-  if (fractionalText.test(text)) return { type: "Fractional", number: Number(text), text };
-  return { type: "String", text: cell };
+  const isIntegral = integralText.test(text);
+  // What is too large for a number stays the text that it is.
+  const isNumber = (isIntegral || fractionalText.test(text)) && Number.isFinite(Number(text));
+  if (!isNumber) return { type: "String", text: cell };
+  return { type: isIntegral ? "Integral" : "Fractional", number: Number(text), text };
 }
 
 function numberCell(number: number, text: string): TypedCell {
