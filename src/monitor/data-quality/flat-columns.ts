@@ -45,13 +45,3 @@ export function rowOf(cells: readonly NamedCell[], columnNames: readonly string[
 export function columnName(position: number, columnNames: readonly string[]): string {
   return columnNames[position] ?? `_c${position}`;
 }
-
-/** The row that a `preprocess_handler` answered; undefined when it skipped the record with an empty list. Throws `RangeError` for anything else than a mapping. */
-export function preprocessedRow(value: unknown): Row | undefined {
-  if (Array.isArray(value) && value.length === 0) return undefined;
-  if (isScalar(value) || Array.isArray(value))
-    throw new RangeError(
-      `preprocess_handler returned ${JSON.stringify(value)?.slice(0, 80)}: return a mapping of columns to values, or [] to skip the record`,
-    );
-  return rowOf(flatCells(value));
-}

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodePng } from "../../images/png-encode.ts";
 import { parseDatasetFormat } from "./dataset-format.ts";
-import { preprocessedRow } from "./flat-columns.ts";
 import { type ReadOptions, type RowProblem, readRows } from "./read-rows.ts";
 import type { Cell } from "./row.ts";
 
@@ -165,16 +164,4 @@ test("dataset formats are read as the SDK writes them", () => {
     () => parseDatasetFormat('{"sagemakerCaptureJson":{"captureIndexNames":["input"]}}'),
     /captureIndexNames has input/,
   );
-});
-
-test("what preprocess_handler answers is a row, or nothing", () => {
-  assert.deepEqual(
-    [...(preprocessedRow({ a: 1, b: { c: "x" } }) ?? [])],
-    [
-      ["a", 1],
-      ["b.c", "x"],
-    ],
-  );
-  assert.equal(preprocessedRow([]), undefined);
-  assert.throws(() => preprocessedRow("1,2"), /return a mapping/);
 });

@@ -152,6 +152,25 @@ def postprocess_handler():
   assert.equal(readFileSync(join(folder, "after"), "utf8"), "constraints.json statistics.json");
 });
 
+test("what a script answers may have holes, nests and the older spelling of AWS's examples", {
+  skip: pythonIsAbsent,
+}, async () => {
+  write("data/a.jsonl", capture("1,x", 1));
+  const script = write(
+    "code/nan.py",
+    `def preprocess_handler(inference_record):
+    encoding = inference_record.event_data.endpointInput.encoding
+    return [{"hole": float("nan"), "deep": {"er": [1, None]}, "encoding": encoding}, {"hole": float("inf"), "deep": 2}]
+`,
+  );
+  await run({ dataset_format: captures, record_preprocessor_script: script });
+  const { features } = read("output/statistics.json") as { features: { name: string; inferred_type: string }[] };
+  assert.deepEqual(
+    features.map(({ name, inferred_type }) => `${name} ${inferred_type}`),
+    ["hole Unknown", "deep.er_0 Integral", "deep.er_1 Unknown", "encoding String", "deep Integral"],
+  );
+});
+
 test("a script of the user's own that fails fails the job and is named", { skip: pythonIsAbsent }, async () => {
   write("data/a.jsonl", capture("1", 1));
   const script = write("code/wrong.py", "def preprocess_handler(record):\n    return 1\n");

@@ -2,8 +2,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { flatCells, rowOf } from "../../../../monitor/data-quality/flat-columns.ts";
 import { linesOf } from "../../../../monitor/data-quality/lines.ts";
-import type { Cell, Row } from "../../../../monitor/data-quality/row.ts";
+import type { Row } from "../../../../monitor/data-quality/row.ts";
 
 /** The user's own Python script failed; what it said is in the log. */
 export class UserScriptError extends Error {
@@ -26,7 +27,7 @@ export async function* preprocessedRows(script: string, lines: AsyncIterable<str
   input.pipe(child.stdin);
   try {
     for await (const { text } of linesOf(child.stdout)) {
-      for (const row of JSON.parse(text) as Record<string, unknown>[]) yield rowOf(row);
+      for (const row of JSON.parse(text) as unknown[]) yield rowOf(flatCells(row));
     }
     await mustHaveEndedWell(ended, "preprocess_handler", script);
   } finally {
@@ -52,13 +53,4 @@ async function mustHaveEndedWell(ended: Promise<unknown[]>, handler: Handler, sc
     throw new UserScriptError(`python3 could not be started for ${script}: ${error.message}`);
   });
   if (code !== 0) throw new UserScriptError(`${handler} of ${script} failed: the job's log has its last lines`);
-}
-
-function rowOf(row: Readonly<Record<string, unknown>>): Row {
-  return new Map(Object.entries(row).map(([name, value]) => [name, cellOf(value)]));
-}
-
-function cellOf(value: unknown): Cell {
-  if (value === null) return undefined;
-  return typeof value === "object" ? JSON.stringify(value) : (value as Cell);
 }

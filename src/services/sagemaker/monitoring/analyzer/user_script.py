@@ -4,6 +4,7 @@ import importlib.util
 import inspect
 import json
 import logging
+import math
 import os
 import re
 import sys
@@ -33,6 +34,7 @@ def record_of(line):
     captured = json.loads(line)
     data = captured.get("captureData", {})
     record = fields({**data, **{name: value for name, value in captured.items() if name != "captureData"}})
+    record["event_data"] = fields(data)
     for name in ("endpoint_input", "endpoint_output", "batch_transform_output"):
         record.setdefault(name, None)
     return record
@@ -45,7 +47,16 @@ def rows_of(returned):
     for row in rows:
         if not isinstance(row, dict):
             raise TypeError("preprocess_handler must return a dict, a list of dicts or [], not %s" % type(row).__name__)
-    return rows
+    return [without_holes(row) for row in rows]
+
+
+def without_holes(value):
+    """JSON has neither NaN nor infinities: they are how Python's tables write what is not there."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: without_holes(member) for name, member in value.items()}
+    return [without_holes(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def load(path):
