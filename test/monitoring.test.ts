@@ -94,6 +94,34 @@ describe("endpoints that are watched", { skip: pythonIsAbsent }, () => {
     assert.equal(schedule.MonitoringScheduleStatus, "Scheduled");
   });
 
+  test("a job that was under way at kill -9 begins again from nothing, and ends", async () => {
+    const names = { ProcessingJobName: "interrupted" };
+    const marker = join(server.dataDirectory, "first-run");
+    const folder = "$SCONES_ML_PREFIX/processing/output";
+    const script = `echo half > ${folder}/half; [ -e ${marker} ] || { touch ${marker}; sleep 60; }; rm ${folder}/half; echo whole > ${folder}/whole; :`;
+    await sagemaker.send(
+      new CreateProcessingJobCommand({
+        ...names,
+        AppSpecification: { ImageUri: `process:${script}` },
+        ProcessingOutputConfig: { Outputs: [{ OutputName: "out", S3Output: output("s3://watched/interrupted") }] },
+        ProcessingResources: cluster,
+        RoleArn,
+      }),
+    );
+    for (let attempt = 0; !existsSync(marker); attempt++) {
+      assert.ok(attempt < 200, "the job does not begin");
+      await sleep(50);
+    }
+    await server.killAndStartAgain();
+    const waiting = { client: sagemaker, maxWaitTime: 60, minDelay: 1, maxDelay: 1 };
+    await waitUntilProcessingJobCompletedOrStopped(waiting, names);
+    const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket: "watched", Prefix: "interrupted/" }));
+    assert.deepEqual(
+      Contents.map(({ Key }) => Key),
+      ["interrupted/whole"],
+    );
+  });
+
   async function deploy(EndpointName: string): Promise<void> {
     const model = `process:python3 ${join(clients, "picture_model.py")}`;
     const names = { ModelName: EndpointName, EndpointConfigName: EndpointName };

@@ -13,6 +13,7 @@ type Rows = Readonly<Record<string, Constraint>>;
 
 const entityName = { min: 0, max: 63, pattern: /^(?:[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62})$/ };
 const roleArn = { min: 20, max: 2048, pattern: /^(?:arn:aws[a-z-]*:iam::\d{12}:role\/?[a-zA-Z_0-9+=,.@/_-]+)$/ };
+const monitoringTypes = ["DataQuality", "ModelQuality", "ModelBias", "ModelExplainability"];
 const stateMachineArn = { min: 1, max: 256 };
 const functionName = {
   min: 1,
@@ -84,7 +85,41 @@ const tables: Readonly<Record<string, Rows>> = {
     "CreateEndpointInput.EndpointName": entityName,
     "CreateEndpointInput.EndpointConfigName": entityName,
     "UpdateEndpointInput.EndpointName": entityName,
+    "CreateProcessingJobRequest.ProcessingJobName": { ...entityName, min: 1 },
+    "CreateProcessingJobRequest.RoleArn": roleArn,
+    "CreateProcessingJobRequest.ProcessingInputs": { max: 10 },
+    "ProcessingOutputConfig.Outputs": { max: 10 },
+    "ProcessingS3Input.S3DataType": { values: ["ManifestFile", "S3Prefix"] },
+    "ProcessingS3Input.S3InputMode": { values: ["Pipe", "File"] },
+    "ProcessingS3Output.S3UploadMode": { values: ["Continuous", "EndOfJob"] },
+    "MonitoringS3Output.S3UploadMode": { values: ["Continuous", "EndOfJob"] },
+    "ProcessingStoppingCondition.MaxRuntimeInSeconds": { min: 1, max: 777_600 },
+    "MonitoringStoppingCondition.MaxRuntimeInSeconds": { min: 1, max: 86_400 },
+    "ProcessingClusterConfig.InstanceCount": { min: 1, max: 100 },
+    "AppSpecification.ContainerEntrypoint": { min: 1, max: 100 },
+    "AppSpecification.ContainerArguments": { min: 1, max: 100 },
     "CreateMonitoringScheduleRequest.MonitoringScheduleName": { ...entityName, min: 1 },
+    "CreateDataQualityJobDefinitionRequest.JobDefinitionName": { ...entityName, min: 1 },
+    "CreateModelQualityJobDefinitionRequest.JobDefinitionName": { ...entityName, min: 1 },
+    "ScheduleConfig.ScheduleExpression": { min: 1, max: 256 },
+    "MonitoringScheduleConfig.MonitoringType": { values: monitoringTypes },
+    MonitoringTypeEquals: { values: monitoringTypes },
+    "ModelQualityAppSpecification.ProblemType": {
+      values: ["BinaryClassification", "MulticlassClassification", "Regression"],
+    },
+    "ListMonitoringExecutionsRequest.StatusEquals": {
+      values: ["Pending", "Completed", "CompletedWithViolations", "InProgress", "Failed", "Stopping", "Stopped"],
+    },
+    "ListMonitoringSchedulesRequest.StatusEquals": { values: ["Pending", "Failed", "Scheduled", "Stopped"] },
+    "ListProcessingJobsRequest.StatusEquals": {
+      values: ["InProgress", "Completed", "Failed", "Stopping", "Stopped"],
+    },
+    DatapointsToAlert: { min: 1, max: 100 },
+    EvaluationPeriod: { min: 1, max: 100 },
+    "CreateModelPackageGroupInput.ModelPackageGroupName": { ...entityName, min: 1 },
+    "CreateModelPackageInput.ModelPackageName": { ...entityName, min: 1 },
+    ModelApprovalStatus: { values: ["Approved", "Rejected", "PendingManualApproval"] },
+    ModelPackageType: { values: ["Versioned", "Unversioned", "Both"] },
     MaxResults: { min: 1, max: 100 },
     "ListTagsInput.MaxResults": { min: 50 },
     SortOrder: { values: ["Ascending", "Descending"] },

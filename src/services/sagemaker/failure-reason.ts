@@ -1,17 +1,14 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ArchiveError } from "../../serve/unpack-archive.ts";
 import { ClientError } from "./download-objects.ts";
+import { startOfFile } from "./start-of-file.ts";
 
 /** As AWS bounds what it reads of `output/failure` and a FailureReason. */
 const maxLength = 1024;
 
 /** Why a training program failed: what it wrote to `output/failure`, else how it ended. */
 export async function failureOfProgram(folder: string, exitCode: number): Promise<string> {
-  const written = await readFile(join(folder, "output", "failure"), "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return "";
-    throw error;
-  });
+  const written = await startOfFile(join(folder, "output", "failure"), 4 * maxLength);
   const text = written.trim().slice(0, maxLength - 50);
   if (/^(ClientError|AlgorithmError|InternalServerError):/.test(text)) return `${text}, exit code: ${exitCode}`;
   const reason = text === "" ? howItEnded(exitCode) : text;

@@ -252,12 +252,12 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
         })),
     },
     resume: () => {
-      gateway.recoverCaptures().catch((error: unknown) => report("captures of the last run", error));
+      const recovered = gateway.recoverCaptures().catch((error: unknown) => report("captures of the last run", error));
       fleet.resume();
       asyncInference.resume();
       transforms.resume();
       processing.resume();
-      monitoring.resume();
+      void recovered.then(() => monitoring.resume()); // what has ended meanwhile is looked at whole
       runner.resume();
       tuning.resume();
     },

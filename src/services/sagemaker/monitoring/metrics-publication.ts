@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Operations } from "../../../ports/operations.ts";
 import { ClientError } from "../download-objects.ts";
+import { startOfFile } from "../start-of-file.ts";
 import type { StoredExecution } from "./monitoring-execution.ts";
 
 /*
@@ -34,10 +34,7 @@ export function namespaceOf({ type, endpointName }: Pick<StoredExecution, "type"
 }
 
 async function readMetricData(file: string): Promise<Record<string, unknown>[]> {
-  const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT" || error.code === "EISDIR") return "";
-    throw error;
-  });
+  const text = await startOfFile(file, maxFileBytes + 1);
   if (text.length > maxFileBytes)
     throw new ClientError(`output/metrics/cloudwatch has more than ${maxFileBytes} bytes`);
   try {

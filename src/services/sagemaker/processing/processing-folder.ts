@@ -1,11 +1,12 @@
 import { setMaxListeners } from "node:events";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ProcessingOutput } from "@aws-sdk/client-sagemaker";
 import type { Blobs } from "../../../ports/blobs.ts";
 import { downloadSource } from "../download-objects.ts";
 import type { FolderToStore } from "../folder-sync.ts";
 import { invalid, parseS3Uri } from "../resource-names.ts";
+import { startOfFile } from "../start-of-file.ts";
 import { mlRoot } from "./ml-place.ts";
 import { maxRuntimeSecondsOf, type ProcessingRequest, type StoredProcessingJob } from "./processing-job.ts";
 
@@ -86,9 +87,6 @@ export function placeOf(ml: string, localPath: string): string {
 
 /** What the program says of its end beside its exit code; `undefined` when it said nothing. */
 export async function exitMessageOf(ml: string): Promise<string | undefined> {
-  const text = await readFile(join(ml, "output", "message"), "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return "";
-    throw error;
-  });
+  const text = await startOfFile(join(ml, "output", "message"), 4 * maxMessageLength);
   return text.trim().slice(0, maxMessageLength) || undefined;
 }

@@ -152,8 +152,8 @@ export class ProcessingRunner {
       outcome = outcomeOf(running, job) ?? { status: "Failed", failureReason: failureOfJob(error) };
       if (running.endsBecause === undefined && !isClientsFault(error)) report(`processing job ${name}`, error);
     }
-    await rm(folder, { recursive: true, force: true });
     this.#change(name, { ...outcome, endedMs: clock.now() });
+    await rm(folder, { recursive: true, force: true });
   }
 
   async #process(job: StoredProcessingJob, folder: string, running: Running): Promise<Outcome> {
@@ -165,7 +165,10 @@ export class ProcessingRunner {
     await layOutFolder(ml, job);
     await this.#checkBuckets(job);
     await downloadInputs(ml, { request, blobs, signal });
-    this.#places ??= findMlPlaces(directory, environment());
+    this.#places ??= findMlPlaces(directory, environment()).catch((error: unknown) => {
+      this.#places = undefined; // the next job tries again
+      throw error;
+    });
     const place = await (await this.#places)(folder);
     signal.throwIfAborted(); // after Stopping nothing but Stopped may follow
     this.#change(name, { startedMs: job.startedMs ?? clock.now() });
