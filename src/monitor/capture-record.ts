@@ -48,11 +48,14 @@ export function probabilitiesOf(body: CapturedBody): number[] | undefined {
   }
 }
 
+/** Members of an answer that hold class probabilities. */
+export const probabilityMembers: readonly string[] = ["probabilities", "predictions", "outputs", "scores"];
+
 function listIn(value: unknown, depth = 0): number[] | undefined {
   if (depth > 3) return undefined;
   if (Array.isArray(value)) return Array.isArray(value[0]) ? listIn(value[0], depth + 1) : numbersOrNothing(value);
   if (typeof value !== "object" || value === null) return undefined;
-  for (const name of ["probabilities", "predictions", "outputs", "scores"]) {
+  for (const name of probabilityMembers) {
     if (name in value) return listIn((value as Record<string, unknown>)[name], depth + 1);
   }
   return undefined;

@@ -6,6 +6,7 @@ import { driftReport } from "./drift.ts";
 import type { Observation } from "./observation.ts";
 import { pictureLayout } from "./picture-layout.ts";
 import { type PictureStatistics, pictureStatistics } from "./picture-statistics.ts";
+import { seeded } from "./testing/seeded.ts";
 import { chiSquare, kolmogorovSmirnov, populationStability } from "./two-sample-tests.ts";
 
 /** The share of all ways to split the pooled values whose distance is at least as large: the definition, by brute force. */
@@ -112,15 +113,6 @@ test("noise is the median distance to the median of each pixel and its neighbour
   const median = ((distances[97] as number) + (distances[98] as number)) / 2;
   assert.ok(Math.abs(pictureStatistics(picture(value)).noise - Math.log(median + 1e-4)) < 1e-9);
 });
-
-/** Repeatable: a linear congruential generator. */
-function seeded(seed = 1): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
 
 /** Stripes of random slant, place and noise, mostly across: as a camera sees things that stand. */
 function street(random: () => number, change: (image: Image) => Image = (image) => image): Observation {

@@ -4,6 +4,7 @@ import { type DriftFamily, type DriftReport, driftVerdict, type MeasuredDrift } 
 import { meanDiscrepancy } from "./mean-discrepancy.ts";
 import type { Observation } from "./observation.ts";
 import { statisticNames } from "./picture-statistics.ts";
+import { deviationOf, meanOf } from "./spread.ts";
 import { kolmogorovSmirnov, populationStability } from "./two-sample-tests.ts";
 
 /*
@@ -53,7 +54,7 @@ function numericRows(reference: readonly Observation[], window: readonly Observa
 }
 
 function moved(reference: number[], window: number[]): Omit<MeasuredDrift, "feature" | "family"> {
-  const [before, after] = [mean(reference), mean(window)];
+  const [before, after] = [meanOf(reference), meanOf(window)];
   // Where the reference is constant, the spread of all has to do.
   const deviation = deviationOf(reference) || deviationOf([...reference, ...window]);
   const [expected, actual] = [stepsOf(reference), stepsOf(window)];
@@ -91,13 +92,4 @@ function countsOf(observations: readonly Observation[]): Map<string, number> {
 
 function present<Value>(values: readonly (Value | undefined)[]): Value[] {
   return values.filter((value) => value !== undefined);
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-function deviationOf(values: readonly number[]): number {
-  const centre = mean(values);
-  return Math.sqrt(mean(values.map((value) => (value - centre) ** 2)));
 }

@@ -3,15 +3,7 @@ import { test } from "node:test";
 import type { Image } from "../images/image.ts";
 import { meanDiscrepancy } from "./mean-discrepancy.ts";
 import { pictureLayout } from "./picture-layout.ts";
-
-/** Repeatable: a linear congruential generator. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
+import { seeded } from "./testing/seeded.ts";
 
 /** Points of five numbers around 0, each the sum of two even ones. */
 function cloud(

@@ -1,3 +1,5 @@
+import { deviationOf, meanOf } from "./spread.ts";
+
 /** Points per side: the test compares every point with every other one. */
 const mostReferencePoints = 300;
 const mostWindowPoints = 200;
@@ -93,13 +95,4 @@ function shuffle(values: Float64Array, random: () => number): void {
     const j = Math.floor(random() * (i + 1));
     [values[i], values[j]] = [values[j] as number, values[i] as number];
   }
-}
-
-function meanOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-function deviationOf(values: readonly number[]): number {
-  const mean = meanOf(values);
-  return Math.sqrt(meanOf(values.map((value) => (value - mean) ** 2)));
 }

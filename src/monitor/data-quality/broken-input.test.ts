@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { seeded } from "../testing/seeded.ts";
 import { parseConstraints } from "./constraints-file.ts";
 import type { DatasetFormat } from "./dataset-format.ts";
 import { createProfile } from "./profile.ts";
@@ -25,11 +26,8 @@ const pieces = ["", '"', "{", "}", "[", "\n", ",", "null", "1e999", "\\u0000", "
 
 /** Repeatable damage: a piece of the line replaced by something else. */
 function damaged(count: number): string[] {
-  let state = 11;
-  const below = (limit: number): number => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * limit);
-  };
+  const random = seeded(11);
+  const below = (limit: number): number => Math.floor(random() * limit);
   return Array.from({ length: count }, () => {
     const at = below(whole.length);
     return whole.slice(0, at) + (pieces[below(pieces.length)] as string) + whole.slice(at + below(30));

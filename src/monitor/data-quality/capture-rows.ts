@@ -1,4 +1,10 @@
-import { bytesOf, type CapturedBody, type CaptureRecord, probabilitiesOf } from "../capture-record.ts";
+import {
+  bytesOf,
+  type CapturedBody,
+  type CaptureRecord,
+  probabilitiesOf,
+  probabilityMembers,
+} from "../capture-record.ts";
 import { parseCsv } from "./csv.ts";
 import { flatCells, type NamedCell, rowOf } from "./flat-columns.ts";
 import { pictureCells } from "./picture-columns.ts";
@@ -40,7 +46,16 @@ export class CaptureBodyError extends Error {
 function outputCells(body: CapturedBody): NamedCell[][] {
   // CSV keeps its columns: a baseline of AWS names them by position.
   const probabilities = body.encoding === "CSV" ? undefined : classProbabilities(body);
-  return probabilities === undefined ? bodyCells(body) : [predictionCells(probabilities)];
+  if (probabilities === undefined) return bodyCells(body);
+  return [[...predictionCells(probabilities), ...otherCells(jsonIn(textOf(body)))]];
+}
+
+/** What an answer says beside its probabilities. */
+function otherCells(answer: unknown): NamedCell[] {
+  if (Array.isArray(answer)) return [];
+  const members = Object.entries(answer as object);
+  const holder = probabilityMembers.find((name) => members.some(([other]) => other === name));
+  return flatCells(Object.fromEntries(members.filter(([name]) => name !== holder)));
 }
 
 /** Numbers are taken for class probabilities when there are at least two and they add up to one. */

@@ -1,19 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { verdictSentence } from "../drift-verdict.ts";
+import { seeded } from "../testing/seeded.ts";
 import { createProfile, type Profile } from "./profile.ts";
 import { profileDrift } from "./profile-drift.ts";
 import type { Cell } from "./row.ts";
 import { parseStatistics, type Statistics } from "./statistics-file.ts";
-
-/** Repeatable: a linear congruential generator. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
 
 function profileOf(count: number, rowOf: (i: number) => Record<string, Cell>): Profile {
   const profile = createProfile();

@@ -109,6 +109,22 @@ test("a captured picture becomes its statistics, and class probabilities become 
   assert.equal(Object.keys(rest).filter((name) => name.startsWith("picture_")).length, 9);
 });
 
+test("what an answer says beside its probabilities is kept", async () => {
+  const answer = '{"probabilities":[[0.9,0.1]],"label":"bicycle","model":{"version":3}}';
+  const [row] = await rowsIn(captured({ encoding: "CSV", data: "5" }, { encoding: "JSON", data: answer }), {
+    format: capture,
+  });
+  assert.deepEqual(row, {
+    predicted_class: "class_0",
+    confidence: 0.9,
+    probability_0: 0.9,
+    probability_1: 0.1,
+    label: "bicycle",
+    "model.version": 3,
+    _c0: "5",
+  });
+});
+
 test("a picture that cannot be decoded misses its statistics", async () => {
   const input = { observedContentType: "image/png", encoding: "BASE64", data: "aGVsbG8=" };
   const [row] = await rowsIn(captured(input, { encoding: "JSON", data: "[1]" }), { format: capture });

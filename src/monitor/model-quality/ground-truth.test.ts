@@ -95,10 +95,31 @@ test("predictions are found by column, by index and by path, and by themselves w
       found([["_c1", "0"]], { inferenceAttribute: "1" }),
       found([["predictions_0.label", "1"]], { inferenceAttribute: "$.predictions[0].label" }),
       found([["predicted_class", "class_1"]], {}),
+      found(
+        [
+          ["predicted_class", "class_0"],
+          ["probability_1", 0.4],
+        ],
+        { probabilityThreshold: 0.3 },
+      ),
+      found(
+        [
+          ["predicted_class", "class_0"],
+          ["probability_1", 0.6],
+        ],
+        { probabilityAttribute: "$[1]" },
+      ),
+      found(
+        [
+          ["predicted_class", "class_0"],
+          ["probability_1", 0.6],
+        ],
+        { probabilityAttribute: "$.predictions[0][1]" },
+      ),
       found([["p", 0.6]], { probabilityAttribute: "p", probabilityThreshold: 0.8 }),
       found([["p", 0.6]], { probabilityAttribute: "p" }),
     ],
-    ["1", "0", "1", "1", "0", "1"],
+    ["1", "0", "1", "1", "1", "1", "1", "0", "1"],
   );
   assert.match(String(found([], { inferenceAttribute: "label" })), /the prediction label is missing/);
 });
@@ -121,6 +142,25 @@ test("with the names of the classes a number and a name are the same label", () 
     actual: "motorcycle",
     predicted: "motorcycle",
   });
+});
+
+test("a captured classifier's probability of class 1 makes its curve", () => {
+  const row = new Map<string, string | number>([
+    ["predicted_class", "class_0"],
+    ["probability_1", 0.4],
+    [groundTruthColumn, "1"],
+  ]);
+  const { probabilityAttribute: _, ...rest } = columns;
+  assert.deepEqual(judgementIn(row, rest), { actual: "1", predicted: "0", probability: 0.4 });
+});
+
+test("numbers of classes are not judged by names", () => {
+  const row = new Map([
+    ["predicted_class", "class_1"],
+    [groundTruthColumn, "motorcycle"],
+  ]);
+  const { probabilityAttribute: _, ...rest } = columns;
+  assert.match(String(judgementIn(row, rest)), /ground truth is "motorcycle": write labels as numbers, too/);
 });
 
 test("regression refuses what is no number", () => {

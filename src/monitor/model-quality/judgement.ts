@@ -37,6 +37,9 @@ export function judgementIn(row: Row, columns: JudgementColumns): Judgement | st
       if (!Number.isFinite(Number(text))) return `regression needs numbers and got ${JSON.stringify(text)}`;
   }
   const labels = columns.classLabels ?? [];
+  // Numbers against names would be wrong every time, and look like a bad model.
+  if (isCaptured(row, columns) && labels.length === 0 && !/^\d+$/.test(truth))
+    return `the model answers numbers of classes and the ground truth is ${JSON.stringify(truth)}: write labels as numbers, too`;
   return {
     actual: labels[Number(truth)] ?? truth,
     predicted: labels[Number(predicted)] ?? predicted,
@@ -44,26 +47,37 @@ export function judgementIn(row: Row, columns: JudgementColumns): Judgement | st
   };
 }
 
-function probabilityIn(row: Row, { probabilityAttribute }: JudgementColumns): number | string | undefined {
-  const text = probabilityAttribute === undefined ? undefined : textIn(row, probabilityAttribute);
-  if (text === undefined) return undefined;
+function probabilityIn(row: Row, columns: JudgementColumns): number | string | undefined {
+  const text = textIn(row, columns.probabilityAttribute ?? (isCaptured(row, columns) ? "probability_1" : undefined));
+  if (text === undefined || columns.problemType !== "BinaryClassification") return undefined;
   const probability = Number(text);
   return Number.isFinite(probability) ? probability : `the probability is no number: ${JSON.stringify(text)}`;
 }
 
+/** Whether the prediction is in our own columns of a classifier's captured answer, since nobody named another one. */
+function isCaptured(row: Row, { inferenceAttribute, probabilityAttribute }: JudgementColumns): boolean {
+  return inferenceAttribute === undefined && probabilityAttribute === undefined && row.has("predicted_class");
+}
+
 function predictedIn(row: Row, columns: JudgementColumns, probability: number | undefined): string | undefined {
   if (columns.inferenceAttribute !== undefined) return textIn(row, columns.inferenceAttribute);
-  // Our own columns of a captured classifier answer; the number alone, as labels are written.
-  const captured = row.get("predicted_class");
-  if (typeof captured === "string" && columns.probabilityAttribute === undefined)
-    return captured.replace(/^class_(?=\d+$)/, "");
+  // The number alone, as labels are written.
+  if (isCaptured(row, columns) && columns.probabilityThreshold === undefined)
+    return textIn(row, "predicted_class")?.replace(/^class_(?=\d+$)/, "");
   if (probability === undefined) return undefined;
   return probability >= (columns.probabilityThreshold ?? 0.5) ? "1" : "0";
 }
 
-function textIn(row: Row, attribute: string): string | undefined {
-  const cell = row.get(attribute) ?? row.get(flatName(attribute));
+function textIn(row: Row, attribute: string | undefined): string | undefined {
+  if (attribute === undefined) return undefined;
+  const cell = row.get(attribute) ?? row.get(flatName(attribute)) ?? row.get(probabilityName(row, attribute) ?? "");
   return cell === undefined || cell === "" ? undefined : normal(cell);
+}
+
+/** A list of class probabilities has columns of our own: its last index tells which. */
+function probabilityName(row: Row, attribute: string): string | undefined {
+  const index = /(?:^|[[_.])(\d+)\]?$/.exec(attribute)?.[1];
+  return index !== undefined && row.has("predicted_class") ? `probability_${index}` : undefined;
 }
 
 /** `$.predictions[0].score` and `predictions_0.score` are the same column, `0` is the first one without a name. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { seeded } from "../testing/seeded.ts";
 import type { ConfusionMatrix } from "./classification.ts";
 import { curvesOf } from "./curves.ts";
 import type { Judgement, ProblemType } from "./judgement.ts";
@@ -10,15 +11,6 @@ import {
   suggestQualityConstraints,
 } from "./quality-constraints.ts";
 import { type Metric, qualityReport } from "./quality-report.ts";
-
-/** Repeatable: a linear congruential generator. */
-function seeded(seed = 1): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
 
 function judgementsOf(matrix: ConfusionMatrix): Judgement[] {
   return Object.entries(matrix).flatMap(([actual, row]) =>
