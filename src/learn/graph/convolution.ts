@@ -147,7 +147,11 @@ function blockedConvolution(
   };
 }
 
-/** In the order in which the weights lie: blocks, or plain for the first layer. */
+/**
+ * The convolution of x with dy as its kernel, where the pictures are the channels. The channels of one block of x lie beside each other
+ * in its rows, so that one row of the kernel, which steps over them, answers for all of them. In the order in which the weights
+ * lie: blocks, or plain for the first layer.
+ */
 function blockedWeightGradient(
   graph: TrainingGraph,
   { x, dy, shape }: { x: Tensor; dy: string; shape: Shape },
@@ -155,43 +159,52 @@ function blockedWeightGradient(
   const { batch, inputs, outputs, kernel, pad, stride, outHeight, outWidth } = shape;
   const block = graph.blocking.block;
   const area = kernel * kernel;
+  const together = x.form.isBlocked ? block : 1;
   const view = graph.reshape(dy, [batch / block, block, outputs / block, outHeight * outWidth, block]);
   const weights = graph.reshape(graph.transpose(view, [2, 0, 3, 1, 4]), [outputs, batch, outHeight, outWidth]);
-  const result = blockedConv(graph, [inBlocksOfPictures(graph, x, shape), weights], {
+  const result = blockedConv(graph, [inBlocksOfPictures(graph, x, { shape, together }), weights], {
     kernel: [outHeight, outWidth],
     strides: [1, 1],
-    dilations: [stride, stride],
+    dilations: [stride, stride * together],
     pads: stride > 1 ? [0, 0, 0, 0] : [pad, 0, pad, 0],
   });
-  if (!x.form.isBlocked) {
+  if (together === 1) {
     const tiles = graph.reshape(result, [inputs, outputs / block, area, block]);
     return graph.transpose(tiles, [1, 3, 0, 2]);
   }
-  const tiles = graph.reshape(result, [inputs / block, block, outputs / block, area, block]);
-  return graph.transpose(tiles, [2, 0, 3, 1, 4]);
+  const tiles = graph.reshape(result, [inputs / block, outputs / block, area * block * block]);
+  return graph.transpose(tiles, [1, 0, 2]);
 }
 
-/** [C][N/B][H][W][B of N], with the pads: channels in the place of the batch, and the batch in the place of the channels. */
-function inBlocksOfPictures(graph: TrainingGraph, x: Tensor, shape: Shape): string {
+/** [C/together][N/B][H][W * together][B of N], with the pads: pictures in the place of channels. */
+function inBlocksOfPictures(
+  graph: TrainingGraph,
+  x: Tensor,
+  { shape, together }: { shape: Shape; together: number },
+): string {
   const { batch, inputs, height, width, kernel, pad, stride, outHeight, outWidth } = shape;
   const block = graph.blocking.block;
+  const [many, few] = [batch / block, inputs / together];
   // All that belongs to one picture moves as one.
-  const pictures = graph.reshape(x.name, [batch / block, block, inputs * height * width, 1]);
-  const swapped = graph.reordered(pictures, [], graph.blocked);
-  const inner = x.form.isBlocked ? block : 1;
-  const places = graph.reshape(swapped, [(batch / block) * (inputs / inner), height, width, inner * block]);
+  const pictures = graph.reshape(x.name, [many, block, inputs * height * width, 1]);
+  const swapped = graph.reshape(graph.reordered(pictures, [], graph.blocked), [
+    many * few,
+    height,
+    width,
+    together * block,
+  ]);
   // With the pads at the sides inside the convolution it runs at half the speed; above and below they cost nothing.
   const rows = stride > 1 ? pad : 0;
-  const padded = pad === 0 ? places : graph.op("Pad", [places, graph.integers([0, rows, pad, 0, 0, rows, pad, 0])]);
-  const [fullHeight, fullWidth] = [height + 2 * rows, width + 2 * pad];
-  const [neededHeight, neededWidth] =
-    stride > 1 ? [(outHeight - 1) * stride + kernel, (outWidth - 1) * stride + kernel] : [fullHeight, fullWidth];
-  const isWhole = neededHeight === fullHeight && neededWidth === fullWidth;
-  const ends = graph.integers([neededHeight, neededWidth]);
-  const cropped = isWhole ? padded : graph.op("Slice", [padded, graph.integers([0, 0]), ends, graph.integers([1, 2])]);
-  const tiles = [batch / block, inputs / inner, neededHeight * neededWidth, inner, block];
-  const moved = graph.transpose(graph.reshape(cropped, tiles), [1, 3, 0, 2, 4]);
-  return graph.reshape(moved, [inputs, batch, neededHeight, neededWidth]);
+  const padded = pad === 0 ? swapped : graph.op("Pad", [swapped, graph.integers([0, rows, pad, 0, 0, rows, pad, 0])]);
+  const full = [height + 2 * rows, width + 2 * pad] as const;
+  const needed = stride > 1 ? ([(outHeight - 1) * stride + kernel, (outWidth - 1) * stride + kernel] as const) : full;
+  const isWhole = needed[0] === full[0] && needed[1] === full[1];
+  const cropped = isWhole
+    ? padded
+    : graph.op("Slice", [padded, graph.integers([0, 0]), graph.integers(needed), graph.integers([1, 2])]);
+  const tiles = graph.reshape(cropped, [many, few, needed[0] * needed[1] * together * block]);
+  const moved = many === 1 || few === 1 ? tiles : graph.transpose(tiles, [1, 0, 2]);
+  return graph.reshape(moved, [few, batch, needed[0], needed[1] * together]);
 }
 
 function transposedConvolution(
