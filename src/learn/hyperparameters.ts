@@ -63,7 +63,7 @@ export const hyperparameterDocumentation: Readonly<Record<string, string>> = {
   num_classes: "how many classes there are; required",
   num_training_samples: "how many training pictures there are; required",
   preset: "fast, default or best: how long the recipe trains, and how many networks; ours",
-  seed: "an integer; the same seed, data and number of workers give the same model; ours, default 1",
+  seed: "an integer; the same seed and data give the same model with any number of workers up to four; ours, default 1",
   workers: "threads that train side by side, 1 to 64; ours, default the number of cores",
   max_image_side: "pictures larger than this are trained on at this side, 16 to 512; ours, default 64",
   max_seconds:

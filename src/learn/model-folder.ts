@@ -84,6 +84,7 @@ export async function finishModel(
       seed: plan.seed,
       views: plan.views,
       workers: plan.workers,
+      group: plan.group,
       epochs: plan.epochs,
       steps: members.reduce((sum, { steps }) => sum + steps, 0),
       stopped: members.length < plan.members || members.some(({ isStopped }) => isStopped),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseHyperparameters } from "./hyperparameters.ts";
-import { learningRateAt, planOf, workersFor } from "./recipe.ts";
+import { groupFor, learningRateAt, planOf } from "./recipe.ts";
 
 const three = { image_shape: "3,32,32", num_classes: "2", num_training_samples: "1000" };
 const planFor = (strings: Record<string, string>, block = 16) =>
@@ -9,19 +9,29 @@ const planFor = (strings: Record<string, string>, block = 16) =>
 
 test("four cores share a batch of 64 in whole blocks", () => {
   const plan = planFor({});
-  assert.deepEqual([plan.workers, plan.batch, plan.block], [4, 64, 16]);
+  assert.deepEqual([plan.workers, plan.group, plan.block], [4, 16, 16]);
 });
 
-test("a batch that four workers cannot share in whole blocks is shared by fewer", () => {
-  assert.equal(workersFor(48, { most: 4, block: 16 }), 3);
-  assert.equal(workersFor(32, { most: 4, block: 16 }), 2);
-  assert.equal(workersFor(96, { most: 4, block: 8 }), 4);
-  assert.equal(workersFor(64, { most: 48, block: 8 }), 4);
+test("a batch is computed in groups of 16 to 32 pictures, in whole blocks", () => {
+  assert.equal(groupFor(48, { workers: 4, block: 16 }), 16);
+  assert.equal(groupFor(32, { workers: 4, block: 16 }), 16);
+  assert.equal(groupFor(96, { workers: 4, block: 8 }), 24);
+  assert.equal(groupFor(64, { workers: 48, block: 8 }), 16);
+  assert.equal(groupFor(128, { workers: 1, block: 16 }), 32);
+});
+
+test("a large batch is computed in larger groups, since each has gradients of its own in memory", () => {
+  assert.equal(groupFor(1024, { workers: 4, block: 16 }), 128);
+});
+
+test("up to four cores compute the same groups", () => {
+  const groups = [1, 2, 3, 4].map((workers) => planFor({ workers: String(workers) }).group);
+  assert.deepEqual(groups, [16, 16, 16, 16]);
 });
 
 test("a batch that is no multiple of the block never reaches the blocked convolutions", () => {
   const plan = planFor({ mini_batch_size: "50" });
-  assert.deepEqual([plan.workers, plan.block], [2, 0]);
+  assert.deepEqual([plan.workers, plan.group, plan.block], [2, 25, 0]);
 });
 
 test("a batch of more pictures than there are is refused before it takes their memory", () => {

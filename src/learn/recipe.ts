@@ -18,6 +18,8 @@ export interface Plan {
   width: number;
   /** Pictures per step, over all workers. */
   batch: number;
+  /** Pictures that a norm sees together: one run of a worker. A step is the mean of its groups, whoever computes them. */
+  group: number;
   workers: number;
   /** Channels per block of the fast convolution; 0 for standard operators. */
   block: number;
@@ -159,7 +161,8 @@ export function planOf(asked: Hyperparameters, { pictures, cores, block, known, 
       `mini_batch_size=${batch} is more than the ${pictures} pictures that are trained on: give at most ${Math.max(pictures, defaultBatch)}`,
     );
   }
-  const workers = workersFor(batch, { most: Math.min(asked.workers ?? cores, 64), block });
+  const most = Math.min(asked.workers ?? cores, 64);
+  const group = groupFor(batch, { workers: most, block });
   const epochs = asked.epochs ?? Math.min(preset.most, Math.max(preset.least, Math.round(preset.pictures / pictures)));
   const optimizer = asked.optimizer ?? "nag";
   const isAdaptive = optimizer === "adam" || optimizer === "rmsprop";
@@ -174,8 +177,9 @@ export function planOf(asked: Hyperparameters, { pictures, cores, block, known, 
     height,
     width,
     batch,
-    workers,
-    block: batch % (workers * Math.max(1, block)) === 0 ? block : 0,
+    group,
+    workers: Math.min(most, batch / group),
+    block: group % Math.max(1, block) === 0 ? block : 0,
     epochs,
     stepsPerEpoch: Math.max(1, Math.floor(pictures / batch)),
     schedule:
@@ -230,20 +234,28 @@ function scratchNetwork({ numLayers, numClasses }: Hyperparameters, isLarge: boo
 /** Sets with fewer pictures still train with it: then a step sees some of them twice. A larger batch only costs memory. */
 const defaultBatch = 64;
 
-/** A norm over fewer pictures than this is too noisy, so more workers than that would cost accuracy. */
-const leastPerWorker = 16;
+/** Norms over fewer pictures are too noisy; more leave the cache, and cost memory for nothing. */
+const [leastGroup, mostGroup] = [16, 32];
+
+/** Machines with fewer cores train the same model, to the last bit, only more slowly. */
+const usualWorkers = 4;
+
+/** Each group of a step has its gradients in memory; that many at least are worth it. */
+const usualGroups = 8;
 
 /**
- * The most workers that share the batch evenly, in whole blocks where blocks are used: an uneven share would
+ * How many pictures are computed at once: a share of the batch, in whole blocks where blocks are used. An uneven share would
  * silently run everything on the slower operators.
  */
-export function workersFor(batch: number, { most, block }: { most: number; block: number }): number {
+export function groupFor(batch: number, { workers, block }: { workers: number; block: number }): number {
   const unit = block > 0 && batch % block === 0 ? block : 1;
-  for (let workers = Math.min(most, batch); workers > 1; workers--) {
-    const share = batch / workers;
-    if (Number.isInteger(share) && share % unit === 0 && share >= leastPerWorker) return workers;
-  }
-  return 1;
+  const share = Math.min(mostGroup, batch / Math.max(workers, usualWorkers));
+  const wanted = Math.max(leastGroup, share, batch / Math.max(workers, usualGroups));
+  const divides = (group: number) => batch % group === 0 && group % unit === 0;
+  const isLarge = (group: number) => group >= leastGroup && divides(group);
+  for (let group = Math.floor(wanted); group > 0; group--) if (isLarge(group)) return group;
+  for (let group = leastGroup; group < batch; group++) if (divides(group)) return group;
+  return batch;
 }
 
 /** The learning rate when `progress` of the training is done, from 0 to 1. */

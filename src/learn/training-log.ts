@@ -36,7 +36,7 @@ export function logPlan(
     ["epochs", plan.epochs],
     ["mini_batch_size", plan.batch],
     ["steps per epoch", plan.stepsPerEpoch],
-    ["workers", `${plan.workers} of ${plan.batch / plan.workers} pictures`],
+    ["workers", `${plan.workers} for ${plan.batch / plan.group} groups of ${plan.group} pictures`],
     ["convolutions", plan.block > 0 ? `in blocks of ${plan.block}` : "standard operators"],
     ["optimizer", pythonDictionary(plan.optimizer)],
     ["learning rate", pythonDictionary(plan.schedule)],

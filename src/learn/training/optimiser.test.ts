@@ -13,14 +13,14 @@ const how: Optimizer = {
   gamma: 0.9,
 };
 
-/** One parameter of value 1, two workers with gradients 1 and 3, after some steps of rate 0.1. */
+/** One parameter of value 1, two groups with gradients 1 and 3, after some steps of rate 0.1. */
 function after(steps: number, name: Optimizer["name"]): number {
   const vector = () => new Float32Array(1);
   const [parameters, first, second] = [vector().fill(1), vector(), vector()];
   const gradients = Float32Array.of(1, 3);
   for (let step = 1; step <= steps; step++) {
     update(
-      { parameters, first, second, gradients, workers: 2, mask: Uint8Array.of(1), from: 0, to: 1, rate: 0.1, step },
+      { parameters, first, second, gradients, groups: 2, mask: Uint8Array.of(1), from: 0, to: 1, rate: 0.1, step },
       { ...how, name },
     );
   }

@@ -15,9 +15,9 @@ export interface UpdateInput {
   /** Two vectors of memory: momentum, or first and second moments. */
   first: Float32Array;
   second: Float32Array;
-  /** One vector per worker, one after the other. */
+  /** One vector per group, one after the other. */
   gradients: Float32Array;
-  workers: number;
+  groups: number;
   mask: Uint8Array;
   /** The part that is updated. */
   from: number;
@@ -27,7 +27,7 @@ export interface UpdateInput {
   step: number;
 }
 
-/** One step on a part of the parameters, with the mean of the workers' gradients, always summed in the same order. */
+/** One step on a part of the parameters, with the mean of the groups' gradients, always summed in the same order. */
 export function update(input: UpdateInput, how: Optimizer): void {
   const gradient = meanGradient(input, how.weightDecay);
   switch (how.name) {
@@ -48,16 +48,16 @@ export function update(input: UpdateInput, how: Optimizer): void {
   }
 }
 
-/** With the decay of the weights added. One plain loop per worker and optimiser: what V8 makes fast. */
-function meanGradient({ parameters, gradients, workers, mask, from, to }: UpdateInput, decay: number): Float64Array {
+/** With the decay of the weights added. One plain loop per group and optimiser: what V8 makes fast. */
+function meanGradient({ parameters, gradients, groups, mask, from, to }: UpdateInput, decay: number): Float64Array {
   const total = parameters.length;
   const length = to - from;
   const mean = new Float64Array(length);
-  for (let worker = 0; worker < workers; worker++) {
-    const at = worker * total + from;
+  for (let group = 0; group < groups; group++) {
+    const at = group * total + from;
     for (let i = 0; i < length; i++) mean[i] = mean[i]! + gradients[at + i]!;
   }
-  const share = 1 / workers;
+  const share = 1 / groups;
   for (let i = 0; i < length; i++) mean[i] = mean[i]! * share + decay * mask[from + i]! * parameters[from + i]!;
   return mean;
 }

@@ -75,7 +75,7 @@ export function startTraining(options: TrainingOptions): Training {
   const plan = planOf(asked, { pictures: showings.length, cores, block, known: options.known?.network, member });
   options.onPlan(plan, { train: trainIndices.length, heldOut: heldOutIndices.length });
   const layout = layoutOf(plan.network);
-  const blocking = { batch: plan.batch / plan.workers, block: plan.block };
+  const blocking = { batch: plan.group, block: plan.block };
   const sides = { height: plan.height, width: plan.width };
   const normalisation =
     options.known?.normalisation ?? withPictures(data.train, (pictures) => normalisationOf(pictures, trainIndices));

@@ -22,10 +22,10 @@ export interface SharedState {
   statistics: Floats;
   averageStatistics: Floats;
   bestStatistics: Floats;
-  /** Per worker. */
+  /** Per group of pictures. */
   gradients: Floats;
   batchStatistics: Floats;
-  /** Per worker: loss, share of pictures right, share right among the best answers. */
+  /** Per group: loss, share of pictures right, share right among the best answers. */
   tallies: Float64Array<SharedArrayBuffer>;
   /** One number from 0 to 1: how far the training is. */
   progress: Float64Array<SharedArrayBuffer>;
@@ -86,6 +86,7 @@ export function sharedState({
   const floats = (length: number): Floats =>
     new Float32Array(new SharedArrayBuffer(Math.max(1, length) * 4)).subarray(0, length);
   const usesSecond = plan.optimizer.name === "adam" || plan.optimizer.name === "rmsprop";
+  const groups = plan.batch / plan.group;
   const choosesBest = plan.earlyStopping !== undefined;
   return {
     control: new Int32Array(new SharedArrayBuffer(controlWords * 4)),
@@ -97,9 +98,9 @@ export function sharedState({
     statistics: floats(layout.statistics),
     averageStatistics: floats(layout.statistics),
     bestStatistics: floats(choosesBest ? layout.statistics : 0),
-    gradients: floats(layout.total * plan.workers),
-    batchStatistics: floats(layout.statistics * plan.workers),
-    tallies: new Float64Array(new SharedArrayBuffer(24 * plan.workers)),
+    gradients: floats(layout.total * groups),
+    batchStatistics: floats(layout.statistics * groups),
+    tallies: new Float64Array(new SharedArrayBuffer(24 * groups)),
     progress: new Float64Array(new SharedArrayBuffer(8)),
     logits: floats(evaluated * plan.network.classes),
   };

@@ -12,11 +12,11 @@ import { decayMask, update } from "./optimiser.ts";
 import { floatsOf, floatTensor, openSession } from "./runtime.ts";
 import type { EpochReport, WorkerJob, WorkerMessage } from "./worker-job.ts";
 
-// One worker of a training: gradients of its share of each batch, then its share of the update. All workers run the
+// One worker of a training: gradients of its groups of each batch, then its share of the update. All workers run the
 // same program on the same numbers and meet at barriers; the first one also keeps the statistics and reports.
 //
-// D1. The same seed and number of workers give the same bits: sums over workers run in the order of the workers, and
-//     a picture's augmentation depends on seed, epoch and picture only.
+// D1. The same seed gives the same bits, for any number of workers that the same groups are shared by: sums over groups run in
+//     the order of the groups, and a picture's augmentation depends on seed, epoch and picture only.
 // D2. Tensors never lie over shared memory (ONNX Runtime refuses them): each worker copies in and out.
 
 /** What an interruption may cost at most, beside the epoch at hand. Writing takes some milliseconds. */
@@ -106,66 +106,68 @@ function progressAt({ epochs, stepsPerEpoch, maxSeconds }: Plan, step: number, e
 
 type Share = (epoch: number, order: Uint32Array, stepOfEpoch: number) => Promise<void>;
 
-/** Prepares this worker's share of a batch, computes its gradients and lays them out for the others. */
+/** Prepares this worker's groups of a batch, computes their gradients and lays them out for the others. */
 async function gradientsOfShare(job: WorkerJob): Promise<Share> {
   const { worker, plan, layout, shared, set, showings } = job;
-  const share = plan.batch / plan.workers;
+  const { group: size, batch, workers } = plan;
   const { classes } = plan.network;
-  const size = 3 * set.height * set.width;
+  const floats = 3 * set.height * set.width;
   const session = await openSession(job.gradientModel);
   const augment = augmenter(openPictures(set), job.normalisation, plan.augmentation);
-  const x = new Float32Array(share * size);
-  const target = new Float32Array(share * classes);
+  const x = new Float32Array(size * floats);
+  const target = new Float32Array(size * classes);
   const parameters = new Float32Array(layout.total);
   const gradients = new Float32Array(layout.total);
-  const labels = new Int32Array(share);
+  const labels = new Int32Array(size);
   const feeds = {
-    x: floatTensor(x, [share, 3, set.height, set.width]),
-    target: floatTensor(target, [share, classes]),
+    x: floatTensor(x, [size, 3, set.height, set.width]),
+    target: floatTensor(target, [size, classes]),
     P: floatTensor(parameters, [layout.total]),
   };
   const fetches = { G: floatTensor(gradients, [layout.total]), loss: null, logits: null, S: null };
   return async (epoch, order, stepOfEpoch) => {
-    const first = stepOfEpoch * plan.batch + worker * share;
-    target.fill(plan.labelSmoothing / classes);
-    for (let i = 0; i < share; i++) {
-      const showing = showings[order[(first + i) % order.length]!]!;
-      const index = showing % set.count;
-      augment.picture(index, randomFrom(plan.seed, 3, epoch, showing), { target: x, offset: i * size });
-      labels[i] = set.labels[index]!;
-      target[i * classes + labels[i]!]! += 1 - plan.labelSmoothing;
-    }
     parameters.set(shared.parameters);
-    const outputs = await session.run(feeds, fetches);
-    shared.gradients.set(gradients, worker * layout.total);
-    shared.batchStatistics.set(floatsOf(outputs, "S"), worker * layout.statistics);
-    shared.tallies[3 * worker] = floatsOf(outputs, "loss")[0]!;
-    const { accuracy, topKAccuracy = 0 } = score(floatsOf(outputs, "logits"), labels, { classes, topK: plan.topK });
-    shared.tallies[3 * worker + 1] = accuracy;
-    shared.tallies[3 * worker + 2] = topKAccuracy;
+    for (let group = worker; group < batch / size; group += workers) {
+      const first = stepOfEpoch * batch + group * size;
+      target.fill(plan.labelSmoothing / classes);
+      for (let i = 0; i < size; i++) {
+        const showing = showings[order[(first + i) % order.length]!]!;
+        const index = showing % set.count;
+        augment.picture(index, randomFrom(plan.seed, 3, epoch, showing), { target: x, offset: i * floats });
+        labels[i] = set.labels[index]!;
+        target[i * classes + labels[i]!]! += 1 - plan.labelSmoothing;
+      }
+      const outputs = await session.run(feeds, fetches);
+      shared.gradients.set(gradients, group * layout.total);
+      shared.batchStatistics.set(floatsOf(outputs, "S"), group * layout.statistics);
+      const { accuracy, topKAccuracy = 0 } = score(floatsOf(outputs, "logits"), labels, { classes, topK: plan.topK });
+      shared.tallies.set([floatsOf(outputs, "loss")[0]!, accuracy, topKAccuracy], 3 * group);
+    }
   };
 }
 
 /** Updates this worker's part of the parameters and of their running average. */
 function updateOfShare({ worker, plan, layout, shared }: WorkerJob): (step: number, rate: number) => void {
   const { workers } = plan;
+  const groups = plan.batch / plan.group;
   const { parameters, first, second, gradients, average } = shared;
   const mask = decayMask(layout);
   const from = Math.floor((layout.total * worker) / workers);
   const to = Math.floor((layout.total * (worker + 1)) / workers);
   return (step, rate) => {
-    update({ parameters, first, second, gradients, workers, mask, from, to, rate, step }, plan.optimizer);
+    update({ parameters, first, second, gradients, groups, mask, from, to, rate, step }, plan.optimizer);
     const keep = keepAt(step, plan);
     for (let i = from; i < to; i++) average[i] = keep * average[i]! + (1 - keep) * parameters[i]!;
   };
 }
 
 function sumOfTallies({ plan, shared }: WorkerJob): { loss: number; accuracy: number; topK: number } {
+  const groups = plan.batch / plan.group;
   let [loss, accuracy, topK] = [0, 0, 0];
-  for (let worker = 0; worker < plan.workers; worker++) {
-    loss += shared.tallies[3 * worker]! / plan.workers;
-    accuracy += shared.tallies[3 * worker + 1]! / plan.workers;
-    topK += shared.tallies[3 * worker + 2]! / plan.workers;
+  for (let group = 0; group < groups; group++) {
+    loss += shared.tallies[3 * group]! / groups;
+    accuracy += shared.tallies[3 * group + 1]! / groups;
+    topK += shared.tallies[3 * group + 2]! / groups;
   }
   return { loss, accuracy, topK };
 }
@@ -175,15 +177,15 @@ function keepAt(step: number, plan: Plan): number {
   return Math.min(plan.averageDecay, step / (9 + step));
 }
 
-/** Running means and variances: the mean over workers, averaged over steps; PyTorch's rule, warmed up. */
+/** Running means and variances: the mean over groups, averaged over steps; PyTorch's rule, warmed up. */
 function updateStatistics({ shared, layout, plan }: WorkerJob, step: number): void {
   const keep = keepAt(step, plan);
   const decay = Math.min(0.9, step / (step + 5));
+  const groups = plan.batch / plan.group;
   for (let i = 0; i < layout.statistics; i++) {
     let sum = 0;
-    for (let worker = 0; worker < plan.workers; worker++)
-      sum += shared.batchStatistics[worker * layout.statistics + i]!;
-    shared.statistics[i] = decay * shared.statistics[i]! + ((1 - decay) * sum) / plan.workers;
+    for (let group = 0; group < groups; group++) sum += shared.batchStatistics[group * layout.statistics + i]!;
+    shared.statistics[i] = decay * shared.statistics[i]! + ((1 - decay) * sum) / groups;
     shared.averageStatistics[i] = keep * shared.averageStatistics[i]! + (1 - keep) * shared.statistics[i]!;
   }
 }
@@ -194,7 +196,7 @@ async function evaluation(job: WorkerJob, barrier: () => void): Promise<() => Pr
   const session = await openSession(job.evaluationModel);
   const { classes } = plan.network;
   const everything = Uint32Array.from({ length: validation?.count ?? 0 }, (_, i) => i);
-  const blocking = { batch: plan.batch / plan.workers, block: plan.block };
+  const blocking = { batch: plan.group, block: plan.block };
   const sets = [
     { pictures: openPictures(job.set), indices: heldOutIndices },
     ...(validation === undefined ? [] : [{ pictures: openPictures(validation), indices: everything }]),
@@ -251,7 +253,7 @@ function checkpointing(job: WorkerJob, tell: (message: WorkerMessage) => void): 
 
 /** The averaged weights of this network so far as a model of their own, uncalibrated, named as AWS names its checkpoints. */
 function saveModel({ plan, layout, shared, normalisation }: WorkerJob, folder: string, epoch: number): string {
-  const blocking = { batch: plan.batch / plan.workers, block: plan.block };
+  const blocking = { batch: plan.group, block: plan.block };
   const network = {
     parameters: toPlainOrder(new Float32Array(shared.average), layout, blocking),
     statistics: new Float32Array(shared.averageStatistics),
