@@ -50,6 +50,9 @@ export interface Scones {
 }
 
 /** Starts everything on one data directory; what was running when the last process ended goes on. */
+/** Their callers wait for something to happen, so what they cost is nothing to them; and they must hear of the server's end. */
+const longPolls = ["sqs.ReceiveMessage", "states.GetActivityTask", "states.StartSyncExecution"];
+
 export async function startScones(config: ServerConfig): Promise<Scones> {
   const clock = systemClock();
   const log = serverLog({
@@ -238,10 +241,15 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
       authority,
       limits: { farewellMs: bounds.farewellMs },
       quick: {
-        operation: "InvokeEndpoint",
-        prefix: "POST /endpoints/",
-        maxBodyBytes: maxInvocationBytes,
-        refusal: ({ target }) => refusal(target),
+        kinds: [
+          {
+            prefix: "POST /endpoints/",
+            maxBodyBytes: maxInvocationBytes,
+            refusal: ({ target }) => refusal(target),
+          },
+          { prefix: "POST / HTTP/1.1\r\n", maxBodyBytes: bounds.quickCallBytes },
+        ],
+        takes: (operation) => !longPolls.includes(operation),
       },
       report: ({ kind, operation, requestId, error }) => {
         if (kind === "bug") report(`bug in ${operation} (request ${requestId})`, error);

@@ -42,6 +42,8 @@ export const bounds = {
   endpointQueueLength: 1024,
   /** Metrics kept at once: each costs some 4 KB a minute at the most, and whoever makes names out of ids is told. */
   metrics: 10_000,
+  /** Bodies of calls that are read in one piece, past node:http: all but long definitions and documents. */
+  quickCallBytes: 65_536,
   /** Clients are asked to go elsewhere before the listener closes: as long as a keep-alive client at work takes to ask again. */
   farewellMs: 1_500,
   /** Alarms: each is evaluated once a minute, in less than a millisecond. */

@@ -14,7 +14,7 @@ export interface PlainHead {
 const maxHeadBytes = 8 * 1024;
 const maxHeaders = 40;
 
-const requestLine = /^POST (\/[A-Za-z0-9/_.-]+) HTTP\/1\.1$/;
+const requestLine = /^POST (\/[A-Za-z0-9/_.-]*) HTTP\/1\.1$/;
 const headerLine = /^([A-Za-z0-9-]+):[ \t]*([!-~](?:[ -~]*[!-~])?)$/;
 const headEnd = Buffer.from("\r\n\r\n");
 

@@ -8,21 +8,23 @@ import { parseInput } from "./parse-input.ts";
 import type { PlainHead } from "./plain-head.ts";
 import type { QuickCaller, QuickLaneOptions } from "./quick-lane.ts";
 import { type Recognised, recognise } from "./recognise.ts";
-import { headOf, type RequestHead } from "./request-head.ts";
+import { headerOf, headOf, type RequestHead } from "./request-head.ts";
 import type { Call } from "./service.ts";
 import { sha256 } from "./signatures.ts";
 import { validate } from "./validate.ts";
 import { type Answer, type AnswerOptions, writeFault, writeOutput } from "./write-answer.ts";
 
-/** Answers calls of one operation, and undefined for what is not for its handler. */
+/** Answers calls of the operations that `takes` names (`service.Operation`), and undefined for what is not for their handlers. */
 export function quickCalls(
   door: Omit<Door, "takesOver" | "patienceOf">,
-  operation: string,
+  takes: (operation: string) => boolean,
 ): QuickLaneOptions["answer"] {
   return async (plain, body, caller) => {
     const call = new QuickCall(door, plain, caller);
     const understood = call.understand(body);
-    return understood?.found.operation.name === operation ? call.perform(understood) : undefined;
+    if (understood === undefined) return undefined;
+    const { service, operation } = understood.found;
+    return takes(`${service.model.name}.${operation.name}`) ? call.perform(understood) : undefined;
   };
 }
 
@@ -91,7 +93,8 @@ class QuickCall implements Call {
 
   async perform({ found: { service, operation, handler }, input }: Understood): Promise<Answer> {
     const { requestId } = this;
-    const answering: AnswerOptions = { dialect: this.#recognised.dialect, requestId, requestType: undefined };
+    const requestType = headerOf(this.#head, "content-type");
+    const answering: AnswerOptions = { dialect: this.#recognised.dialect, requestId, requestType };
     let answer: Answer;
     try {
       answer = writeOutput(service.model, operation, await handler(input, this), answering);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Invoked, invocation, invocationServer, rawConnection } from "./testing/invocations.ts";
+import { type Invoked, invocation, invocationServer, rawConnection, start } from "./testing/invocations.ts";
 
 /*
  * Two parsers that disagree about where a request ends are how requests are smuggled. What goes through the quick lane must
@@ -44,7 +44,7 @@ test("a damaged request means to the quick lane what it means to node:http", { t
   }
   assert.deepEqual(differences, []);
   // A fuzzer whose every case is refused alike has compared nothing.
-  assert.ok((seen.get("200") ?? 0) > cases / 4, JSON.stringify([...seen]));
+  assert.ok((seen.get("200") ?? 0) > cases / 8, JSON.stringify([...seen]));
   assert.ok((seen.get("400") ?? 0) > cases / 20, JSON.stringify([...seen]));
 });
 
@@ -129,8 +129,10 @@ const oddHeaders = [
 /** One to three requests in one piece, most of them changed in one to three places. */
 function damaged(random: Random, mark: string): string {
   const requests = Array.from({ length: 1 + random(3) }, (_, i) => {
-    const headers = [`X-Amzn-SageMaker-Inference-Id: ${mark}${i}`];
+    const headers: string[] = [];
     for (let more = random(3); more > 0; more--) headers.push(oddHeaders[random(oddHeaders.length)] as string);
+    if (random(3) === 0) return start(`${mark}${i}`, { headers });
+    headers.unshift(`X-Amzn-SageMaker-Inference-Id: ${mark}${i}`);
     return invocation("x".repeat(random(12)), { headers });
   });
   let text = requests.join("");

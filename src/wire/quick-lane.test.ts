@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { request } from "node:http";
 import { after, test } from "node:test";
-import { type InvocationServerOptions, invocation, invocationServer, rawConnection } from "./testing/invocations.ts";
+import {
+  type InvocationServerOptions,
+  invocation,
+  invocationServer,
+  rawConnection,
+  start,
+} from "./testing/invocations.ts";
 import { requestBytes } from "./testing/signed-request.ts";
 
 const closes: (() => Promise<void>)[] = [];
@@ -50,6 +56,15 @@ test("a head that comes byte by byte is answered all the same", async () => {
     await new Promise((resolve) => setImmediate(resolve));
   }
   assert.deepEqual(await connection.answers(1), ["200 colours got 3 bytes"]);
+});
+
+test("a JSON call is answered as node:http has it answered, also with characters beyond ASCII", async () => {
+  const { ask } = await serving();
+  const { ask: askOrdinary } = await serving({ isQuick: false });
+  const [quick, ordinary] = await Promise.all([ask(), askOrdinary()]);
+  for (const connection of [quick, ordinary]) connection.write(start("a") + start("b"));
+  assert.deepEqual(await quick.answers(2), await ordinary.answers(2));
+  assert.match((await quick.answers(2))[1] ?? "", /^200 \{"executionArn":"arn:.+:b","startDate":0\}$/);
 });
 
 test("after plain requests a connection takes any other request", async () => {

@@ -1,4 +1,4 @@
-// A way past node:http for the one kind of request that must cost least: its head, its streams and its objects cost three times
+// A way past node:http for the kinds of requests that must cost least: its head, its streams and its objects cost three times
 // what a plain request needs. A connection begins here and stays while all that comes is plain; with the first byte that is
 // not, it goes to node:http for good, together with what was read. So nothing is ever refused here for its form, and node:http
 // alone judges what is unusual, slow or wrong.
@@ -9,16 +9,20 @@ import { type PlainHead, readPlainHead } from "./plain-head.ts";
 import type { Answer } from "./write-answer.ts";
 
 export interface QuickLaneOptions {
-  /** How requests for the lane begin. */
-  prefix: string;
-  maxBodyBytes: number;
+  kinds: readonly QuickKind[];
   keepAliveMs: number;
-  /** Asked before the body is there: an answer for a request that is not worth reading. */
-  refusal: (head: PlainHead) => Answer | undefined;
   /** Undefined hands the request over to node:http. */
   answer: (head: PlainHead, body: Buffer, caller: QuickCaller) => Promise<Answer | undefined>;
   leaving: Pick<Farewell, "isHandedOn" | "enter" | "leave">;
   onBug: (error: unknown) => void;
+}
+
+export interface QuickKind {
+  /** How requests of this kind begin. */
+  prefix: string;
+  maxBodyBytes: number;
+  /** Asked before the body is there: an answer for a request that is not worth reading. */
+  refusal?: (head: PlainHead) => Answer | undefined;
 }
 
 export interface QuickCaller {
@@ -38,7 +42,7 @@ export function openQuickLane(server: Server, options: QuickLaneOptions): () => 
   const connections = new Set<QuickConnection>();
   const lane: Lane = {
     ...options,
-    start: Buffer.from(options.prefix, "latin1"),
+    starts: options.kinds.map((kind) => ({ kind, start: Buffer.from(kind.prefix, "latin1") })),
     connections,
     toHttp: (socket) => {
       for (const listener of toHttp) listener.call(server, socket);
@@ -59,7 +63,7 @@ export function openQuickLane(server: Server, options: QuickLaneOptions): () => 
 }
 
 interface Lane extends QuickLaneOptions {
-  start: Buffer;
+  starts: readonly { kind: QuickKind; start: Buffer }[];
   connections: Set<QuickConnection>;
   toHttp: (socket: Socket) => void;
 }
@@ -72,6 +76,7 @@ class QuickConnection implements QuickCaller {
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #head: PlainHead | undefined;
+  #kind: QuickKind | undefined;
   /** Of the body of a refused request, still to come. */
   #skippedBytes = 0;
   #isBusy = false;
@@ -128,7 +133,7 @@ class QuickConnection implements QuickCaller {
         return;
       }
       const sizeBytes = head.headBytes + head.bodyBytes;
-      const refusal = this.#lane.refusal(head);
+      const refusal = this.#kind?.refusal?.(head);
       if (refusal !== undefined) {
         this.#skippedBytes = Math.max(0, sizeBytes - this.#waitingBytes);
         this.#shift(Math.min(sizeBytes, this.#waitingBytes));
@@ -151,9 +156,12 @@ class QuickConnection implements QuickCaller {
 
   #readHead(): PlainHead | undefined {
     const first = this.#joinWaiting();
-    const { start, maxBodyBytes } = this.#lane;
-    if (first.length < start.length || first.compare(start, 0, start.length, 0, start.length) !== 0) return undefined;
-    return readPlainHead(first, maxBodyBytes);
+    for (const { kind, start } of this.#lane.starts) {
+      if (first.length < start.length || first.compare(start, 0, start.length, 0, start.length) !== 0) continue;
+      this.#kind = kind;
+      return readPlainHead(first, kind.maxBodyBytes);
+    }
+    return undefined;
   }
 
   async #answer(head: PlainHead, body: Buffer): Promise<void> {
@@ -184,8 +192,10 @@ class QuickConnection implements QuickCaller {
     head += `content-length: ${lengthBytes}\r\ndate: ${httpDate()}\r\n`;
     head += this.shouldKeepAlive ? this.#keepAlive() : "connection: close\r\n\r\n";
     let isTaken: boolean;
-    // One write; what is not ASCII, or large, goes in two.
-    if (lengthBytes <= maxJoinedBytes && Buffer.isBuffer(body)) {
+    // One write; large bytes go in a second one.
+    if (typeof body === "string") {
+      isTaken = socket.write(head + body, lengthBytes === body.length ? "latin1" : "utf8");
+    } else if (lengthBytes <= maxJoinedBytes) {
       isTaken = socket.write(head + body.toString("latin1"), "latin1");
     } else {
       socket.cork();

@@ -12,7 +12,7 @@ import { ownNames } from "./hosts.ts";
 import { defaultLimits, type WireLimits } from "./limits.ts";
 import { listen } from "./listener.ts";
 import { quickCalls } from "./quick-calls.ts";
-import { openQuickLane, type QuickLaneOptions } from "./quick-lane.ts";
+import { openQuickLane, type QuickKind } from "./quick-lane.ts";
 import { relay } from "./relay.ts";
 import type { Service } from "./service.ts";
 import { type Credential, createVerifier } from "./signatures.ts";
@@ -37,8 +37,8 @@ export interface WireOptions {
   authority?: CertificateAuthority;
   /** Takes what is not AWS (the console, its event stream); true when it has answered or will. Not asked to verify anything. */
   onRequest?: (request: IncomingMessage, response: ServerResponse) => boolean;
-  /** The operation whose plain requests go past node:http, because it must cost least. */
-  quick?: Pick<QuickLaneOptions, "prefix" | "maxBodyBytes" | "refusal"> & { operation: string };
+  /** The operations (`service.Operation`) whose plain requests go past node:http, because they must cost least, and how they look. */
+  quick?: { kinds: readonly QuickKind[]; takes: (operation: string) => boolean };
   /** Told of bugs and of operations that nobody answers. Bugs go to standard error by default. */
   report?: (report: WireReport) => void;
 }
@@ -111,11 +111,11 @@ export async function createWireServer(options: WireOptions): Promise<WireServer
     quick === undefined
       ? () => undefined
       : openQuickLane(server, {
-          ...quick,
+          kinds: quick.kinds,
           keepAliveMs,
           leaving,
-          answer: quickCalls(door, quick.operation),
-          onBug: (error) => report({ kind: "bug", requestId: "-", operation: quick.operation, error }),
+          answer: quickCalls(door, quick.takes),
+          onBug: (error) => report({ kind: "bug", requestId: "-", operation: "a call in the quick lane", error }),
         });
 
   function takesOver(request: IncomingMessage, response: ServerResponse): boolean {

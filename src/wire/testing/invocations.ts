@@ -1,4 +1,4 @@
-// A server with one operation, InvokeEndpoint, that notes what reaches it; with and without the quick lane.
+// A server with two operations, InvokeEndpoint and StartExecution, that notes what reaches it; with and without the quick lane.
 import { connect, type Socket } from "node:net";
 import { createWireServer, type WireOptions } from "../server.ts";
 import type { Call } from "../service.ts";
@@ -20,10 +20,11 @@ export async function invocationServer({ isQuick, isFull, answer, ...options }: 
   const invoked: Invoked[] = [];
   const refused = { status: 503, headers: { "retry-after": "1" }, body: Buffer.from("full") };
   const quick = {
-    operation: "InvokeEndpoint",
-    prefix: "POST /endpoints/",
-    maxBodyBytes: 6_291_456,
-    refusal: () => (isFull?.() ? refused : undefined),
+    kinds: [
+      { prefix: "POST /endpoints/", maxBodyBytes: 6_291_456, refusal: () => (isFull?.() ? refused : undefined) },
+      { prefix: "POST / HTTP/1.1\r\n", maxBodyBytes: 65_536 },
+    ],
+    takes: (operation: string) => operation !== "states.GetActivityTask",
   };
   const server = await createWireServer({
     services: [
@@ -35,6 +36,16 @@ export async function invocationServer({ isQuick, isFull, answer, ...options }: 
             await answer?.(call);
             const Body = Buffer.from(`${input.EndpointName} got ${input.Body.length} bytes`);
             return { Body, ContentType: "text/plain", InvokedProductionVariant: "all" };
+          },
+        },
+      },
+      {
+        name: "states",
+        handlers: {
+          StartExecution: (input: { stateMachineArn: string; name?: string; input?: string }) => {
+            const InferenceId = input.name ?? "";
+            invoked.push({ EndpointName: input.stateMachineArn, Body: input.input ?? "", InferenceId });
+            return { executionArn: `arn:ä:${InferenceId}`, startDate: new Date(0) };
           },
         },
       },
@@ -54,6 +65,19 @@ export function invocation(body: string, { headers = [] }: { headers?: string[] 
     "POST /endpoints/colours/invocations HTTP/1.1",
     "Host: localhost",
     "Content-Type: image/png",
+    ...headers,
+  ];
+  return `${[...head, `Content-Length: ${body.length}`].join("\r\n")}\r\n\r\n${body}`;
+}
+
+/** A JSON call as SDKs write it. */
+export function start(name: string, { headers = [] }: { headers?: string[] } = {}): string {
+  const body = JSON.stringify({ stateMachineArn: "arn:machine", name, input: "{}" });
+  const head = [
+    "POST / HTTP/1.1",
+    "Host: localhost",
+    "Content-Type: application/x-amz-json-1.0",
+    "X-Amz-Target: AWSStepFunctions.StartExecution",
     ...headers,
   ];
   return `${[...head, `Content-Length: ${body.length}`].join("\r\n")}\r\n\r\n${body}`;
