@@ -2,6 +2,7 @@ import type { Blobs } from "../ports/blobs.ts";
 import type { Clock } from "../ports/clock.ts";
 import { type CaptureShape, captureKey, captureLine, type Exchange } from "./capture-record.ts";
 import { type CaptureSpool, captureContentType, type SpoolFile } from "./capture-spool.ts";
+import { BlockPool, LineBlocks } from "./line-blocks.ts";
 
 /*
  * What an endpoint's variant saw, as files of JSON lines.
@@ -51,7 +52,7 @@ interface CaptureFile {
   key: string;
   openedMs: number;
   waiting: { exchange: Exchange; eventId: string; timeMs: number }[];
-  lines: Buffer[];
+  lines: LineBlocks;
   spooled: SpoolFile | undefined;
   bytes: number;
   isWritten: boolean;
@@ -63,6 +64,7 @@ export class Capture {
   readonly #options: CaptureOptions & { maxBytes: number };
   readonly #prefix: string;
   readonly #closing = new Set<Promise<void>>();
+  readonly #blocks = new BlockPool();
   #file: CaptureFile | undefined;
   #heldBytes = 0;
   #isClosed = false;
@@ -115,7 +117,7 @@ export class Capture {
       spooled: spool?.open(key, onProblem),
       openedMs: nowMs,
       waiting: [],
-      lines: [],
+      lines: new LineBlocks(this.#blocks),
       bytes: 0,
       isWritten: true,
       writing: Promise.resolve(),
@@ -141,7 +143,7 @@ export class Capture {
       if (file.isWritten) return;
       file.isWritten = true;
       try {
-        await this.#options.blobs.put(file.key, inPieces([...file.lines]), {
+        await this.#options.blobs.put(file.key, inPieces([...file.lines.pieces]), {
           headers: { "content-type": captureContentType },
         });
         this.isDropping = false;
@@ -160,8 +162,7 @@ export class Capture {
     const { settings } = this.#options;
     let text = "";
     for (const { exchange, eventId, timeMs } of taken) text += captureLine(exchange, { eventId, timeMs }, settings);
-    const lines = Buffer.from(text);
-    file.lines.push(lines);
+    const lines = file.lines.add(text);
     file.spooled?.append(lines);
     file.isWritten = false;
     if (file.waiting.length > 0) setImmediate(() => this.#encode(file, encodedPerTurn));
@@ -182,10 +183,14 @@ export class Capture {
       try {
         await this.#write(file);
         await file.spooled?.remove();
+        file.lines.release(); // nobody reads them any more; what was given up may still be on its way to the spool
         return;
       } catch (error) {
         if (attempt === lastAttempts) {
-          const records = file.lines.reduce((sum, lines) => sum + lines.toString("latin1").split("\n").length - 1, 0);
+          const records = file.lines.pieces.reduce(
+            (sum, lines) => sum + lines.toString("latin1").split("\n").length - 1,
+            0,
+          );
           this.#drop(records, `${file.key} cannot be written: ${(error as Error).message}`);
           return;
         }
