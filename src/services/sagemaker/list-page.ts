@@ -69,7 +69,8 @@ function orderOf(
     ScheduledTime: (item) => item.scheduledMs ?? item.createdMs,
     FinalObjectiveMetricValue: (item) => item.objective ?? -Number.MAX_VALUE,
   };
-  const key = keys[SortBy ?? "CreationTime"];
+  const name = SortBy ?? "CreationTime";
+  const key = Object.hasOwn(keys, name) ? keys[name] : undefined;
   if (key === undefined) throw invalid(`SortBy "${SortBy}" is none of ${Object.keys(keys).join(", ")}.`);
   return { key, isDescending: (SortOrder ?? defaultOrder) === "Descending" };
 }
