@@ -159,7 +159,7 @@ describe("endpoints that are watched", { skip: pythonIsAbsent }, () => {
   /** Of what the endpoint by day has captured, once all of it is written. */
   async function makeBaseline(): Promise<void> {
     for (let attempt = 0; (await capturedOf("by-day")) < captured; attempt++) {
-      assert.ok(attempt < 200, "the captures are not written");
+      assert.ok(attempt < 600, "the captures are not written");
       await sleep(100);
     }
     const folder = "/opt/ml/processing/input/baseline";

@@ -35,13 +35,16 @@ export async function findMlPlaces(
 ): Promise<(jobFolder: string) => Promise<MlPlace>> {
   if (process.platform === "linux" && existsSync("/opt")) {
     const probe = join(directory, probeName);
-    await mkdir(join(probe, "ml", "processing"), { recursive: true });
-    for (const rights of [[], ["--user", "--map-root-user"]]) {
-      const places = (jobFolder: string) => mounted(jobFolder, rights);
-      const { command, args } = (await places(probe)).wrap({ command: "test", args: ["-d", `${mlRoot}/processing`] });
-      const isAllowed = await succeeds(command, args, environment);
-      await rm(join(probe, "opt"), { recursive: true, force: true });
-      if (isAllowed) return places;
+    try {
+      await mkdir(join(probe, "ml", "processing"), { recursive: true });
+      for (const rights of [[], ["--user", "--map-root-user"]]) {
+        await rm(join(probe, "opt"), { recursive: true, force: true });
+        const places = (jobFolder: string) => mounted(jobFolder, rights);
+        const { command, args } = (await places(probe)).wrap({ command: "test", args: ["-d", `${mlRoot}/processing`] });
+        if (await succeeds(command, args, environment)) return places;
+      }
+    } finally {
+      await rm(probe, { recursive: true, force: true });
     }
   }
   return async (jobFolder) => ({
