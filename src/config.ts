@@ -1,5 +1,5 @@
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { LogFormat } from "./kit/server-log.ts";
 
 // The only file that reads the environment. What a number bounds, and why it is what it is, stands beside it.
@@ -65,7 +65,8 @@ export function serverConfig(given: Partial<ServerConfig> = {}): ServerConfig {
   return {
     host: given.host ?? environment["SCONES_HOST"] ?? defaultHost,
     port: given.port ?? portFrom(environment["SCONES_PORT"]) ?? defaultPort,
-    dataDirectory: given.dataDirectory ?? environment["SCONES_DATA_DIR"] ?? join(homedir(), ".scones"),
+    // Absolute, because programs are started in folders below it.
+    dataDirectory: resolve(given.dataDirectory ?? environment["SCONES_DATA_DIR"] ?? join(homedir(), ".scones")),
     region: given.region ?? environment["SCONES_REGION"] ?? defaultRegion,
     accountId: given.accountId ?? environment["SCONES_ACCOUNT_ID"] ?? defaultAccountId,
     executionDays: given.executionDays ?? daysFrom(environment["SCONES_EXECUTION_DAYS"]) ?? defaultExecutionDays,

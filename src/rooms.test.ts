@@ -26,6 +26,7 @@ const mayImport: Record<string, readonly string[]> = {
   cli: ["kit", "images", "learn", "vehicles", "monitor", "draw", "traffic", "app.ts", "config.ts"],
   "app.ts": ["*"],
   "config.ts": ["kit"],
+  "config.test.ts": ["config.ts"],
   "main.ts": ["cli"],
   "rooms.test.ts": [],
 };
