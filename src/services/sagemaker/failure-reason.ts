@@ -29,11 +29,18 @@ function howItEnded(exitCode: number): string {
 
 /** Why a job failed outside its program. */
 export function failureOfJob(error: unknown): string {
-  const message = (error as Error).message;
+  const { message } = error as Error;
+  if (isDiskFull(error)) return `ClientError: no space is left on the disk: ${message}`.slice(0, maxLength);
   return `${isClientsFault(error) ? "ClientError" : "InternalServerError"}: ${message}`.slice(0, maxLength);
 }
 
 /** What the user can put right is the job's failure and nothing that whoever runs the server must hear of. */
 export function isClientsFault(error: unknown): boolean {
   return error instanceof ClientError || error instanceof ArchiveError;
+}
+
+/** As files or as the store tell it. */
+function isDiskFull(error: unknown): boolean {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code === "ENOSPC" || code === "EDQUOT" || message === "database or disk is full";
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { test } from "node:test";
@@ -117,6 +117,23 @@ test("a disk that is full during the download fails the job with its name, and l
     /^ClientError: Data download failed:no space is left on the disk after \d objects in/,
   );
   assert.deepEqual(world.problems, []);
+  world.forget();
+});
+
+test("a job whose data fill the disk of the store itself fails all the same, and makes room again", async () => {
+  const world = await withData();
+  const update = world.resources.update;
+  const folder = join(world.directory, "training", "job");
+  world.resources.update = (...given) => {
+    if (existsSync(join(folder, "input/data/train/a.txt"))) throw new Error("database or disk is full");
+    return update(...given);
+  };
+  const sagemaker = world.start();
+  await create(sagemaker, "job", "true");
+  const job = await ended(sagemaker, "job");
+  await sagemaker.close();
+  assert.equal(job.FailureReason, "ClientError: no space is left on the disk: database or disk is full");
+  assert.equal(existsSync(folder), false);
   world.forget();
 });
 

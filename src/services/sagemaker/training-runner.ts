@@ -17,6 +17,7 @@ import { downloadChannels, hasFiles, layOutFolder } from "./training-folder.ts";
 import { isEnded, type StageChange, type StoredMetric, type StoredTrainingJob, withStage } from "./training-job.ts";
 import { startTraining } from "./training-process.ts";
 import { countRuntime } from "./training-runtime.ts";
+import { untilStored } from "./until-stored.ts";
 
 /*
  * Runs training jobs, one child process each, as many at a time as there are cores for (`training-capacity.ts`). Every stage is in the
@@ -217,11 +218,18 @@ export class TrainingRunner {
       outcome = await this.#attempt(job, folder, running);
     }
     if (outcome === undefined) return; // the document stays as it is: the next start begins the job again
-    const metrics = running.metrics?.() ?? [];
-    this.#options.resources.update<StoredTrainingJob>(kind, name, (stored) => ({ ...stored, metrics }));
+    const removeFolder = () => rm(folder, { recursive: true, force: true });
+    // What a failed job leaves may be what fills the disk; that of any other stays until it is known how the job ended.
+    if (outcome.status === "Failed") await removeFolder();
     this.#forgetDeadline(name);
-    this.#change(name, outcome);
-    await rm(folder, { recursive: true, force: true });
+    const metrics = running.metrics?.() ?? [];
+    const { resources, clock, report } = this.#options;
+    const store = () => {
+      resources.update<StoredTrainingJob>(kind, name, (stored) => ({ ...stored, metrics }));
+      this.#change(name, outcome);
+    };
+    await untilStored(store, { clock, isOver: () => this.#isClosing, report });
+    await removeFolder();
   }
 
   /** How the job ended; `undefined` when only the server has. */
