@@ -107,11 +107,9 @@ test("killing every worker again and again under load loses no request", async (
       kills++;
     }
   }, 400);
-  const answers = await load(gateway, { clients: 16, forMs: 2500 });
+  const answers = await load(gateway, (answered) => answered >= 200 && kills >= 4);
   clearInterval(killer);
   await done();
-  assert.ok(kills >= 2, `${kills} kills`);
-  assert.ok(answers.length > 20, `${answers.length} answers`);
   assert.deepEqual(
     answers.filter((answer) => answer instanceof Error),
     [],
@@ -120,13 +118,14 @@ test("killing every worker again and again under load loses no request", async (
 
 test("replacing the model under load loses no request, and afterwards only the new one answers", async () => {
   const { gateway, done } = await serving("weak", { workers: 2 });
-  const loading = load(gateway, { clients: 16, forMs: 1500 });
+  let isReplaced = false;
+  const loading = load(gateway, (answered) => answered >= 200 && isReplaced);
   for (const model of ["strong", "weak", "strong"]) await gateway.deploy(definition(model, { workers: 2 }));
   const afterwards = probabilities(await ask(gateway))[0];
+  isReplaced = true;
   const answers = await loading;
   await done();
   assert.ok(afterwards > 0.99, `${afterwards}`);
-  assert.ok(answers.length > 20, `${answers.length} answers`);
   assert.deepEqual(
     answers.filter((answer) => answer instanceof Error),
     [],
@@ -135,11 +134,13 @@ test("replacing the model under load loses no request, and afterwards only the n
 
 test("scaling up and down under load loses no request", async () => {
   const { gateway, done } = await serving("strong");
-  const loading = load(gateway, { clients: 16, forMs: 1200 });
+  let isScaled = false;
+  const loading = load(gateway, (answered) => answered >= 200 && isScaled);
   await gateway.adjust("colours", [{ variantName: "AllTraffic", workers: 3 }]);
   const grown = gateway.workerIds("colours").length;
   await gateway.adjust("colours", [{ variantName: "AllTraffic", workers: 1 }]);
   const shrunk = gateway.workerIds("colours").length;
+  isScaled = true;
   const answers = await loading;
   await done();
   assert.deepEqual([grown, shrunk], [3, 1]);
@@ -328,13 +329,13 @@ function ask(models: Models) {
   return models.invoke("colours", { body: picture(255, 0), contentType: "image/png" });
 }
 
-async function load(models: Models, { clients, forMs }: { clients: number; forMs: number }) {
+/** Sixteen clients that ask again and again until enough was answered: how long that takes is the machine's business. */
+async function load(models: Models, isEnough: (answered: number) => boolean): Promise<unknown[]> {
   const answers: unknown[] = [];
-  const end = Date.now() + forMs;
   const client = async () => {
-    while (Date.now() < end) answers.push(await ask(models).catch((error: Error) => error));
+    while (!isEnough(answers.length)) answers.push(await ask(models).catch((error: Error) => error));
   };
-  await Promise.all(Array.from({ length: clients }, client));
+  await Promise.all(Array.from({ length: 16 }, client));
   return answers;
 }
 

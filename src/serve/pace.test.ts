@@ -6,9 +6,9 @@ test("nothing is sent ahead before something was observed", () => {
   assert.equal(new Pace(() => 0).ahead(1), 0);
 });
 
-test("of a fast network another batch is sent ahead, and enough for ten milliseconds", () => {
+test("of a fast network another batch is sent ahead, and enough for twenty milliseconds with it", () => {
   assert.equal(paceOf({ pictures: 4, ms: 24 }).ahead(4), 4);
-  assert.equal(paceOf({ pictures: 4, ms: 8 }).ahead(2), 5);
+  assert.equal(paceOf({ pictures: 4, ms: 8 }).ahead(2), 8);
   assert.equal(paceOf({ pictures: 8, ms: 1 }).ahead(8), 14);
 });
 

@@ -1,7 +1,7 @@
 /** Below it, what waits for us between two runs of a worker is a noticeable part of a run. */
 const fastBatchMs = 25;
 /** On busy cores we get our turn within a few slices of the scheduler. */
-const turnMs = 10;
+const turnMs = 20;
 const mostAhead = 14;
 /** Of the newest observation in the running mean. */
 const newShare = 0.1;
@@ -32,11 +32,11 @@ export class Pace {
 
   /**
    * How many pictures a worker that runs batches of so many should have beside the ones it runs: none when a batch takes
-   * long or nothing was observed yet, else at least another batch, and enough to last until we get our turn again.
+   * long or nothing was observed yet, else at least another batch, and enough with it to last until we get our turn again.
    */
   ahead(batch: number): number {
     const perPictureMs = this.#perPictureMs;
     if (perPictureMs === undefined || perPictureMs * batch >= fastBatchMs) return 0;
-    return Math.max(batch, Math.min(mostAhead, Math.floor(turnMs / perPictureMs)));
+    return Math.max(batch, Math.min(mostAhead, Math.floor(turnMs / perPictureMs) - batch));
   }
 }
