@@ -100,6 +100,6 @@ export const services = {
     operations: words(`
       PutMetricData GetMetricData GetMetricStatistics ListMetrics
       PutMetricAlarm DescribeAlarms DescribeAlarmsForMetric DescribeAlarmHistory DeleteAlarms SetAlarmState
-      EnableAlarmActions DisableAlarmActions`),
+      EnableAlarmActions DisableAlarmActions TagResource UntagResource ListTagsForResource`),
   },
 };

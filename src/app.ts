@@ -142,7 +142,7 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
         report,
       }),
     );
-    const sqs = owned.add(sqsService({ resources, clock }));
+    const sqs = owned.add(sqsService({ resources, clock, metrics }));
     const eventBus = owned.add(
       eventsService({
         resources,

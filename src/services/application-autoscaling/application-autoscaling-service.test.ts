@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { VariantLoad } from "../../ports/endpoint-loads.ts";
 import { memoryResources } from "../../ports/memory-resources.ts";
 import { testClock } from "../../ports/test-clock.ts";
-import type { Call } from "../../wire/service.ts";
+import { testCall } from "../../wire/testing/call.ts";
 import { applicationAutoscalingService } from "./application-autoscaling-service.ts";
 
 const variant = {
@@ -112,13 +112,7 @@ test("what cannot be scaled is refused in AWS's codes", async () => {
   );
 });
 
-const call: Call = {
-  requestId: "r",
-  region: "us-east-1",
-  accountId: "123456789012",
-  baseUrl: "http://127.0.0.1:4566",
-  signal: new AbortController().signal,
-};
+const call = testCall({ accountId: "123456789012" });
 
 function policyOf(PolicyName: string, PredefinedMetricType = "SageMakerVariantInvocationsPerInstance") {
   return {

@@ -4,7 +4,7 @@ import { Fault } from "../../kit/fault.ts";
 import type { ServiceEvent } from "../../ports/events.ts";
 import { memoryResources } from "../../ports/memory-resources.ts";
 import { testClock } from "../../ports/test-clock.ts";
-import type { Call } from "../../wire/service.ts";
+import { testCall } from "../../wire/testing/call.ts";
 import { eventsService } from "./events-service.ts";
 
 const arns = {
@@ -317,13 +317,7 @@ function open(
     report: () => {},
   });
   context.after(() => service.close());
-  const about: Call = {
-    requestId: "request",
-    region: "us-east-1",
-    accountId: "000000000000",
-    baseUrl: "http://127.0.0.1:4566",
-    signal: new AbortController().signal,
-  };
+  const about = testCall();
   const call = async (operation: string, input: object): Promise<Answer> => service.handlers[operation]?.(input, about);
   return { call, events: service.events, close: service.close, clock, resources, invoked, called, broken };
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { memoryStore } from "../../ports/memory-store.ts";
 import { testClock } from "../../ports/test-clock.ts";
-import type { Call } from "../../wire/service.ts";
+import { testCall } from "../../wire/testing/call.ts";
 import { logsService } from "./logs-service.ts";
 
 const group = "/aws/sagemaker/TrainingJobs";
@@ -155,13 +155,7 @@ function setUp() {
   const clock = testClock();
   const { logs, resources } = memoryStore({ clock });
   const { handlers } = logsService({ logs, resources, clock, report: () => {} });
-  const context: Call = {
-    requestId: "r",
-    region: "us-east-1",
-    accountId: "000000000000",
-    baseUrl: "",
-    signal: new AbortController().signal,
-  };
+  const context = testCall();
   return {
     clock,
     logs,

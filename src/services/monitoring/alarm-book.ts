@@ -10,6 +10,7 @@ export interface AlarmRecord {
   arn: string;
   /** As it was put, tags apart. */
   settings: PutMetricAlarmInput;
+  tags?: Record<string, string>;
   state: AlarmState;
   reason: string;
   /** JSON text. */

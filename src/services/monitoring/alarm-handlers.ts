@@ -13,6 +13,7 @@ import { dimensionsText } from "../../ports/metric-points.ts";
 import type { Call, Handler } from "../../wire/service.ts";
 import type { AlarmBook, AlarmRecord } from "./alarm-book.ts";
 import { checkAlarm } from "./alarm-settings.ts";
+import { checkedTags } from "./alarm-tags.ts";
 import { alarmNotFound, invalidRequest, pageStart, pageToken } from "./faults.ts";
 import { dimensionsFrom } from "./metric-input.ts";
 
@@ -48,14 +49,17 @@ export function alarmHandlers({
   return {
     PutMetricAlarm(input: PutMetricAlarmInput, call: Call) {
       checkAlarm(input, points);
-      const { Tags: _tags, ...settings } = input;
+      const { Tags, ...settings } = input;
+      // As CloudWatch: of an alarm that is there already they are left alone.
+      const tags = checkedTags(Tags);
       const name = input.AlarmName as string;
       const before = alarms.get(name);
       if (before === undefined && alarms.all().length >= mostAlarms) {
         throw new Fault("LimitExceeded", `The maximum limit of ${mostAlarms} alarms has been reached.`);
       }
       const nowMs = clock.now();
-      const fresh: Pick<AlarmRecord, "arn" | "state" | "reason" | "stateUpdatedMs" | "transitionedMs"> = {
+      const fresh: Pick<AlarmRecord, "arn" | "tags" | "state" | "reason" | "stateUpdatedMs" | "transitionedMs"> = {
+        tags,
         arn: `arn:aws:cloudwatch:${call.region}:${call.accountId}:alarm:${name}`,
         state: "INSUFFICIENT_DATA",
         reason: "Unchecked: Initial alarm creation",

@@ -199,3 +199,17 @@ test("alarms that could not be evaluated or could tell nobody are refused", asyn
     code: "ResourceNotFound",
   });
 });
+
+test("an alarm keeps the tags that it was made with, until it is tagged otherwise or goes", async (context) => {
+  const { call, alarm } = testMonitoring(context);
+  await call("PutMetricAlarm", { ...settings, Tags: [{ Key: "team", Value: "ops" }] });
+  await call("PutMetricAlarm", { ...settings, Threshold: 11, Tags: [{ Key: "team", Value: "other" }] });
+  const ResourceARN = (await alarm("slow")).AlarmArn;
+  const tags = async () => (await call("ListTagsForResource", { ResourceARN })).Tags;
+  assert.deepEqual(await tags(), [{ Key: "team", Value: "ops" }]);
+  await call("TagResource", { ResourceARN, Tags: [{ Key: "stage", Value: "dev" }] });
+  await call("UntagResource", { ResourceARN, TagKeys: ["team"] });
+  assert.deepEqual(await tags(), [{ Key: "stage", Value: "dev" }]);
+  await call("DeleteAlarms", { AlarmNames: ["slow"] });
+  await assert.rejects(tags(), { code: "ResourceNotFoundException" });
+});

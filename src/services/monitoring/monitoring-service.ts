@@ -11,6 +11,7 @@ import { alarmActions } from "./alarm-actions.ts";
 import { alarmBook } from "./alarm-book.ts";
 import { alarmEvaluator } from "./alarm-evaluator.ts";
 import { alarmHandlers } from "./alarm-handlers.ts";
+import { alarmTagHandlers } from "./alarm-tags.ts";
 import { getMetricData } from "./get-metric-data.ts";
 import { getMetricStatistics } from "./get-metric-statistics.ts";
 import { listMetrics } from "./list-metrics.ts";
@@ -54,6 +55,7 @@ export function monitoringService(options: MonitoringOptions): MonitoringService
         GetMetricStatistics: getMetricStatistics({ ...options, flush }),
         ListMetrics: listMetrics({ ...options, flush }),
         ...alarmHandlers({ ...options, alarms, onPut: evaluator.wake }),
+        ...alarmTagHandlers(alarms),
       },
     },
     metrics: {

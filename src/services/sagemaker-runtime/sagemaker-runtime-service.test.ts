@@ -2,16 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Fault } from "../../kit/fault.ts";
 import type { AsyncModels, InferenceRequest, Models } from "../../ports/models.ts";
-import type { Call, Handler } from "../../wire/service.ts";
+import type { Handler } from "../../wire/service.ts";
+import { testCall } from "../../wire/testing/call.ts";
 import { maxInvocationBytes, sagemakerRuntimeService } from "./sagemaker-runtime-service.ts";
 
-const call: Call = {
-  requestId: "r",
-  region: "us-east-1",
-  accountId: "123456789012",
-  baseUrl: "http://127.0.0.1:4566",
-  signal: new AbortController().signal,
-};
+const call = testCall({ accountId: "123456789012" });
 
 test("an invocation reaches the endpoint with its headers, and the answer names the variant", async () => {
   const { invoke, seen } = runtime();

@@ -13,7 +13,7 @@ import type { Clock } from "../../ports/clock.ts";
 import { memoryMetrics } from "../../ports/memory-metrics.ts";
 import { memoryResources } from "../../ports/memory-resources.ts";
 import { testClock } from "../../ports/test-clock.ts";
-import type { Call } from "../../wire/service.ts";
+import { testCall } from "../../wire/testing/call.ts";
 import { snsService } from "./sns-service.ts";
 
 const functionArn = "arn:aws:lambda:us-east-1:000000000000:function:tell";
@@ -373,13 +373,7 @@ function openSns<C extends Clock>(
     report: (line) => void reported.push(line),
   });
   context.after(() => service.close());
-  const about: Call = {
-    requestId: "request",
-    region: "us-east-1",
-    accountId: "000000000000",
-    baseUrl: "http://127.0.0.1:4566",
-    signal: new AbortController().signal,
-  };
+  const about = testCall();
   const call = async (operation: string, input: object): Promise<Answer> => service.handlers[operation]?.(input, about);
   return { call, service, clock, resources, invoked, called, reported, broken, outbox, metrics };
 }

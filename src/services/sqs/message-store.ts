@@ -34,6 +34,8 @@ export interface MessageStore {
   hide(queueName: string, handle: string, forMs: number): boolean;
   purge(queueName: string): void;
   counts(queueName: string): { ready: number; inFlight: number; delayed: number };
+  /** The queues that were asked for anything since the start. */
+  inUse(): string[];
   close(): void;
 }
 
@@ -233,6 +235,8 @@ export function messageStore(options: { resources: Resources; clock: Clock; most
       const delayed = [...index.hidden.values()].filter(({ isDelayed }) => isDelayed).length;
       return { ready: index.ready.size, inFlight: index.hidden.size - delayed, delayed };
     },
+
+    inUse: () => [...indexes.keys()],
 
     close() {
       isClosed = true;

@@ -21,6 +21,7 @@ import {
   storedAttributes,
 } from "./message.ts";
 import type { MessageStore } from "./message-store.ts";
+import type { QueueMetrics } from "./queue-metrics.ts";
 import { numberOf, type Queue, type QueueBook } from "./queues.ts";
 
 /** As SQS. */
@@ -32,9 +33,10 @@ export interface MessageOptions {
   queues: QueueBook;
   messages: MessageStore;
   clock: Clock;
+  counted: QueueMetrics;
 }
 
-export function messageHandlers({ queues, messages, clock }: MessageOptions): Record<string, Handler> {
+export function messageHandlers({ queues, messages, clock, counted }: MessageOptions): Record<string, Handler> {
   function compose(
     queue: Queue,
     input: SendMessageCommandInput | SendMessageBatchRequestEntry,
@@ -54,6 +56,16 @@ export function messageHandlers({ queues, messages, clock }: MessageOptions): Re
     };
   }
 
+  function send(queue: Queue, composed: StoredMessage[]): void {
+    messages.send(queue.name, composed);
+    for (const { body, attributes } of composed) counted.sent(queue.name, sizeBytes(body, attributes));
+  }
+
+  function remove({ name }: Queue, handle: string): void {
+    messages.remove(name, handle);
+    counted.deleted(name);
+  }
+
   function hide(queue: Queue, handle: string, seconds: number | undefined): void {
     checkRange("VisibilityTimeout", seconds ?? -1, 0, longestHiddenSeconds);
     if (!messages.hide(queue.name, handle, (seconds as number) * 1000)) {
@@ -65,7 +77,7 @@ export function messageHandlers({ queues, messages, clock }: MessageOptions): Re
     SendMessage(input: SendMessageCommandInput, call: Call) {
       const queue = queues.find(input.QueueUrl);
       const message = compose(queue, input, call);
-      messages.send(queue.name, [message]);
+      send(queue, [message]);
       return sentAnswer(message);
     },
 
@@ -83,8 +95,8 @@ export function messageHandlers({ queues, messages, clock }: MessageOptions): Re
         );
       }
       const { done, Failed } = each(entries, (entry) => ({ Id: entry.Id, message: compose(queue, entry, call) }));
-      messages.send(
-        queue.name,
+      send(
+        queue,
         done.map(({ message }) => message),
       );
       return { Successful: done.map(({ Id, message }) => ({ Id, ...sentAnswer(message) })), Failed };
@@ -105,20 +117,21 @@ export function messageHandlers({ queues, messages, clock }: MessageOptions): Re
         signal: call.patience ?? call.signal,
         hasQueue: queues.hasQueue,
       });
+      counted.received(queue.name, received.length);
       // As SQS: nothing to receive is an answer without the member.
       if (received.length === 0) return {};
       return { Messages: received.map(({ message, handle }) => receivedMessage(message, handle, input)) };
     },
 
     DeleteMessage(input: DeleteMessageCommandInput) {
-      messages.remove(queues.find(input.QueueUrl).name, input.ReceiptHandle as string);
+      remove(queues.find(input.QueueUrl), input.ReceiptHandle as string);
       return {};
     },
 
     DeleteMessageBatch(input: DeleteMessageBatchCommandInput) {
       const queue = queues.find(input.QueueUrl);
       const { done, Failed } = each(checkBatch(input.Entries), ({ Id, ReceiptHandle }) => {
-        messages.remove(queue.name, ReceiptHandle as string);
+        remove(queue, ReceiptHandle as string);
         return { Id };
       });
       return { Successful: done, Failed };

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { Fault } from "../../kit/fault.ts";
+import { memoryMetrics } from "../../ports/memory-metrics.ts";
 import { memoryResources } from "../../ports/memory-resources.ts";
 import { testClock } from "../../ports/test-clock.ts";
-import type { Call } from "../../wire/service.ts";
+import { testCall } from "../../wire/testing/call.ts";
 import { sqsService } from "./sqs-service.ts";
 
 test("a queue is made once, found, listed, changed and deleted", async (context) => {
@@ -109,13 +110,14 @@ test("a long poll gets a message that becomes visible again meanwhile", async (c
 test("a long poll ends when its caller goes away", async (context) => {
   const { service, QueueUrl, about, clock } = await openQueue(context);
   const caller = new AbortController();
+  const before = clock.pending();
   const polling = service.handlers["ReceiveMessage"]?.(
     { QueueUrl, WaitTimeSeconds: 20 },
     { ...about, signal: caller.signal },
   );
   caller.abort();
   assert.deepEqual(await polling, {});
-  assert.equal(clock.pending(), 0);
+  assert.equal(clock.pending(), before);
 });
 
 test("a delayed message comes later", async (context) => {
@@ -220,23 +222,45 @@ test("what SQS refuses is refused", async (context) => {
 // biome-ignore lint/suspicious/noExplicitAny: answers are read member by member, as a client would
 type Answer = any;
 
+test("a queue counts what passes through it, and what stands in it every minute", async (context) => {
+  const { call, QueueUrl, receive, metrics, clock } = await openQueue(context);
+  await receive();
+  await call("SendMessage", { QueueUrl, MessageBody: "12345" });
+  await call("SendMessage", { QueueUrl, MessageBody: "later", DelaySeconds: 600 });
+  const [{ ReceiptHandle }] = await receive({ VisibilityTimeout: 300 });
+  await clock.advance(60_000);
+  await call("DeleteMessage", { QueueUrl, ReceiptHandle });
+  const seen = metrics.recorded.map(({ metric, value }) => {
+    assert.deepEqual([metric.namespace, metric.dimensions], ["AWS/SQS", { QueueName: "inbox" }]);
+    return `${metric.name} ${value}`;
+  });
+  assert.deepEqual(seen, [
+    "NumberOfEmptyReceives 1",
+    "NumberOfMessagesSent 1",
+    "SentMessageSize 5",
+    "NumberOfMessagesSent 1",
+    "SentMessageSize 5",
+    "NumberOfMessagesReceived 1",
+    "NumberOfEmptyReceives 0",
+    "ApproximateNumberOfMessagesVisible 0",
+    "ApproximateNumberOfMessagesNotVisible 1",
+    "ApproximateNumberOfMessagesDelayed 1",
+    "NumberOfMessagesDeleted 1",
+  ]);
+});
+
 function open(
   context: TestContext,
   before?: { clock: ReturnType<typeof testClock>; resources: ReturnType<typeof memoryResources> },
 ) {
   const clock = before?.clock ?? testClock();
   const resources = before?.resources ?? memoryResources(clock);
-  const service = sqsService({ resources, clock });
+  const metrics = memoryMetrics();
+  const service = sqsService({ resources, clock, metrics });
   context.after(() => service.close());
-  const about: Call = {
-    requestId: "request",
-    region: "us-east-1",
-    accountId: "000000000000",
-    baseUrl: "http://127.0.0.1:4566",
-    signal: new AbortController().signal,
-  };
+  const about = testCall();
   const call = async (operation: string, input: object): Promise<Answer> => service.handlers[operation]?.(input, about);
-  return { call, service, clock, resources, about };
+  return { call, service, clock, resources, metrics, about };
 }
 
 async function openQueue(context: TestContext) {

@@ -3,7 +3,7 @@ import type { ServiceEvent } from "../../../ports/events.ts";
 import { memoryMetricPoints } from "../../../ports/memory-metric-points.ts";
 import { memoryResources } from "../../../ports/memory-resources.ts";
 import { testClock } from "../../../ports/test-clock.ts";
-import type { Call } from "../../../wire/service.ts";
+import { testCall } from "../../../wire/testing/call.ts";
 import { monitoringService } from "../monitoring-service.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are read member by member, as a client would
@@ -35,13 +35,7 @@ export function testMonitoring(context: TestContext, before?: { world: ReturnTyp
     mostAlarms: 5,
   });
   context.after(() => service.close());
-  const about: Call = {
-    requestId: "request",
-    region: "us-east-1",
-    accountId: "000000000000",
-    baseUrl: "",
-    signal: new AbortController().signal,
-  };
+  const about = testCall();
   const call = async (operation: string, input: object): Promise<Answer> =>
     service.service.handlers[operation]?.(input, about);
   const put = (data: object[], Namespace = "Shop") => call("PutMetricData", { Namespace, MetricData: data });

@@ -10,7 +10,7 @@ import { Fault } from "../../../kit/fault.ts";
 import type { ServiceEvent } from "../../../ports/events.ts";
 import { type TestClock, testClock } from "../../../ports/test-clock.ts";
 import { sqliteStore } from "../../../store/sqlite.ts";
-import type { Call } from "../../../wire/service.ts";
+import { testCall } from "../../../wire/testing/call.ts";
 import { s3Service } from "../s3-service.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are read member by member, as a client would
@@ -75,13 +75,7 @@ export async function openS3(context: TestContext, options: Reopened = {}) {
     await close();
     rmSync(directory, { recursive: true, force: true });
   });
-  const about: Call = {
-    requestId: "request",
-    region: options.region ?? "us-east-1",
-    accountId: "000000000000",
-    baseUrl: "http://127.0.0.1:4566",
-    signal: new AbortController().signal,
-  };
+  const about = testCall({ region: options.region ?? "us-east-1" });
   const call = async (operation: string, input: object): Promise<Answer> => service.handlers[operation]?.(input, about);
   /** Lets what was noted be told, and what waits for a time come due. */
   const deliver = async (): Promise<void> => {

@@ -10,16 +10,10 @@ import type { Operations } from "../../../ports/operations.ts";
 import { packFolder } from "../../../serve/pack-folder.ts";
 import { writeTinyModel } from "../../../serve/testing/tiny-model.ts";
 import { memoryBlobs, realClock } from "../../../serve/testing/world.ts";
-import type { Call } from "../../../wire/service.ts";
+import { testCall } from "../../../wire/testing/call.ts";
 import { type SagemakerOptions, sagemakerService } from "../sagemaker-service.ts";
 
-const call: Call = {
-  requestId: "r",
-  region: "us-east-1",
-  accountId: "123456789012",
-  baseUrl: "http://127.0.0.1:4566",
-  signal: new AbortController().signal,
-};
+const call = testCall({ accountId: "123456789012" });
 
 /** A service with memory behind it and real processes, for tests; `start` begins it again upon the same memory. */
 export function testWorld(options: Partial<SagemakerOptions> = {}) {
