@@ -8,20 +8,13 @@
 // The test pictures are only measured: no run and no epoch is chosen by them. Speeds are medians of interleaved rounds; times of accuracy
 // runs are of the whole program. Say how busy the machine was.
 
-import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { decodeImage } from "../src/images/decode-image.ts";
-import { layoutOf, runNetwork } from "../src/learn/network.ts";
-import { resnet9 } from "../src/learn/networks.ts";
-import { readWeights } from "../src/learn/onnx/model-reader.ts";
 import { randomFrom, shuffled } from "../src/learn/random.ts";
-import { ReferenceOperators, reference } from "../src/learn/reference/reference-operators.ts";
-import type { Normalisation } from "../src/learn/training/augmentation.ts";
-import { floatsOf, floatTensor, openSession } from "../src/learn/training/runtime.ts";
 import { median, type Row, report } from "./report.ts";
 import { machine } from "./support/machine.ts";
 import { matrixPeak } from "./support/matrix-peak.ts";
+import { largestDifference } from "./support/parity.ts";
 import { findPyTorch, pytorchSpeed } from "./support/pytorch.ts";
 import { streamedRuns } from "./support/streaming.ts";
 import {
@@ -136,34 +129,18 @@ async function repeat(): Promise<Row[]> {
 
 /** The exported model against the float64 reference with the same weights. */
 async function parity(): Promise<Row[]> {
-  const { model, manifest } = await trainingRun(set, { preset: "fast" });
-  const weights = readWeights(model);
-  const network = resnet9(manifest.labels.length);
-  const layout = layoutOf(network);
-  const parameters = new Float64Array(layout.total);
-  const running = new Float64Array(layout.statistics);
-  for (const one of layout.parameters) parameters.set(weights.get(one.name)!.values, one.offset);
-  for (const { name, offset, channels } of layout.norms) {
-    running.set(weights.get(`${name}.mean`)!.values, offset);
-    running.set(weights.get(`${name}.variance`)!.values, offset + channels);
+  const models = [
+    ["one network", { preset: "fast" }],
+    ["three networks and ten views", { preset: "fast", epochs: "10", ensemble_size: "3", views: "10" }],
+  ] as const;
+  const found: Row[] = [];
+  for (const [name, asked] of models) {
+    const largest = await largestDifference(await trainingRun(set, asked), set.test.slice(0, 16));
+    found.push(
+      targeted(`${name}: largest difference of exported logits from the float64 reference`, largest, { most: 1e-3 }),
+    );
   }
-  const { mean, deviation } = manifest.provenance!["normalisation"] as Normalisation;
-  const temperature = manifest.provenance!["temperature"] as number;
-  const session = await openSession(model);
-  let largest = 0;
-  for (const { path } of set.test.slice(0, 16)) {
-    const picture = decodeImage(readFileSync(path)).data;
-    const image = Float32Array.from({ length: 3072 }, (_, i) => picture[(i % 1024) * 3 + Math.floor(i / 1024)]!);
-    const x = Float64Array.from(image, (value, i) => (value - mean[i >> 10]!) / deviation[i >> 10]!);
-    const operators = new ReferenceOperators(parameters, layout.statistics, running);
-    const logits = [...runNetwork(network, layout, operators, reference(x, [1, 3, 32, 32])).values];
-    const answers = await session.run({ image: floatTensor(image, [1, 3, 32, 32]) });
-    const probabilities = floatsOf(answers, "probabilities");
-    // A difference of logits is all that probabilities show.
-    const served = (Math.log(probabilities[1]!) - Math.log(probabilities[0]!)) * temperature;
-    largest = Math.max(largest, Math.abs(served - (logits[1]! - logits[0]!)));
-  }
-  return [targeted("largest difference of exported logits from the float64 reference", largest, { most: 1e-3 })];
+  return found;
 }
 
 async function accuracy(): Promise<Row[]> {
