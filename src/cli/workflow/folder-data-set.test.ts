@@ -84,6 +84,21 @@ test("train and test folders per class keep their split", () => {
   );
 });
 
+test("pictures deeper in a class's folder belong to it under names of their own", () => {
+  const folder = folderOf({
+    "train/bike/2020/1.png": "x",
+    "train/bike/2021/1.png": "x",
+    "train/bike/.trash/1.png": "x",
+    "train/motor/1.png": "x",
+    "test/bike/2.png": "x",
+    "test/motor/2.png": "x",
+  });
+  assert.deepEqual(
+    picturesOf(folder).map((picture) => `${picture.split}/${picture.name}`),
+    ["train/bike/2020/1.png", "train/bike/2021/1.png", "train/motor/1.png", "test/bike/2.png", "test/motor/2.png"],
+  );
+});
+
 test("a class that only the test folder has is refused by name", () => {
   const folder = folderOf({
     "train/bike/1.png": "x",

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { basename, extname, join } from "node:path";
+import { basename, extname, join, sep } from "node:path";
 import { bounds } from "../../config.ts";
 import { type DataSet, DataSetError, type Picture } from "./data-set.ts";
 
@@ -80,7 +80,9 @@ function splitFolder(folder: string): DataSet {
   if (unknown.length > 0) throw new DataSetError(`test/ has classes that train/ has not: ${unknown.join(", ")}`);
   const pictures = (["train", "test"] as const).flatMap((split) =>
     classes.flatMap((className, label) =>
-      filesOf(join(folder, split, className)).map((file, row) => picture({ split, row, label, className, file })),
+      filesBelow(join(folder, split, className)).map((file, row) =>
+        picture({ split, row, label, folder: join(folder, split), file: `${className}/${file}` }),
+      ),
     ),
   );
   return dataSet(folder, classes, pictures);
@@ -89,11 +91,13 @@ function splitFolder(folder: string): DataSet {
 function classFolder(folder: string): DataSet {
   const classes = classFoldersOf(folder);
   const pictures = classes.flatMap((className, label) => {
-    const files = filesOf(join(folder, className)).sort(
+    const files = filesBelow(join(folder, className)).sort(
       (left, right) => nameHash(left) - nameHash(right) || (left < right ? -1 : 1),
     );
     const heldOut = Math.floor(files.length / heldOutShare);
-    return files.map((file, row) => picture({ split: row < heldOut ? "test" : "train", row, label, className, file }));
+    return files.map((file, row) =>
+      picture({ split: row < heldOut ? "test" : "train", row, label, folder, file: `${className}/${file}` }),
+    );
   });
   return dataSet(folder, classes, pictures);
 }
@@ -102,11 +106,12 @@ function picture(given: {
   split: Picture["split"];
   row: number;
   label: number;
-  className: string;
+  folder: string;
+  /** Below the folder. */
   file: string;
 }): Picture {
-  const { split, row, label, className, file } = given;
-  return { split, row, label, name: `${className}/${basename(file)}`, bytes: () => readPicture(file) };
+  const { split, row, label, folder, file } = given;
+  return { split, row, label, name: file, bytes: () => readPicture(join(folder, file)) };
 }
 
 function dataSet(folder: string, classes: string[], pictures: Picture[]): DataSet {
@@ -128,19 +133,21 @@ function classFoldersOf(folder: string): string[] {
   const found = readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && !entry.name.startsWith("."))
     .map((entry) => entry.name)
-    .filter((name) => filesOf(join(folder, name)).length > 0)
+    .filter((name) => filesBelow(join(folder, name)).length > 0)
     .sort();
   if (found.length === 0)
     throw new DataSetError(`${folder} has neither a train.lst nor a folder of pictures per class`);
   return found;
 }
 
-function filesOf(folder: string): string[] {
+/** Pictures at any depth below a folder, hidden places left out. */
+function filesBelow(folder: string): string[] {
   if (!existsSync(folder)) return [];
-  return readdirSync(folder)
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .map((name) => name.split(sep).join("/"))
     .filter((name) => pictureExtensions.has(extname(name).toLowerCase()))
-    .sort()
-    .map((name) => join(folder, name));
+    .filter((name) => !name.split("/").some((part) => part.startsWith(".")))
+    .sort();
 }
 
 async function readPicture(file: string): Promise<Uint8Array> {

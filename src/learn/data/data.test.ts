@@ -58,6 +58,21 @@ test("one folder per class names the classes", async (context) => {
   assert.deepEqual([train.count, validation?.count], [2, 2]);
 });
 
+test("pictures of a class may lie deeper in its folder, beside files that are none", async (context) => {
+  const folder = jobFolder(context);
+  folder.write("input/data/train/bus/1.png", barPicture(0, 1));
+  folder.write("input/data/train/bus/2021/summer/2.PNG", barPicture(0, 2));
+  folder.write("input/data/train/bus/.DS_Store", "hidden");
+  folder.write("input/data/train/bus/notes.txt", "no picture");
+  folder.write("input/data/train/van/3", barPicture(1, 3));
+  const lines: string[] = [];
+  const { train } = await readOf(folder, { log: (line) => lines.push(line) });
+  assert.deepEqual([...train.labels], [0, 0, 1]);
+  assert.deepEqual(lines, [
+    'Warning: files of channel "train" that are no pictures by their names are passed over: bus/notes.txt',
+  ]);
+});
+
 test("label_categories.json names the classes of a .lst file", async (context) => {
   const folder = jobFolder(context);
   folder.pictures("train", 4);

@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { dataFault } from "./data-fault.ts";
 import { listEntries } from "./list-file.ts";
 import { openRecordFile, type RecordFile } from "./record-file.ts";
-import { shortList } from "./short-list.ts";
+import { mostNamed, shortList } from "./short-list.ts";
 
 // What a channel holds, entry by entry: nobody needs the names of all pictures at once.
 
@@ -70,14 +70,23 @@ export function listChannel(
       `num_classes=${options.classes}, but channel "${channel}" has ${classFolders.length} class ${classFolders.length === 1 ? "folder" : "folders"}: ${shortList(classFolders)}`,
     );
   }
+  const others: string[] = [];
   const listed = listing(function* () {
+    others.length = 0;
     for (const [label, name] of classFolders.entries()) {
-      for (const file of filesIn(join(folder, name))) {
-        if (!file.startsWith(".")) yield fileItem({ name: `${name}/${file}`, label, path: join(folder, name, file) });
+      for (const file of filesBelow(folder, name)) {
+        if (pictureNames.test(file)) yield fileItem({ name: file, label, path: join(folder, file) });
+        else if (others.length <= mostNamed) others.push(file);
       }
     }
   });
   if (listed.count === 0) throw dataFault(`channel "${channel}" holds no picture`);
+  if (others.length > 0) {
+    const named = others.length > mostNamed ? `${others.slice(0, mostNamed).join(", ")} and more` : others.join(", ");
+    options.log?.(
+      `Warning: files of channel "${channel}" that are no pictures by their names are passed over: ${named}`,
+    );
+  }
   return { ...listed, labels: classFolders };
 }
 
@@ -126,6 +135,21 @@ export function relabel(given: Listing, labels: readonly string[]): Listing {
       for (const item of given.items()) yield { ...item, label: own[item.label]! };
     },
   };
+}
+
+/** Files of a class may be without an ending, but not with one that is no picture's. */
+const pictureNames = /(^|\/)[^/.]+$|\.(png|jpe?g|webp|bmp|gif)$/i;
+
+/** Paths of the files in a folder and the folders in it, sorted folder by folder, without hidden ones. */
+function* filesBelow(root: string, folder: string): Generator<string, void> {
+  const entries = readdirSync(join(root, folder), { withFileTypes: true })
+    .filter(({ name }) => !name.startsWith("."))
+    .sort((one, other) => (one.name < other.name ? -1 : 1));
+  for (const entry of entries) {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory()) yield* filesBelow(root, path);
+    else yield path;
+  }
 }
 
 /** Names of the files in a folder, sorted; none where there is no folder. */
