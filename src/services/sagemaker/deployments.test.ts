@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, test } from "node:test";
 import { testClock } from "../../ports/test-clock.ts";
-import { settled, until } from "../../serve/testing/world.ts";
+import { settled } from "../../serve/testing/world.ts";
 import { testWorld } from "./testing/service.ts";
 
 // Two models that already run, told apart by what they answer, so that the tests need no processes.
@@ -220,7 +220,6 @@ test("a model's own 5xx is counted where alarms of deployments look for it", asy
   const broken = await modelServer("broken", 500);
   const { world, sagemaker, answers } = await serving({ instances: 1, shadow: broken.origin });
   await answers(3);
-  await until(() => errorsOf("Shadow").length === 3);
   await sagemaker.close();
   broken.close();
   assert.deepEqual(errorsOf("Shadow"), [1, 1, 1]);
