@@ -37,6 +37,8 @@ export async function dependability(credential: Credential): Promise<Row[]> {
   const target = { server, request };
   done(await during("swaps between two models", target, () => swap(admin)));
   done(await during("canary updates", target, () => canary(admin)));
+  const alarm = await admin.alarm("bench");
+  done(await during("canary updates that an alarm rolls back", target, () => rollBack(admin, alarm)));
   done(await during("kill -9 of every worker in turn", target, () => killWorkers(server)));
   done(await during("scaling up and down", target, () => scale(admin)));
   done(...(await overload(server, request)), await manyConnections(server));
@@ -87,6 +89,27 @@ async function canary(admin: Administrator): Promise<void> {
     DeploymentConfig: { BlueGreenUpdatePolicy: { TrafficRoutingConfiguration: routing } },
   });
   await admin.settled();
+}
+
+/** The new model gets its share, then the alarm goes off; the old one must have all requests again. */
+async function rollBack(admin: Administrator, { raise }: { raise: (isOn: boolean) => Promise<void> }): Promise<void> {
+  const { EndpointConfigName: current } = await admin.describe();
+  const next = current === "small" ? "other" : "small";
+  await raise(false);
+  const routing = { Type: "CANARY", CanarySize: { Type: "CAPACITY_PERCENT", Value: 50 }, WaitIntervalInSeconds: 60 };
+  await admin.call("UpdateEndpoint", {
+    EndpointName: "bench",
+    EndpointConfigName: next,
+    DeploymentConfig: {
+      BlueGreenUpdatePolicy: { TrafficRoutingConfiguration: routing },
+      AutoRollbackConfiguration: { Alarms: [{ AlarmName: "bench" }] },
+    },
+  });
+  await sleep(3_000);
+  await raise(true);
+  await admin.settled();
+  const { EndpointConfigName: after } = await admin.describe();
+  if (after !== current) throw new Error(`the endpoint was not rolled back: it has ${after}`);
 }
 
 async function killWorkers(server: Server): Promise<void> {

@@ -115,6 +115,31 @@ export function administrator(url: string, credential?: Credential) {
   };
   return {
     call,
+    /** An alarm that nothing but `raise` sets off. */
+    async alarm(name: string): Promise<{ raise: (isOn: boolean) => Promise<void> }> {
+      const ask = (operation: string, input: object) => {
+        const headers = {
+          "content-type": "application/x-amz-json-1.0",
+          "x-amz-target": `GraniteServiceVersion20100801.${operation}`,
+        };
+        const body = Buffer.from(JSON.stringify(input));
+        return askOnce(
+          url,
+          requestBytes(url, { method: "POST", path: "/", service: "monitoring", headers, body }, credential),
+        );
+      };
+      await ask("PutMetricAlarm", {
+        ...{ AlarmName: name, Namespace: "Bench", MetricName: "nothing", Statistic: "Sum", Period: 3_600 },
+        ...{ EvaluationPeriods: 1, Threshold: 1, ComparisonOperator: "GreaterThanOrEqualToThreshold" },
+        TreatMissingData: "ignore",
+      });
+      return {
+        raise: async (isOn) => {
+          const StateValue = isOn ? "ALARM" : "OK";
+          await ask("SetAlarmState", { AlarmName: name, StateValue, StateReason: "the bench says so" });
+        },
+      };
+    },
     async describe(
       name = "bench",
     ): Promise<{ EndpointStatus: string; EndpointConfigName: string; FailureReason?: string }> {

@@ -40,6 +40,15 @@ test("names that leave the folder are refused", async () => {
   assert.deepEqual(outcomes.filter((message) => /unsafe name/.test(message)).length, 4);
 });
 
+test("a file in whose place there is a folder, and a name that no disk takes, are refused as the archive's", async () => {
+  const archive = pack();
+  archive.entry({ name: "model.json" }, "{}");
+  archive.entry({ name: "model.json/inside" }, "x");
+  archive.finalize();
+  assert.match(await unpackRefusal(gzipSync(await bytesOf(archive)), "clash"), /of a file and of a folder/);
+  assert.match(await refusal({ name: "x".repeat(300) }), /a name that is too long/);
+});
+
 test("links are refused", async () => {
   assert.match(
     await refusal({ name: "link", type: "symlink", linkname: "/etc/passwd" }),

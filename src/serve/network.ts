@@ -13,10 +13,15 @@ export type Run = (images: readonly Image[]) => Promise<Float32Array[]>;
 /** Throws when the graph is not what the manifest says, with what it is. */
 export function networkOf(session: InferenceSession, manifest: ModelManifest, maxBatch: number): Run {
   checkOutput(session, manifest);
-  return isFixedToOne(checkInput(session, manifest))
-    ? oneByOne(batchRunner(session, manifest, 1))
-    : batchRunner(session, manifest, maxBatch);
+  const { width, height } = manifest.input;
+  const fitting = Math.max(1, Math.floor(maxInputValues / (width * height * channelsOf(manifest.input))));
+  const atOnce = isFixedToOne(checkInput(session, manifest)) ? 1 : Math.min(maxBatch, fitting);
+  const run = batchRunner(session, manifest, atOnce);
+  return atOnce === maxBatch ? run : inGroups(run, atOnce);
 }
+
+/** Of one batch, 200 MB as float32: eight pictures of 1,448 x 1,448, one of 4,096 x 4,096. What the network makes of it comes on top. */
+const maxInputValues = 4096 * 4096 * 3;
 
 export function channelsOf({ channels = "RGB" }: ModelManifest["input"]): number {
   return channels === "grey" ? 1 : 3;
@@ -67,10 +72,11 @@ function isFixedToOne([batch]: Shape): boolean {
   throw new Error(`the network takes exactly ${batch} pictures at once; export it with a free first dimension`);
 }
 
-function oneByOne(run: Run): Run {
+function inGroups(run: Run, atOnce: number): Run {
   return async (images) => {
     const rows: Float32Array[] = [];
-    for (const image of images) rows.push(...(await run([image])));
+    for (let from = 0; from < images.length; from += atOnce)
+      rows.push(...(await run(images.slice(from, from + atOnce))));
     return rows;
   };
 }

@@ -27,6 +27,9 @@ const otherBytesPerEntry = 4 * 1024;
 const otherBytes = 1024 ** 2;
 const blockBytes = 512;
 
+/** What the system says of names that cannot be together in one folder, or nowhere. */
+const namesThatClash = ["EEXIST", "ENOTDIR", "EISDIR", "ENAMETOOLONG"];
+
 /** The archive is not what it should be: the uploader's business, with a message for a FailureReason. */
 export class ArchiveError extends Error {
   constructor(message: string, options?: ErrorOptions) {
@@ -91,7 +94,13 @@ export async function unpackArchive(archive: Readable, folder: string, limits: U
     archive.destroy();
     unpacked.destroy();
     if (error instanceof ArchiveError) throw error;
-    if ((error as NodeJS.ErrnoException).syscall !== undefined) throw error; // the disk's trouble, not the archive's
+    const { code = "", syscall } = error as NodeJS.ErrnoException;
+    if (namesThatClash.includes(code)) {
+      throw new ArchiveError("the archive has a name that is too long, or is that of a file and of a folder", {
+        cause: error,
+      });
+    }
+    if (syscall !== undefined) throw error; // the disk's trouble, not the archive's
     throw new ArchiveError(`the archive cannot be read as tar.gz: ${(error as Error).message}`, { cause: error });
   }
   if (names.length === 0) throw new ArchiveError("the archive is empty");

@@ -129,6 +129,8 @@ const tables: Readonly<Record<string, Rows>> = {
     CustomAttributes: { max: 1024 },
     TargetVariant: { max: 63, pattern: /^(?:[a-zA-Z0-9](-*[a-zA-Z0-9])*)$/ },
     InferenceId: { min: 1, max: 64 },
+    ContentType: { max: 1024 },
+    Accept: { max: 1024 },
   },
   lambda: {
     FunctionName: functionName,

@@ -87,12 +87,18 @@ class Invocation implements InferenceRequest {
 
 /** A header that would change the answer must not be passed over in silence. */
 function refuseWhatIsAbsent(input: InvokeEndpointInput): void {
-  const absent = (["TargetModel", "TargetContainerHostname", "InferenceComponentName", "SessionId"] as const).find(
-    (name) => input[name] !== undefined,
-  );
+  const absent = absentMembers.find((name) => input[name] !== undefined);
   if (absent === undefined) return;
+  if (absent === "EnableExplanations") {
+    throw new Fault("ValidationError", "EnableExplanations is not supported: no endpoint has an ExplainerConfig");
+  }
   throw new Fault(
     "ValidationError",
     `${absent} is not supported: an endpoint's variant has one model (COMPATIBILITY.md)`,
   );
 }
+
+const absentMembers = [
+  ...(["TargetModel", "TargetContainerHostname", "InferenceComponentName", "SessionId"] as const),
+  "EnableExplanations",
+] as const;

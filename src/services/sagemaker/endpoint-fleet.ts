@@ -4,12 +4,13 @@ import type { Blobs } from "../../ports/blobs.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { EndpointLoads, VariantLoad } from "../../ports/endpoint-loads.ts";
 import type { Metrics } from "../../ports/metrics.ts";
+import type { Operations } from "../../ports/operations.ts";
 import type { Resources } from "../../ports/resources.ts";
 import type { Candidate, Gateway } from "../../serve/gateway.ts";
 import type { EndpointDefinition, VariantChange } from "../../serve/generation.ts";
 import { deploymentPlan } from "./deployment-plan.ts";
 import { isUnpacked, unpackSource, variantModelOf } from "./model-source.ts";
-import { kindOf } from "./resource-names.ts";
+import { kindOf, parseS3Uri } from "./resource-names.ts";
 import { type Rollout, rollBack, rollOut, type Stage } from "./rollout.ts";
 import {
   allVariants,
@@ -34,6 +35,8 @@ export interface EndpointFleetOptions {
   blobs: Blobs;
   clock: Clock;
   gateway: Gateway;
+  /** Buckets are asked for through it. */
+  operations: Operations;
   metrics?: Metrics;
   /** Unpacked models live here. */
   directory: string;
@@ -139,6 +142,7 @@ export class EndpointFleet implements EndpointLoads {
     let rollout: Rollout | undefined;
     try {
       this.#stage(name, { status: "Creating", share: 0 });
+      await this.#checkBuckets(pending);
       await this.#unpack(pending);
       const plan = deploymentPlan(pending.deployment, countsOf(pending));
       const isStepwise = before !== undefined && plan.isRolling;
@@ -153,6 +157,23 @@ export class EndpointFleet implements EndpointLoads {
     } catch (error) {
       if (this.#closing.signal.aborted) return; // not the model's fault; the next start tries again
       await this.#giveUp(endpoint, rollout, error as Error);
+    }
+  }
+
+  /** What an endpoint answers would be lost without them. When AWS looks, and in which words, was never recorded. */
+  async #checkBuckets({ capture, async: queued }: Snapshot): Promise<void> {
+    const output = queued?.OutputConfig;
+    const places: [string, string | undefined][] = [
+      ["DataCaptureConfig.DestinationS3Uri", capture?.EnableCapture === false ? undefined : capture?.DestinationS3Uri],
+      ["AsyncInferenceConfig.OutputConfig.S3OutputPath", output?.S3OutputPath],
+      ["AsyncInferenceConfig.OutputConfig.S3FailurePath", output?.S3FailurePath],
+    ];
+    for (const [name, uri] of places) {
+      if (uri === undefined) continue;
+      const Bucket = parseS3Uri(uri).bucket;
+      await this.#options.operations.call("s3", "HeadBucket", { Bucket }).catch((error: unknown) => {
+        throw new Error(`The bucket "${Bucket}" of ${name} does not exist or cannot be reached.`, { cause: error });
+      });
     }
   }
 

@@ -139,6 +139,38 @@ test("an endpoint whose model is none fails with the reason and can be deleted",
   world.forget();
 });
 
+test("an endpoint whose captures would have no bucket fails and says so", async () => {
+  const world = testWorld({
+    operations: {
+      has: () => true,
+      call: async (_service, operation, { Bucket }: { Bucket?: string }) => {
+        if (operation === "HeadBucket") throw new Error(`no ${Bucket}`);
+        return { output: {}, requestId: "r" };
+      },
+    },
+  });
+  const sagemaker = world.start();
+  await create(world, sagemaker, "birds", 4);
+  const { EndpointStatus, FailureReason } = await settledEndpoint(sagemaker, "birds");
+  await sagemaker.close();
+  assert.equal(EndpointStatus, "Failed");
+  assert.match(FailureReason, /The bucket "bucket" of DataCaptureConfig\.DestinationS3Uri does not exist/);
+  world.forget();
+});
+
+test("endpoints differ by more than their case", async () => {
+  const world = testWorld();
+  const sagemaker = world.start();
+  await create(world, sagemaker, "birds", 4);
+  await settledEndpoint(sagemaker, "birds");
+  await assert.rejects(sagemaker.ask("CreateEndpoint", { EndpointName: "Birds", EndpointConfigName: "birds" }), {
+    code: "ValidationException",
+    message: /Cannot create already existing endpoint ".*endpoint\/birds"/,
+  });
+  await sagemaker.close();
+  world.forget();
+});
+
 test("weights and capacities are changed in place", async () => {
   const world = testWorld({ maxWorkersPerVariant: 3 });
   const sagemaker = world.start();

@@ -75,12 +75,20 @@ function createEndpoint(options: EndpointHandlerOptions, input: CreateEndpointIn
     ...(input.DeploymentConfig === undefined ? {} : { deployment: input.DeploymentConfig }),
   };
   resources.transaction(() => {
-    if (!resources.create(kind, name, endpoint)) throw alreadyExists("endpoint", name, call);
+    const twin = nameWhateverCase(resources, name);
+    if (twin !== undefined) throw alreadyExists("endpoint", twin, call);
+    resources.put(kind, name, endpoint);
     addTags(resources, arn, input.Tags ?? []);
   });
   onChange(endpoint);
   fleet.deploy(name);
   return { EndpointArn: arn };
+}
+
+/** Names differ from each other by more than their case, though they are invoked by it. */
+function nameWhateverCase(resources: Resources, name: string): string | undefined {
+  const wanted = name.toLowerCase();
+  return resources.list(kind).find(({ id }) => id.toLowerCase() === wanted)?.id;
 }
 
 function listEndpoints({ resources }: EndpointHandlerOptions, input: ListEndpointsInput): ListEndpointsOutput {

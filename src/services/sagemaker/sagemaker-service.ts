@@ -123,6 +123,7 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
     blobs,
     clock,
     gateway,
+    operations: options.operations,
     directory: join(options.directory, "endpoints"),
     programEnvironment,
     onChange: (endpoint) => {
