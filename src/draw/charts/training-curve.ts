@@ -57,6 +57,9 @@ export function lastEpochs(curve: readonly { epoch: number; network?: number }[]
     .map(({ epoch }) => epoch);
 }
 
+/** Kept epochs of more networks are marked without their numbers, which would overlap. */
+const mostNamed = 5;
+
 interface Value {
   epoch: number;
   network: number;
@@ -119,7 +122,7 @@ function panel(
               mark: { type: "rule", color: mutedInk, strokeDash: [2, 3] },
               encoding: { x },
             },
-            ...(isPercent
+            ...(isPercent && kept.length <= mostNamed
               ? [
                   {
                     data: { values: kept.map(({ epoch }) => ({ epoch, label: `kept: epoch ${epoch}` })) },
@@ -183,9 +186,12 @@ function numbers(epochs: readonly TrainingEpoch[], kept: readonly TrainingEpoch[
     `${epochs.length} epoch${epochs.length === 1 ? "" : "s"}${networks === 1 ? "" : ` of ${networks} networks`}`,
   ];
   const measured = kept.filter((row) => row.heldOutAccuracy !== undefined);
-  if (measured.length > 0) {
-    const accuracies = measured.map((row) => row.heldOutAccuracy?.toFixed(4)).join(", ");
-    parts.push(`${heldOutName} accuracy ${accuracies} at epoch ${measured.map((row) => row.epoch).join(", ")}`);
+  const accuracies = measured.map((row) => row.heldOutAccuracy as number);
+  if (measured.length === 1)
+    parts.push(`${heldOutName} accuracy ${accuracies[0]?.toFixed(4)} at epoch ${measured[0]?.epoch}`);
+  if (measured.length > 1) {
+    const [least, most] = [Math.min(...accuracies), Math.max(...accuracies)];
+    parts.push(`${heldOutName} accuracy of each alone ${least.toFixed(4)} to ${most.toFixed(4)}`);
   }
   if (last.trainAccuracy !== undefined) parts.push(`last train accuracy ${last.trainAccuracy.toFixed(4)}`);
   if (last.trainLoss !== undefined) parts.push(`last train loss ${last.trainLoss.toFixed(4)}`);
