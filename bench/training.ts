@@ -200,7 +200,7 @@ async function transfer(): Promise<Row[]> {
 
 /** Sets of 1 GiB and of 4 GiB when decoded: what a job holds in memory must not grow with them. */
 async function streaming(): Promise<Row[]> {
-  const [small, large] = await streamedRuns([87_382, 349_526], 15);
+  const [small, large] = await streamedRuns([87_382, 349_526], 8);
   if (small === undefined || large === undefined) throw new Error("two runs were asked for");
   const rows = [small, large].flatMap(({ pictures, decodedMegabytes, peakMegabytes, readingSeconds }): Row[] => [
     targeted(`${pictures} pictures, ${decodedMegabytes.toFixed(0)} MB decoded: peak memory`, peakMegabytes, {
