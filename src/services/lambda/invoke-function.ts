@@ -54,18 +54,23 @@ export function invokeFunction({ records, code, environments, clock, metrics }: 
       const event = request.payload.byteLength === 0 ? Buffer.from("{}") : request.payload;
       const clientContext = decodeClientContext(request.clientContext);
       const invocation = { requestId, event, invokedArn, clientContext, stream };
-      const outcome = await environments.invoke(spec, invocation, { signal }).catch((error: unknown) => {
-        if (error instanceof Fault && error.status === 429) metrics.throttled(spec.name);
-        return asInvokeFault(error);
-      });
-      metrics.ran(spec.name, outcome);
-      return {
-        payload: outcome.payload,
-        ...(outcome.isError && { functionError: "Unhandled" as const }),
-        executedVersion: spec.version,
-        requestId,
-        logTail: outcome.logTail,
-      };
+      const ended = metrics.began(spec.name);
+      try {
+        const outcome = await environments.invoke(spec, invocation, { signal }).catch((error: unknown) => {
+          if (error instanceof Fault && error.status === 429) metrics.throttled(spec.name);
+          return asInvokeFault(error);
+        });
+        metrics.ran(spec.name, outcome);
+        return {
+          payload: outcome.payload,
+          ...(outcome.isError && { functionError: "Unhandled" as const }),
+          executedVersion: spec.version,
+          requestId,
+          logTail: outcome.logTail,
+        };
+      } finally {
+        ended();
+      }
     },
   };
 }

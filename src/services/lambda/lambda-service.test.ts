@@ -172,9 +172,18 @@ test("CloudWatch hears of calls, their duration, their errors and those that wer
       ["AWS/Lambda", "Invocations", 1],
       ["AWS/Lambda", "Errors", 1],
       ["AWS/Lambda", "Throttles", 0],
+      ["AWS/Lambda", "ConcurrentExecutions", 1],
       ["AWS/Lambda", "Throttles", 1],
     ],
   );
+});
+
+test("CloudWatch hears how many calls of a function ran at once", async () => {
+  await using it = service();
+  await it.create({ Code: { ZipFile: await code(greet) } });
+  await Promise.all([1, 2, 3].map(() => it.call("Invoke", { FunctionName: "greet" })));
+  const counts = it.metrics.recorded.filter(({ metric }) => metric.name === "ConcurrentExecutions");
+  assert.equal(Math.max(...counts.map(({ value }) => value)), 3);
 });
 
 test("functions are listed in pages, and a deleted one is gone", async () => {
