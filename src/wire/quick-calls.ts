@@ -4,6 +4,8 @@ import { Fault } from "../kit/fault.ts";
 import { type Found, findOperation } from "./dispatch.ts";
 import { checkDeclaredHash, type Door, internalFault } from "./exchange.ts";
 import { checkHost, foreignPage } from "./hosts.ts";
+import { bindingsOf } from "./http-bindings.ts";
+import type { Operation } from "./model.ts";
 import { parseInput } from "./parse-input.ts";
 import type { PlainHead } from "./plain-head.ts";
 import type { QuickCaller, QuickLaneOptions } from "./quick-lane.ts";
@@ -24,8 +26,15 @@ export function quickCalls(
     const understood = call.understand(body);
     if (understood === undefined) return undefined;
     const { service, operation } = understood.found;
-    return takes(`${service.model.name}.${operation.name}`) ? call.perform(understood) : undefined;
+    const isTaken = takes(`${service.model.name}.${operation.name}`) && !answersInPieces(operation);
+    return isTaken ? call.perform(understood) : undefined;
   };
+}
+
+/** The lane's answers are whole. */
+function answersInPieces({ output }: Operation): boolean {
+  const shape = bindingsOf(output).payload?.shape;
+  return shape?.kind === "streaming-blob" || (shape?.kind === "structure" && shape.isEventStream);
 }
 
 interface Understood {
@@ -100,7 +109,9 @@ class QuickCall implements Call {
       answer = writeOutput(service.model, operation, await handler(input, this), answering);
     } catch (error) {
       const isFault = error instanceof Fault;
-      if (!isFault) this.#door.report({ kind: "bug", requestId, operation: operation.name, error });
+      // What fails because its caller has left is nobody's bug, and nobody hears the answer.
+      if (!isFault && this.#caller.socket.writable)
+        this.#door.report({ kind: "bug", requestId, operation: operation.name, error });
       answer = writeFault(service.model, isFault ? error : internalFault(answering.dialect), answering);
       if (answer.status === 503) answer.headers["retry-after"] ??= "1";
     }

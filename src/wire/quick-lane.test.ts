@@ -134,7 +134,7 @@ test("a web page of another site is refused", async () => {
   assert.equal(invoked.length, 0);
 });
 
-test("a caller that goes away aborts its call", async () => {
+test("a caller that goes away aborts its call, and that is no bug", async () => {
   let gone: () => void = () => undefined;
   const isGone = new Promise<void>((resolve) => {
     gone = resolve;
@@ -147,13 +147,17 @@ test("a caller that goes away aborts its call", async () => {
     signal.addEventListener("abort", () => gone());
     entered();
     await isGone;
+    throw signal.reason;
   };
-  const { ask } = await serving({ answer });
+  const bugs: unknown[] = [];
+  const { ask } = await serving({ answer, report: (bug) => bugs.push(bug) });
   const connection = await ask();
   connection.write(invocation("abc"));
   await isEntered;
   connection.socket.destroy();
   await isGone;
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(bugs, []);
 });
 
 test("a handler's bug is answered 500 and told, and the server goes on", async () => {
@@ -205,6 +209,14 @@ test("node's own client keeps its connection over many requests", async () => {
     });
   }
   assert.deepEqual([...statuses], [200]);
+});
+
+test("an answer in pieces goes the ordinary way", async () => {
+  const { url } = await serving();
+  const path = "/endpoints/colours/invocations-response-stream";
+  const answer = await fetch(url + path, { method: "POST", body: "abc" });
+  assert.equal(answer.status, 200);
+  assert.match(await answer.text(), /PayloadPart.*a piece/s);
 });
 
 async function serving(options: Partial<InvocationServerOptions> = {}) {

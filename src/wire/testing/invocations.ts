@@ -37,6 +37,7 @@ export async function invocationServer({ isQuick, isFull, answer, ...options }: 
             const Body = Buffer.from(`${input.EndpointName} got ${input.Body.length} bytes`);
             return { Body, ContentType: "text/plain", InvokedProductionVariant: "all" };
           },
+          InvokeEndpointWithResponseStream: () => ({ Body: pieces(), ContentType: "text/plain" }),
         },
       },
       {
@@ -57,6 +58,10 @@ export async function invocationServer({ isQuick, isFull, answer, ...options }: 
     ...(isQuick ? { quick } : {}),
   });
   return { ...server, invoked };
+}
+
+async function* pieces() {
+  yield { PayloadPart: { Bytes: Buffer.from("a piece") } };
 }
 
 /** A request as SDKs write it. */
