@@ -1,6 +1,6 @@
 // What the built-in image classifier costs and reaches, against PyTorch and against its targets.
 //
-//   npm run bench:training -- DATA [--parts speed,repeat,parity,accuracy,folds,six,transfer,streaming] [--preset default] [--seeds 1,2,3,4,5]
+//   npm run bench:training -- DATA [--parts speed,networks,repeat,parity,accuracy,folds,six,transfer,streaming] [--preset default] [--seeds 1,2,3,4,5]
 //                                  [--more FOLDER] [--backbone FOLDER] [--keep FOLDER] [--json]
 //
 // DATA is a folder with train/, test/, train.lst and test.lst; MORE, another one whose classes come beside those of DATA (six classes);
@@ -51,6 +51,7 @@ const set = { train: labelledPictures(data, "train"), test: labelledPictures(dat
 const seeds = values.seeds.split(",");
 const parts: Record<string, () => Promise<Row[]>> = {
   speed,
+  networks,
   repeat,
   parity,
   accuracy,
@@ -94,7 +95,7 @@ async function speed(): Promise<Row[]> {
       ours.push(...run.curve.slice(1).map(({ imagesPerSecond }) => imagesPerSecond));
       memory = Math.max(memory, run.peakMegabytes);
       if (pytorch === undefined) continue;
-      const how = { batch: speedBatch, groups: 3, steps: 7 };
+      const how = { batch: speedBatch, groups: 3, steps: 7, network: "resnet9", side: 32 };
       theirs.push(...(await pytorchSpeed(pytorch, { ...how, processes: 1, threads })));
       if (threads === 1) continue;
       const split = { ...how, batch: speedBatch / threads, steps: 14 };
@@ -117,6 +118,43 @@ async function speed(): Promise<Row[]> {
         unit: "",
       });
     }
+  }
+  return found;
+}
+
+/** Deeper networks on all cores, at the sizes that people ask for. */
+async function networks(): Promise<Row[]> {
+  const pytorch = findPyTorch();
+  const threads = 4;
+  const batch = 64;
+  const found: Row[] = [];
+  for (const { depth, side, pictures } of [
+    { depth: 20, side: 32, pictures: 768 },
+    { depth: 18, side: 32, pictures: 192 },
+    { depth: 18, side: 224, pictures: 64 },
+  ]) {
+    const part = { train: set.train.filter((_, i) => i % 15 < 12).slice(0, pictures), test: set.test.slice(0, 16) };
+    const run = await trainingRun(part, {
+      epochs: "4",
+      num_layers: String(depth),
+      image_shape: `3,${side},${side}`,
+      max_image_side: String(side),
+      mini_batch_size: String(batch),
+      workers: String(threads),
+      augmentation_type: "crop_color_transform",
+      hold_out: "0",
+    });
+    const rate = median(run.curve.slice(1).map(({ imagesPerSecond }) => imagesPerSecond));
+    const name = `resnet${depth}, ${side} x ${side}, batch ${batch}, ${threads} threads`;
+    found.push({ name: `${name}: pictures trained on`, value: rate, unit: "/s" });
+    found.push({ name: "  peak memory", value: run.peakMegabytes, unit: "MB" });
+    if (pytorch === undefined) continue;
+    const how = { processes: 1, threads, batch, groups: 3, steps: pictures / batch, network: `resnet${depth}`, side };
+    found.push({
+      name: "  ratio to PyTorch",
+      value: rate / median(await pytorchSpeed(pytorch, how)),
+      unit: "",
+    });
   }
   return found;
 }

@@ -75,19 +75,23 @@ function tried(candidate: Omit<PyTorch, "version">): PyTorch | undefined {
   return asked.status === 0 ? { ...candidate, version: asked.stdout.trim() } : undefined;
 }
 
+export interface Speed {
+  processes: number;
+  threads: number;
+  batch: number;
+  groups: number;
+  steps: number;
+  network: string;
+  side: number;
+}
+
 /** Pictures per second of each group of steps, summed over `processes` that run side by side, each with its own threads and batch. */
 export async function pytorchSpeed(
   { python, environment }: PyTorch,
-  {
-    processes,
-    threads,
-    batch,
-    groups,
-    steps,
-  }: { processes: number; threads: number; batch: number; groups: number; steps: number },
+  { processes, threads, batch, groups, steps, network, side }: Speed,
 ): Promise<number[]> {
   const program = join(import.meta.dirname, "..", "..", "..", "bench", "support", "pytorch-step.py");
-  const args = [program, ...[threads, batch, groups, steps].map(String)];
+  const args = [program, ...[threads, batch, groups, steps, network, side].map(String)];
   // Threads that spin while they wait would eat the cores of the others.
   const env = { ...environment, OMP_WAIT_POLICY: "PASSIVE", OMP_NUM_THREADS: String(threads) };
   const outputs = await Promise.all(
