@@ -1,6 +1,6 @@
 // What the built-in image classifier costs and reaches, against PyTorch and against its targets.
 //
-//   npm run bench:training -- DATA [--parts speed,networks,repeat,parity,accuracy,folds,six,transfer,streaming] [--preset default] [--seeds 1,2,3,4,5]
+//   npm run bench:training -- DATA [--parts speed,networks,profile,repeat,parity,accuracy,folds,six,transfer,streaming] [--preset default] [--seeds 1,2,3,4,5]
 //                                  [--more FOLDER] [--backbone FOLDER] [--keep FOLDER] [--json]
 //
 // DATA is a folder with train/, test/, train.lst and test.lst; MORE, another one whose classes come beside those of DATA (six classes);
@@ -11,11 +11,13 @@
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { randomFrom, shuffled } from "../src/learn/random.ts";
+import { probeBlockSize } from "../src/learn/training/block-size.ts";
 import { median, type Row, report } from "./report.ts";
 import { machine } from "./support/machine.ts";
 import { matrixPeak } from "./support/matrix-peak.ts";
 import { largestDifference } from "./support/parity.ts";
 import { findPyTorch, pytorchSpeed } from "./support/pytorch.ts";
+import { stepProfile } from "./support/step-profile.ts";
 import { streamedRuns } from "./support/streaming.ts";
 import {
   keptTrainingRun,
@@ -52,6 +54,7 @@ const seeds = values.seeds.split(",");
 const parts: Record<string, () => Promise<Row[]>> = {
   speed,
   networks,
+  profile,
   repeat,
   parity,
   accuracy,
@@ -157,6 +160,15 @@ async function networks(): Promise<Row[]> {
     });
   }
   return found;
+}
+
+/** Where the time of a step goes. */
+async function profile(): Promise<Row[]> {
+  const batch = 32;
+  const sums = [...(await stepProfile(batch, await probeBlockSize()))];
+  const total = sums.reduce((sum, [, ms]) => sum + ms, 0);
+  const largest = sums.slice(0, 8).map(([operator, ms]) => ({ name: `  ${operator}`, value: ms, unit: "ms" }));
+  return [{ name: `operators of a step of ${batch} pictures on one thread`, value: total, unit: "ms" }, ...largest];
 }
 
 async function repeat(): Promise<Row[]> {
