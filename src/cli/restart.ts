@@ -1,10 +1,12 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { serverConfig } from "../config.ts";
 import { exitCodes, type Invocation, textOption } from "./command.ts";
 import { type RunningServer, readRunningServer } from "./running-server.ts";
 import { restartSignal } from "./succession.ts";
 
-const lookEveryMs = 20;
+const lookEveryMs = 50;
 /** Recovery of a very large data directory takes as long. */
 const patienceMs = 5 * 60_000;
 
@@ -22,7 +24,9 @@ export async function run({ options, terminal, signal }: Invocation): Promise<nu
   process.kill(before.front, restartSignal);
   const after = await replaced(folder, { before, until: startedAt + patienceMs, signal });
   if (after === undefined || after.process === before.process) {
-    terminal.note(`not restarted: ${after?.failure?.reason ?? "no other process has answered in five minutes"}`);
+    terminal.note(
+      `not restarted: ${after?.failure?.reason ?? "the server has ended, or takes longer than five minutes"}`,
+    );
     return exitCodes.failed;
   }
   const milliseconds = Date.now() - startedAt;
@@ -37,11 +41,25 @@ async function replaced(
 ): Promise<RunningServer | undefined> {
   while (Date.now() < until && !signal.aborted) {
     const now = readRunningServer(folder);
-    if (now === undefined) return undefined; // it was ended meanwhile
+    if (now === undefined || (await isClosed(now.url))) return undefined; // it was ended meanwhile, or has died
     if (now.process !== before.process || now.failure?.atMs !== before.failure?.atMs) return now;
     await sleep(lookEveryMs);
   }
   return undefined;
+}
+
+/** While one process hands the socket to the other callers wait; they are refused only when nobody has it any more. */
+async function isClosed(url: string): Promise<boolean> {
+  const { hostname, port } = new URL(url);
+  const socket = connect({ host: hostname.replace(/^\[|\]$/g, ""), port: Number(port) });
+  try {
+    await once(socket, "connect");
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ECONNREFUSED";
+  } finally {
+    socket.destroy();
+  }
 }
 
 async function processAt(url: string): Promise<number | undefined> {
