@@ -13,6 +13,7 @@ const cases = Number(process.env["SCONES_FUZZ_CASES"] ?? 600);
 const atOnce = 60;
 /** For an answer that may never come, because what was sent is not a whole request. */
 const silenceMs = 150;
+const longSilenceMs = 1_500;
 
 let quick: Awaited<ReturnType<typeof invocationServer>>;
 let ordinary: Awaited<ReturnType<typeof invocationServer>>;
@@ -33,11 +34,17 @@ test("a damaged request means to the quick lane what it means to node:http", { t
   const seen = new Map<string, number>();
   for (let first = 0; first < cases; first += atOnce) {
     const texts = Array.from({ length: atOnce }, (_, i) => damaged(random, `n${first + i}-`));
-    const meanings = await Promise.all(texts.map((text, i) => meaningOf(text, `n${first + i}-`, silenceMs)));
+    const meanings = await Promise.all(
+      texts.map(async (text, i) => {
+        const mark = `n${first + i}-`;
+        const meaning = await meaningOf(text, mark, silenceMs);
+        // On a busy machine an answer may come after what was taken for silence.
+        const isSure = isSame(meaning) && meaning.quick.statuses.length > 0;
+        return isSure ? meaning : meaningOf(text.replaceAll(mark, `r${mark}`), `r${mark}`, longSilenceMs);
+      }),
+    );
     for (const [i, text] of texts.entries()) {
-      let meaning = meanings[i] as Meaning;
-      // On a busy machine an answer may have come after what was taken for silence.
-      if (!isSame(meaning)) meaning = await meaningOf(text.replaceAll(`n${first + i}-`, "again"), "again", 2_000);
+      const meaning = meanings[i] as Meaning;
       if (!isSame(meaning)) differences.push({ text, ...meaning });
       for (const status of new Set(meaning.quick.statuses)) seen.set(status, (seen.get(status) ?? 0) + 1);
     }
