@@ -128,7 +128,7 @@ function blockedConvolution(
       }
       // Turns each tile over with a reorder, then swaps the tiles and turns the kernel by 180 degrees.
       const count = (outputs / block) * (inputs / block) * area;
-      const tiles = graph.reordered(graph.reshape(flat, [count, block, 1, block]), [], graph.blocked);
+      const tiles = graph.intoBlocks(graph.reshape(flat, [count, block, 1, block]));
       const turned = graph.reshape(tiles, [outputs / block, inputs / block, area, block * block]);
       const swapped = graph.transpose(turned, [1, 0, 2, 3]);
       const reversed = graph.integers(Array.from({ length: area }, (_, i) => area - 1 - i));
@@ -187,12 +187,7 @@ function inBlocksOfPictures(
   const [many, few] = [batch / block, inputs / together];
   // All that belongs to one picture moves as one.
   const pictures = graph.reshape(x.name, [many, block, inputs * height * width, 1]);
-  const swapped = graph.reshape(graph.reordered(pictures, [], graph.blocked), [
-    many * few,
-    height,
-    width,
-    together * block,
-  ]);
+  const swapped = graph.reshape(graph.intoBlocks(pictures), [many * few, height, width, together * block]);
   // With the pads at the sides inside the convolution it runs at half the speed; above and below they cost nothing.
   const rows = stride > 1 ? pad : 0;
   const padded = pad === 0 ? swapped : graph.op("Pad", [swapped, graph.integers([0, rows, pad, 0, 0, rows, pad, 0])]);

@@ -221,11 +221,15 @@ export class TrainingGraph implements Operators<Tensor> {
     return twin;
   }
 
-  /** The same values in the other form. */
-  reordered(name: string, shape: readonly number[], form: Form): string {
-    const how = { domain: "com.microsoft.nchwc" as const };
-    if (form.isBlocked) return this.writer.node("ReorderInput", [name], how);
-    return this.writer.node("ReorderOutput", [name], { ...how, attributes: { channels: shape[1]! } });
+  /** The same values in that form, which is the other one. */
+  reordered(name: string, [, channels]: Shape, form: Form): string {
+    if (form.isBlocked) return this.intoBlocks(name);
+    return this.writer.node("ReorderOutput", [name], { domain: "com.microsoft.nchwc", attributes: { channels } });
+  }
+
+  /** What is second of four dimensions, in blocks that lie innermost. */
+  intoBlocks(name: string): string {
+    return this.writer.node("ReorderInput", [name], { domain: "com.microsoft.nchwc" });
   }
 
   addGradient(x: Tensor, gradient: string): void {
