@@ -253,6 +253,7 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
       },
       report: ({ kind, operation, requestId, error }) => {
         if (kind === "bug") report(`bug in ${operation} (request ${requestId})`, error);
+        if (kind === "full-disk") report(`no space is left for ${operation} (request ${requestId}): ${String(error)}`);
       },
       onRequest: (request, response) => {
         const isAnswered = [sheds, doors, lambda.answer].some((door) => door(request, response));
@@ -322,7 +323,19 @@ function closers() {
     async close(): Promise<void> {
       const all = opened.reverse();
       opened = [];
-      for (const owner of all) await owner.close();
+      const failures: unknown[] = [];
+      for (const owner of all) {
+        try {
+          await owner.close();
+        } catch (error) {
+          failures.push(error); // The others still have something to write, or a lock to give back.
+        }
+      }
+      if (failures.length > 0) {
+        throw new Error(`what could not be written when closing is lost: ${failures.map(String).join("; ")}`, {
+          cause: failures[0],
+        });
+      }
     },
   };
 }

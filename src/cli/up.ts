@@ -61,9 +61,15 @@ export async function run(invocation: Invocation): Promise<number> {
   }
   terminal.note("stopping ...");
   forgetRunningServer(server.dataDirectory);
-  await server.close();
-  before?.ended(exitCodes.done);
-  return exitCodes.done;
+  const exitCode = await server.close().then(
+    () => exitCodes.done,
+    (error: Error) => {
+      process.stderr.write(`scones: ${error.message}\n`);
+      return exitCodes.failed;
+    },
+  );
+  before?.ended(exitCode);
+  return exitCode;
 }
 
 /** Without the socket that was given away. */

@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { isDiskFull } from "./disk-full.ts";
 
 /*
  * The one door to SQLite: node:sqlite where this Node has it, else @photostructure/sqlite, which has the same API.
@@ -95,7 +96,12 @@ export function openDatabase(path: string, options: DatabaseOptions = {}): Datab
       // @photostructure/sqlite cannot finalize statements, and SQLite keeps file and lock while one lives: give the lock back
       // by hand, which a database that entered the write-ahead log exclusively can do only after leaving it.
       if (options.isExclusive) {
-        native.exec("PRAGMA journal_mode=DELETE; PRAGMA locking_mode=NORMAL; SELECT 1 FROM sqlite_master");
+        try {
+          native.exec("PRAGMA journal_mode=DELETE; PRAGMA locking_mode=NORMAL; SELECT 1 FROM sqlite_master");
+        } catch (error) {
+          // The log cannot be brought into the file: it stays beside it, and whoever opens the file next reads both.
+          if (!isDiskFull(error)) throw error;
+        }
       }
       native.close();
     },

@@ -80,9 +80,9 @@ export function metricRecorder({ points, clock, mostMetrics, report }: MetricRec
     if (kept.length > 0) await points.add(kept);
   }
 
-  const flushLater = () =>
-    // Numbers about the work are the one thing that may be lost: a full disk must not stop the work itself.
-    void flush().catch((error: unknown) => report("metrics could not be written and are lost", error));
+  // Numbers about the work are the one thing that may be lost: a full disk must not stop the work itself.
+  const flushOrLose = () =>
+    flush().catch((error: unknown) => report("metrics could not be written and are lost", error));
 
   return {
     record(metric, value, { count = 1 } = {}) {
@@ -98,10 +98,10 @@ export function metricRecorder({ points, clock, mostMetrics, report }: MetricRec
         series.startMs = startMs;
       }
       series.loose.set(value, (series.loose.get(value) ?? 0) + count);
-      cancelTimer ??= clock.schedule(flushDelayMs, flushLater);
+      cancelTimer ??= clock.schedule(flushDelayMs, () => void flushOrLose());
     },
     flush,
-    close: flush,
+    close: flushOrLose,
   };
 }
 

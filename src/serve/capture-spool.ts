@@ -13,6 +13,8 @@ export interface SpoolFile {
   append(lines: Buffer): void;
   /** They are in an object now. */
   remove(): Promise<void>;
+  /** They get into no object before the next start. Answers whether all of them are here. */
+  keep(): Promise<boolean>;
 }
 
 export class CaptureSpool {
@@ -61,6 +63,11 @@ export class CaptureSpool {
         await turn;
         await opened.then((file) => file.close()).catch(() => undefined); // told already
         await rm(path, { force: true });
+      },
+      async keep() {
+        await turn;
+        await opened.then((file) => file.close()).catch(() => undefined); // told already
+        return !hasFailed;
       },
     };
   }

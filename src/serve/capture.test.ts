@@ -168,11 +168,31 @@ test("a capture says that it drops until a file can be written again", async () 
   blobs.failPuts = true;
   capture.record(exchange);
   await clock.advance(70_000);
-  const failing = capture.isDropping;
+  const failing = capture.isFailing;
   blobs.failPuts = false;
   capture.record(exchange);
   await clock.advance(2_000);
-  assert.deepEqual([failing, capture.isDropping], [true, false]);
+  assert.deepEqual([failing, capture.isFailing], [true, false]);
+});
+
+test("a capture that fails says so from the first failed writing on", async () => {
+  const { clock, blobs, capture } = world();
+  blobs.failPuts = true;
+  capture.record(exchange);
+  await clock.advance(1_000);
+  assert.deepEqual([capture.isFailing, capture.dropped], [true, 0]);
+});
+
+test("closing waits for no timer when the disk refuses, and says how many records are given up", async () => {
+  const { clock, blobs, capture, problems, drops } = world();
+  capture.record(exchange);
+  blobs.failPuts = true;
+  await clock.advance(60_000); // its file is done, and waits to be tried again
+  capture.record(exchange);
+  capture.record(exchange);
+  await capture.close(); // nobody moves the clock any more
+  assert.deepEqual([capture.dropped, drops.sort()], [3, [1, 2]]);
+  assert.match(problems.join("\n"), /drops records: 2 of .*\.jsonl cannot be written: disk full/);
 });
 
 test("records beyond the memory limit are dropped and counted", () => {
@@ -209,6 +229,23 @@ test("nothing stays in the spool once a file is written", async () => {
   rmSync(root, { recursive: true });
 });
 
+test("records that only the spool could take are not dropped: they wait for the next start", async () => {
+  const root = mkdtempSync(join(tmpdir(), "spool-"));
+  const full = world({}, undefined, new CaptureSpool(root, "full"));
+  full.blobs.failPuts = true;
+  for (const inferenceId of ["a", "b"]) full.capture.record({ ...exchange, inferenceId });
+  await full.capture.close();
+  assert.deepEqual([full.capture.dropped, full.capture.isFailing], [0, true]);
+  assert.match(
+    full.problems.join(),
+    /^captured records wait for the next start: 2 of .* cannot be written: disk full$/,
+  );
+  const blobs = memoryBlobs();
+  await new CaptureSpool(root, "next").recover(blobs);
+  assert.deepEqual(linesOf(blobs), [2]);
+  rmSync(root, { recursive: true });
+});
+
 function filesWithLines(root: string, count: number): string[] | undefined {
   const files = readdirSync(root, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".jsonl"))
@@ -228,6 +265,7 @@ function world(changes: Partial<CaptureSettings> = {}, maxBytes?: number, spool?
   const clock = handClock(noon);
   const blobs = memoryBlobs();
   const problems: string[] = [];
+  const drops: number[] = [];
   const capture = new Capture({
     blobs,
     clock,
@@ -235,10 +273,11 @@ function world(changes: Partial<CaptureSettings> = {}, maxBytes?: number, spool?
     variantName: "AllTraffic",
     settings: { ...settings, ...changes },
     onProblem: (problem) => problems.push(problem),
+    onDrop: (records) => drops.push(records),
     spool,
     ...(maxBytes === undefined ? {} : { maxBytes }),
   });
-  return { clock, blobs, capture, problems };
+  return { clock, blobs, capture, problems, drops };
 }
 
 function linesIn(blobs: ReturnType<typeof memoryBlobs>): string[] {

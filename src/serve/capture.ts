@@ -7,8 +7,8 @@ import { BlockPool, LineBlocks } from "./line-blocks.ts";
 /*
  * What an endpoint's variant saw, as files of JSON lines.
  *
- * C1. Capture never delays or fails an inference: `record` only queues. What does not fit in memory or cannot be written is
- *     dropped and counted.
+ * C1. Capture never delays or fails an inference: `record` only queues. What does not fit in memory or cannot be written, not
+ *     even to the spool, is dropped and counted.
  * C2. A capture file is readable line by line at any time: an object holds whole records only, and objects are replaced as a
  *     whole. Objects cannot be appended to, so a growing file is written again: about a second after its first record, then
  *     at growing intervals (each twice the one before), finally 60 s after its first record. What came since is in the spool,
@@ -68,10 +68,12 @@ export class Capture {
   #file: CaptureFile | undefined;
   #heldBytes = 0;
   #isClosed = false;
+  /** Ends the waits for another attempt. */
+  readonly #hurry = new Set<() => void>();
   /** Records that were sampled but are in no file. */
   dropped = 0;
-  /** From a drop until a file could be written again. */
-  isDropping = false;
+  /** From a writing or a drop that failed until a file could be written again. */
+  isFailing = false;
 
   constructor(options: CaptureOptions) {
     this.#options = { maxBytes: defaultMaxBytes, ...options };
@@ -103,9 +105,10 @@ export class Capture {
     await Promise.all(this.#closing);
   }
 
-  /** Writes what there is. May be called twice; records after it are ignored. */
+  /** Writes what there is, or says what it must give up: nobody waits for a full disk. May be called twice; records after it are ignored. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    for (const goOn of this.#hurry) goOn();
     await this.writeAll();
   }
 
@@ -146,8 +149,9 @@ export class Capture {
         await this.#options.blobs.put(file.key, inPieces([...file.lines.pieces]), {
           headers: { "content-type": captureContentType },
         });
-        this.isDropping = false;
+        this.isFailing = false;
       } catch (error) {
+        this.isFailing = true;
         file.isWritten = false;
         throw error;
       }
@@ -183,28 +187,41 @@ export class Capture {
       try {
         await this.#write(file);
         await file.spooled?.remove();
-        file.lines.release(); // nobody reads them any more; what was given up may still be on its way to the spool
+        file.lines.release(); // nobody reads them any more
         return;
       } catch (error) {
-        if (attempt === lastAttempts) {
+        if (attempt === lastAttempts || this.#isClosed) {
           const records = file.lines.pieces.reduce(
             (sum, lines) => sum + lines.toString("latin1").split("\n").length - 1,
             0,
           );
-          this.#drop(records, `${file.key} cannot be written: ${(error as Error).message}`);
+          const why = `${file.key} cannot be written: ${(error as Error).message}`;
+          const isKept = (await file.spooled?.keep()) ?? false;
+          file.lines.release(); // the spool is done with them
+          if (isKept) this.#options.onProblem?.(`captured records wait for the next start: ${records} of ${why}`);
+          else this.#drop(records, `${records} of ${why}`);
           return;
         }
-        await new Promise<void>((resolve) => {
-          this.#options.clock.schedule(retryMs, resolve);
-        });
+        await this.#untilRetry();
       }
     }
+  }
+
+  /** The clock's timers keep no process alive, so the end of the process must not wait for one. */
+  async #untilRetry(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#hurry.add(resolve);
+      this.#options.clock.schedule(retryMs, () => {
+        this.#hurry.delete(resolve);
+        resolve();
+      });
+    });
   }
 
   #drop(records: number, why: string): void {
     if (this.dropped === 0 || records > 1) this.#options.onProblem?.(`capture drops records: ${why}`);
     this.dropped += records;
-    this.isDropping = true;
+    this.isFailing = true;
     this.#options.onDrop?.(records);
   }
 }

@@ -43,6 +43,7 @@ export interface GatewayOptions {
   metrics?: Metrics;
   /** Told of what variants say beside their answers. */
   onVariantLine?: (line: VariantLine) => void;
+  onCaptureProblem?: (line: VariantLine) => void;
 }
 
 /** As SageMaker waits for its containers. */
@@ -79,6 +80,7 @@ export class Gateway implements Models {
       inferenceTimeoutMs: defaultTimeoutMs,
       stopGraceMs: defaultStopGraceMs,
       onVariantLine: () => undefined,
+      onCaptureProblem: () => undefined,
       spool: captureFolder === undefined ? undefined : new CaptureSpool(captureFolder, options.clock.uuid()),
       ...options,
       metrics: new EndpointMetrics(metrics, options.clock),
@@ -198,9 +200,9 @@ export class Gateway implements Models {
     return this.#endpoints.get(endpointName)?.current.workerIds ?? [];
   }
 
-  /** Whether sampled records get into no capture file just now. */
-  isDroppingCaptures(endpointName: string): boolean {
-    return this.#endpoints.get(endpointName)?.current.isDroppingCaptures ?? false;
+  /** Whether sampled records get into no capture object just now. */
+  isFailingCaptures(endpointName: string): boolean {
+    return this.#endpoints.get(endpointName)?.current.isFailingCaptures ?? false;
   }
 
   async close(): Promise<void> {

@@ -32,6 +32,8 @@ export interface GenerationOptions extends Omit<VariantOptions, "endpointName" |
   metrics: EndpointMetrics;
   /** Told of what a variant says beside its answers: ended workers, failed inferences, dropped captures. */
   onVariantLine: (line: VariantLine) => void;
+  /** Told of captures that cannot be written; the variant's log, which may be on the same disk, gets it too. */
+  onCaptureProblem: (line: VariantLine) => void;
 }
 
 export interface VariantLine {
@@ -179,8 +181,8 @@ export class Generation {
     return this.#all().flatMap(({ variant }) => variant.workerIds());
   }
 
-  get isDroppingCaptures(): boolean {
-    return this.#all().some(({ capture }) => capture?.isDropping === true);
+  get isFailingCaptures(): boolean {
+    return this.#all().some(({ capture }) => capture?.isFailing === true);
   }
 
   async writeCaptures(): Promise<void> {
@@ -228,6 +230,10 @@ export class Generation {
       logs.append(`/aws/sagemaker/Endpoints/${endpointName}`, stream, [{ timestampMs: clock.now(), message }]);
       this.#options.onVariantLine({ endpoint: endpointName, variant: variantName, message });
     };
+    const onProblem = (message: string) => {
+      onLine(message);
+      this.#options.onCaptureProblem({ endpoint: endpointName, variant: variantName, message });
+    };
     const onDrop = (records: number) => metrics.droppedCaptures(records);
     return {
       variant: variantOf(definition, { ...this.#options, endpointName, onLine }),
@@ -235,9 +241,7 @@ export class Generation {
       weight: definition.weight,
       invocations: 0,
       outstanding: 0,
-      capture:
-        settings &&
-        new Capture({ blobs, clock, endpointName, variantName, settings, spool, onProblem: onLine, onDrop }),
+      capture: settings && new Capture({ blobs, clock, endpointName, variantName, settings, spool, onProblem, onDrop }),
     };
   }
 

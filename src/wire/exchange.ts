@@ -5,6 +5,7 @@
 // next full collection.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
+import { isDiskFull } from "../kit/disk-full.ts";
 import { Fault } from "../kit/fault.ts";
 import { inflate, readBody } from "./body.ts";
 import { admitPage, answerPreflight } from "./cross-origin.ts";
@@ -58,7 +59,7 @@ export interface WireClock {
 }
 
 export interface WireReport {
-  kind: "bug" | "unknown-operation";
+  kind: "bug" | "full-disk" | "unknown-operation";
   requestId: string;
   operation: string;
   error?: unknown;
@@ -197,12 +198,12 @@ class Exchange implements Call {
     const { service, dialect } = this.#recognised;
     const operation = this.#operationName ?? this.#recognised.operation ?? `${this.head.method} ${this.head.path}`;
     const isFault = error instanceof Fault;
-    if (!isFault) this.#door.report({ kind: "bug", requestId, operation, error });
+    if (!isFault) this.#door.report({ kind: isDiskFull(error) ? "full-disk" : "bug", requestId, operation, error });
     if (error instanceof UnknownOperation) {
       this.#door.report({ kind: "unknown-operation", requestId, operation: error.operation });
     }
     const model = service === undefined ? undefined : loadModel(service);
-    return writeFault(model, isFault ? error : internalFault(dialect), this.#answering);
+    return writeFault(model, isFault ? error : faultOf(error, dialect), this.#answering);
   }
 
   async #plainInput(
@@ -285,7 +286,13 @@ function signalOf(response: ServerResponse): AbortSignal {
   return gone.signal;
 }
 
-export function internalFault(dialect: Dialect): Fault {
+/** What is answered where a handler failed without a fault: a full disk can be helped, the rest is ours. */
+export function faultOf(error: unknown, dialect: Dialect): Fault {
+  if (isDiskFull(error)) {
+    const message = "No space is left on the disk of the data folder, nothing was written: delete objects or make room";
+    // Not one of the statuses that SDKs send again: waiting alone makes no room.
+    return new Fault("InsufficientStorage", message, { status: 507, isRetryable: false, cause: error });
+  }
   const code = dialect === "restXml" || dialect === "query" ? "InternalError" : "InternalFailure";
   const message = "Scones failed to answer this request; its log has the reason under the request id";
   return new Fault(code, message, { status: 500 });

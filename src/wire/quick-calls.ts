@@ -1,8 +1,9 @@
 // What the quick lane does with a plain request: the same checks, the same handler and the same answer as on the way through
 // node:http. Whatever is wrong before the handler is asked goes that other way, which says so in full.
+import { isDiskFull } from "../kit/disk-full.ts";
 import { Fault } from "../kit/fault.ts";
 import { type Found, findOperation } from "./dispatch.ts";
-import { checkDeclaredHash, type Door, internalFault } from "./exchange.ts";
+import { checkDeclaredHash, type Door, faultOf } from "./exchange.ts";
 import { checkHost, foreignPage } from "./hosts.ts";
 import { bindingsOf } from "./http-bindings.ts";
 import type { Operation } from "./model.ts";
@@ -110,9 +111,11 @@ class QuickCall implements Call {
     } catch (error) {
       const isFault = error instanceof Fault;
       // What fails because its caller has left is nobody's bug, and nobody hears the answer.
-      if (!isFault && this.#caller.socket.writable)
-        this.#door.report({ kind: "bug", requestId, operation: operation.name, error });
-      answer = writeFault(service.model, isFault ? error : internalFault(answering.dialect), answering);
+      if (!isFault && this.#caller.socket.writable) {
+        const kind = isDiskFull(error) ? "full-disk" : "bug";
+        this.#door.report({ kind, requestId, operation: operation.name, error });
+      }
+      answer = writeFault(service.model, isFault ? error : faultOf(error, answering.dialect), answering);
       if (answer.status === 503) answer.headers["retry-after"] ??= "1";
     }
     answer.headers["x-amzn-requestid"] = requestId;

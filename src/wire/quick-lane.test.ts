@@ -171,6 +171,20 @@ test("a handler's bug is answered 500 and told, and the server goes on", async (
   assert.match(answers[1] ?? "", /^500 .*InternalFailure/);
 });
 
+test("a full disk is answered 507 with a sentence, for it is no bug", async () => {
+  const kinds: string[] = [];
+  const answer = async (): Promise<void> => {
+    throw new Error("database or disk is full");
+  };
+  const { ask } = await serving({ answer, report: ({ kind }) => kinds.push(kind) });
+  const connection = await ask();
+  connection.write(invocation("abc"));
+  const [first = ""] = await connection.answers(1);
+  assert.match(first, /^507 .*InsufficientStorage/);
+  assert.match(first, /No space is left on the disk/);
+  assert.deepEqual(kinds, ["full-disk"]);
+});
+
 test("when the server ends, what is under way is answered and idle connections are closed", async () => {
   let release: () => void = () => undefined;
   const released = new Promise<void>((resolve) => {

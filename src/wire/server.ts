@@ -141,7 +141,7 @@ function answerHealth(response: ServerResponse, isLeaving: boolean): void {
 }
 
 function reportToStandardError({ kind, requestId, operation, error }: WireReport): void {
-  if (kind !== "bug") return;
+  if (kind === "unknown-operation") return;
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  process.stderr.write(`bug in ${operation} (request ${requestId}): ${text}\n`);
+  process.stderr.write(`${kind} in ${operation} (request ${requestId}): ${text}\n`);
 }

@@ -6,10 +6,10 @@ import type {
 } from "@aws-sdk/client-sagemaker";
 import type { PendingSnapshot, Snapshot, SnapshotVariant, StoredEndpoint } from "./stored-endpoint.ts";
 
-/** `isDroppingCaptures` is what the document does not know. */
+/** `isFailingCaptures` is what the document does not know. */
 export function describeEndpoint(
   endpoint: StoredEndpoint,
-  { isDroppingCaptures = false }: { isDroppingCaptures?: boolean } = {},
+  { isFailingCaptures = false }: { isFailingCaptures?: boolean } = {},
 ): DescribeEndpointOutput {
   const { current, pending } = endpoint;
   const shown = current ?? pending;
@@ -19,7 +19,7 @@ export function describeEndpoint(
     EndpointConfigName: shown?.configName,
     ...(current === undefined ? {} : { ProductionVariants: current.variants.map(describeVariant) }),
     ...(current?.shadows === undefined ? {} : { ShadowProductionVariants: current.shadows.map(describeVariant) }),
-    ...describeCapture(shown, current !== undefined && !isDroppingCaptures),
+    ...describeCapture(shown, current !== undefined && !isFailingCaptures),
     EndpointStatus: endpoint.status,
     ...(endpoint.failureReason === undefined ? {} : { FailureReason: endpoint.failureReason }),
     CreationTime: new Date(endpoint.createdMs),

@@ -99,8 +99,8 @@ export class EndpointFleet implements EndpointLoads {
     });
   }
 
-  isDroppingCaptures(name: string): boolean {
-    return this.#options.gateway.isDroppingCaptures(name);
+  isFailingCaptures(name: string): boolean {
+    return this.#options.gateway.isFailingCaptures(name);
   }
 
   loads(): VariantLoad[] {

@@ -46,7 +46,7 @@ export function endpointHandlers(options: EndpointHandlerOptions): Record<string
     CreateEndpoint: (input: CreateEndpointInput, call: Call) => createEndpoint(options, input, call),
     DescribeEndpoint: ({ EndpointName }: DescribeEndpointInput, call: Call): DescribeEndpointOutput =>
       describeEndpoint(findEndpoint(options.resources, EndpointName as string, call), {
-        isDroppingCaptures: options.fleet.isDroppingCaptures(EndpointName as string),
+        isFailingCaptures: options.fleet.isFailingCaptures(EndpointName as string),
       }),
     ListEndpoints: (input: ListEndpointsInput) => listEndpoints(options, input),
     UpdateEndpoint: (input: UpdateEndpointInput, call: Call) => updateEndpoint(options, input, call),

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { isDiskFull } from "../../kit/disk-full.ts";
 import { ArchiveError } from "../../serve/unpack-archive.ts";
 import { ClientError } from "./download-objects.ts";
 import { startOfFile } from "./start-of-file.ts";
@@ -37,10 +38,4 @@ export function failureOfJob(error: unknown): string {
 /** What the user can put right is the job's failure and nothing that whoever runs the server must hear of. */
 export function isClientsFault(error: unknown): boolean {
   return error instanceof ClientError || error instanceof ArchiveError;
-}
-
-/** As files or as the store tell it. */
-function isDiskFull(error: unknown): boolean {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return code === "ENOSPC" || code === "EDQUOT" || message === "database or disk is full";
 }

@@ -109,6 +109,8 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
       inferenceTimeoutMs: options.inferenceTimeoutMs,
       metrics: options.metrics,
       onVariantLine: (line: VariantLine) => options.onEvent?.("endpoint", { ...line }),
+      onCaptureProblem: ({ endpoint, variant, message }: VariantLine) =>
+        report(`captures of ${endpoint}/${variant}: ${message}`, undefined),
       stopGraceMs: options.stopGraceMs,
     }),
     clock,
