@@ -21,6 +21,8 @@ export interface DiskUploadsOptions {
   orRemove: <T>(file: string, work: () => Promise<T>) => Promise<T>;
   /** Inside a commit: makes it the object of its key, and answers the files that are then nobody's. */
   replace: (blob: IndexedBlob, put: PutOptions) => string[];
+  /** Removes files that the last commit left to nobody. */
+  removed: (files: readonly string[]) => Promise<void>;
   smallestPartBytes: number;
 }
 
@@ -110,13 +112,16 @@ export function diskUploads(options: DiskUploadsOptions): Uploads {
     },
 
     async abortUpload(key, uploadId) {
-      const obsolete = await commits.run(() => {
-        uploadOf(key, uploadId);
-        const parts = index.parts(uploadId);
-        index.removeUpload(uploadId);
-        return parts;
-      });
-      for (const part of obsolete) await files.remove(part.file);
+      const obsolete = await commits.run(
+        () => {
+          uploadOf(key, uploadId);
+          const parts = index.parts(uploadId);
+          index.removeUpload(uploadId);
+          return parts;
+        },
+        { freesRoom: true },
+      );
+      await options.removed(obsolete.map((part) => part.file));
     },
 
     async listParts(key, uploadId) {

@@ -7,6 +7,7 @@ import type { Clock } from "../ports/clock.ts";
 import { type DiskPoint, inlineMark, openDiskFiles, type WrittenFile } from "./disk-files.ts";
 import { diskIndex, type IndexedBlob } from "./disk-index.ts";
 import { inlineBlob, openedBlob } from "./disk-read.ts";
+import { diskReserve } from "./disk-reserve.ts";
 import { diskUploads, smallestPartBytes } from "./disk-uploads.ts";
 import { groupCommit } from "./group-commit.ts";
 import { listPage } from "./listing.ts";
@@ -20,6 +21,7 @@ import { versionPage } from "./version-listing.ts";
  *                              and the bytes of small objects, which have no file
  *   <directory>/data/ab/ab..   whole, synced, never changed
  *   <directory>/aside/..       being written
+ *   <directory>/reserve        room for removals on a full disk (disk-reserve.ts)
  *
  * B1. The commit of the index is the one moment at which an object becomes, changes or ends. Before it the file it names
  *     is whole on the disk (disk-files.ts); after it the file it named before is removed. Whatever a crash leaves between
@@ -58,7 +60,8 @@ export async function diskBlobs(options: DiskBlobsOptions): Promise<Blobs> {
     const index = diskIndex(database);
     const versions = versionIndex(database, index);
     await files.sweep((shard) => new Set([...index.filesInShard(shard), ...versions.filesInShard(shard)]));
-    const commits = groupCommit(database);
+    const reserve = diskReserve({ directory, database });
+    const commits = groupCommit(database, reserve);
     let isClosed = false;
 
     const contentOf = ({ file }: IndexedBlob): Buffer | undefined =>
@@ -111,6 +114,12 @@ export async function diskBlobs(options: DiskBlobsOptions): Promise<Blobs> {
       }
     }
 
+    /** After the commit of a removal. */
+    async function removeFiles(obsolete: readonly string[]): Promise<void> {
+      for (const name of obsolete) await files.remove(name);
+      if (!isClosed) reserve.makeAgain();
+    }
+
     const uploads = diskUploads({
       clock,
       files,
@@ -118,6 +127,7 @@ export async function diskBlobs(options: DiskBlobsOptions): Promise<Blobs> {
       commits,
       orRemove,
       replace,
+      removed: removeFiles,
       smallestPartBytes: options.smallestPartBytes ?? smallestPartBytes,
     });
 
@@ -153,17 +163,20 @@ export async function diskBlobs(options: DiskBlobsOptions): Promise<Blobs> {
       },
 
       async delete(key, remove = {}) {
-        const { removed, obsolete } = await commits.run(() => {
-          const blob = findBlob(key, remove.version);
-          if (remove.ifMatch !== undefined) checkConditions(key, blob, { ifMatch: remove.ifMatch });
-          if (remove.marker === undefined && blob === undefined) return { removed: undefined, obsolete: [] };
-          const removed = remove.marker === undefined ? (blob as IndexedBlob) : markerOf(key, remove.marker);
-          if (remove.marker === undefined) versions.remove(removed);
-          const obsolete = withoutInline(remove.marker === undefined ? [removed.file] : versions.mark(removed));
-          if (remove.note) index.note(remove.note(infoOf(removed)));
-          return { removed, obsolete };
-        });
-        for (const name of obsolete) await files.remove(name);
+        const { removed, obsolete } = await commits.run(
+          () => {
+            const blob = findBlob(key, remove.version);
+            if (remove.ifMatch !== undefined) checkConditions(key, blob, { ifMatch: remove.ifMatch });
+            if (remove.marker === undefined && blob === undefined) return { removed: undefined, obsolete: [] };
+            const removed = remove.marker === undefined ? (blob as IndexedBlob) : markerOf(key, remove.marker);
+            if (remove.marker === undefined) versions.remove(removed);
+            const obsolete = withoutInline(remove.marker === undefined ? [removed.file] : versions.mark(removed));
+            if (remove.note) index.note(remove.note(infoOf(removed)));
+            return { removed, obsolete };
+          },
+          { freesRoom: true },
+        );
+        await removeFiles(obsolete);
         return removed && infoOf(removed);
       },
 
