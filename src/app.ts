@@ -4,6 +4,7 @@ import { mkdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { diskBlobs } from "./blobs/disk.ts";
+import { makeRoomToStart } from "./blobs/disk-reserve.ts";
 import { bounds, type ClientConfig, programSearchPath, type ServerConfig } from "./config.ts";
 import { functionEnvironments } from "./functions/function-environments.ts";
 import { systemClock } from "./kit/clock.ts";
@@ -66,6 +67,7 @@ export async function startScones(config: ServerConfig): Promise<Scones> {
   const place = (name: string): string => join(dataDirectory, name);
   const owned = closers();
   try {
+    makeRoomToStart(place("objects"));
     const store = owned.add(
       sqliteStore({ file: place("scones.sqlite"), clock, onError: (error) => report("the store", error) }),
     );

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type Database, openDatabase } from "../kit/sqlite.ts";
-import { diskReserve } from "./disk-reserve.ts";
+import { diskReserve, makeRoomToStart } from "./disk-reserve.ts";
 import { groupCommit } from "./group-commit.ts";
 
 test("on a full disk what frees room is committed in the reserve's room, and what takes room is refused", async (context) => {
@@ -34,6 +34,13 @@ test("the reserve is given up whole, and made again when there is room", (contex
   assert.deepEqual([atFirst, givenUp, reserveBytes()], [4 * 2 ** 20, 0, 4 * 2 ** 20]);
 });
 
+test("a start gives up nothing where there is room, and asks for no folder", (context) => {
+  const { directory, reserveBytes } = setUp(context);
+  makeRoomToStart(directory);
+  makeRoomToStart(join(directory, "not-there-yet"));
+  assert.equal(reserveBytes(), 4 * 2 ** 20);
+});
+
 test("another failure than a full disk gives nothing up and fails removals too", async (context) => {
   const { database, reserve, reserveBytes } = setUp(context);
   const commits = groupCommit(database, reserve);
@@ -51,5 +58,5 @@ function setUp(context: TestContext) {
   });
   database.exec("CREATE TABLE rows (name TEXT); INSERT INTO rows VALUES ('old')");
   const reserveBytes = () => statSync(join(directory, "reserve")).size;
-  return { database, reserve: diskReserve({ directory, database }), reserveBytes };
+  return { directory, database, reserve: diskReserve({ directory, database }), reserveBytes };
 }

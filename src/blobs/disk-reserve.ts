@@ -19,8 +19,19 @@ export interface DiskReserve {
 /** The index's log at the size at which SQLite brings it into the index (1000 pages of 4 KiB): so that this can be done too. */
 const reserveBytes = 4 * 2 ** 20;
 
+const reserveName = "reserve";
+
+/** What a start writes before the first removal can come: far less than this. */
+const startBytes = 2 ** 20;
+
+/** Before anything is opened: a server must be able to start on a full disk, for it to be emptied. */
+export function makeRoomToStart(directory: string): void {
+  const file = join(directory, reserveName);
+  if (sizeOf(file) > 0 && freeBytesOf(directory) < startBytes) truncateSync(file);
+}
+
 export function diskReserve({ directory, database }: { directory: string; database: Database }): DiskReserve {
-  const file = join(directory, "reserve");
+  const file = join(directory, reserveName);
   let isWhole = sizeOf(file) === reserveBytes || make();
 
   function make(): boolean {
@@ -39,15 +50,10 @@ export function diskReserve({ directory, database }: { directory: string; databa
     return false;
   }
 
-  const freeBytes = (): number => {
-    const { bavail, bsize } = statfsSync(directory);
-    return bavail * bsize;
-  };
-
   /** Brings the log into the index where that surely fits, for then the log's own room is free. */
   function emptyLog(): void {
     const logBytes = sizeOf(join(directory, "index.sqlite-wal"));
-    if (logBytes > 0 && freeBytes() >= logBytes) database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    if (logBytes > 0 && freeBytesOf(directory) >= logBytes) database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   }
 
   return {
@@ -60,11 +66,16 @@ export function diskReserve({ directory, database }: { directory: string; databa
     makeAgain() {
       if (isWhole) return;
       emptyLog();
-      isWhole = freeBytes() >= reserveBytes && make();
+      isWhole = freeBytesOf(directory) >= reserveBytes && make();
     },
   };
 }
 
 function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+function freeBytesOf(directory: string): number {
+  const { bavail, bsize } = statfsSync(directory);
+  return bavail * bsize;
 }

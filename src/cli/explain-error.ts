@@ -1,3 +1,4 @@
+import { isDiskFull } from "../kit/disk-full.ts";
 import { exitCodes, UsageError } from "./command.ts";
 
 /** What a user is told of a failure, and with which code the process ends. */
@@ -45,6 +46,9 @@ export function explain(error: unknown, endpointUrl: string): Explanation {
   if (trouble !== undefined && failure.syscall !== undefined) {
     const place = failure.path === undefined ? "a file" : failure.path;
     return { message: `cannot ${failure.syscall} ${place}: ${trouble}`, exitCode: exitCodes.failed };
+  }
+  if (isDiskFull(failure)) {
+    return { message: "no space is left on the disk of the data folder: make room there", exitCode: exitCodes.failed };
   }
   const message = failure.message || failure.name;
   return { message: failure.$metadata ? `${failure.name}: ${message}` : message, exitCode: exitCodes.failed };
