@@ -163,6 +163,17 @@ test("a disk that keeps failing drops records and says how many", async () => {
   assert.ok(problems.some((problem) => problem.includes("disk full")));
 });
 
+test("records that an earlier writing of the file has brought into its object are not counted as dropped", async () => {
+  const { clock, blobs, capture } = world();
+  capture.record(exchange);
+  await clock.advance(1_000);
+  blobs.failPuts = true;
+  capture.record(exchange);
+  capture.record(exchange);
+  await clock.advance(70_000);
+  assert.deepEqual([linesOf(blobs), capture.dropped], [[1], 2]);
+});
+
 test("a capture says that it drops until a file can be written again", async () => {
   const { clock, blobs, capture } = world();
   blobs.failPuts = true;

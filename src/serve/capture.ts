@@ -53,6 +53,8 @@ interface CaptureFile {
   openedMs: number;
   waiting: { exchange: Exchange; eventId: string; timeMs: number }[];
   lines: LineBlocks;
+  /** How many pieces of `lines` are in the object as it was last written. */
+  writtenPieces: number;
   spooled: SpoolFile | undefined;
   bytes: number;
   isWritten: boolean;
@@ -121,6 +123,7 @@ export class Capture {
       openedMs: nowMs,
       waiting: [],
       lines: new LineBlocks(this.#blocks),
+      writtenPieces: 0,
       bytes: 0,
       isWritten: true,
       writing: Promise.resolve(),
@@ -145,10 +148,10 @@ export class Capture {
       this.#encode(file, Number.POSITIVE_INFINITY);
       if (file.isWritten) return;
       file.isWritten = true;
+      const pieces = [...file.lines.pieces];
       try {
-        await this.#options.blobs.put(file.key, inPieces([...file.lines.pieces]), {
-          headers: { "content-type": captureContentType },
-        });
+        await this.#options.blobs.put(file.key, inPieces(pieces), { headers: { "content-type": captureContentType } });
+        file.writtenPieces = pieces.length;
         this.isFailing = false;
       } catch (error) {
         this.isFailing = true;
@@ -191,10 +194,9 @@ export class Capture {
         return;
       } catch (error) {
         if (attempt === lastAttempts || this.#isClosed) {
-          const records = file.lines.pieces.reduce(
-            (sum, lines) => sum + lines.toString("latin1").split("\n").length - 1,
-            0,
-          );
+          const records = file.lines.pieces
+            .slice(file.writtenPieces)
+            .reduce((sum, lines) => sum + lines.toString("latin1").split("\n").length - 1, 0);
           const why = `${file.key} cannot be written: ${(error as Error).message}`;
           const isKept = (await file.spooled?.keep()) ?? false;
           file.lines.release(); // the spool is done with them
