@@ -1,10 +1,11 @@
 import { createReadStream } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
-import { join, relative, sep } from "node:path";
+import { stat } from "node:fs/promises";
+import { relative, sep } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { pack } from "tar-stream";
+import { filesBelow } from "../kit/files-below.ts";
 
 /** The regular files below `folder` as a tar.gz stream, in order of name and without times: the same files, the same bytes. */
 export function packFolder(folder: string): Readable {
@@ -22,12 +23,4 @@ export function packFolder(folder: string): Readable {
   write().catch((error: Error) => packed.destroy(error));
   pipeline(archive, packed).catch((error: Error) => packed.destroy(error));
   return packed;
-}
-
-async function filesBelow(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
 }

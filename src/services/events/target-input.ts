@@ -1,6 +1,6 @@
 import type { InputTransformer } from "@aws-sdk/client-eventbridge";
 import { Fault } from "../../kit/fault.ts";
-import type { Json } from "../../kit/json.ts";
+import { isJson, type Json } from "../../kit/json.ts";
 import type { BusEvent } from "./event.ts";
 
 /** What of an event a target gets: all of it, a part, a fixed text, or a template filled with parts. */
@@ -104,15 +104,6 @@ function atPath(event: Json, steps: (string | number)[]): Json | undefined {
     else value = Object.hasOwn(value, step) ? value[step] : undefined;
   }
   return value;
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function invalid(message: string): Fault {

@@ -7,6 +7,7 @@ import type {
   SetAlarmStateInput,
 } from "@aws-sdk/client-cloudwatch";
 import { Fault } from "../../kit/fault.ts";
+import { isJson } from "../../kit/json.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { MetricPoints } from "../../ports/metric-points.ts";
 import { dimensionsText } from "../../ports/metric-points.ts";
@@ -193,13 +194,4 @@ function shown(alarm: AlarmRecord): MetricAlarm {
     StateUpdatedTimestamp: new Date(alarm.stateUpdatedMs),
     StateTransitionedTimestamp: new Date(alarm.transitionedMs),
   };
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

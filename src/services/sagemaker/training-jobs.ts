@@ -8,13 +8,12 @@ import type {
   ListTrainingJobsResponse,
   StopTrainingJobRequest,
 } from "@aws-sdk/client-sagemaker";
-import { Fault } from "../../kit/fault.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Resources } from "../../ports/resources.ts";
 import type { Call, Handler } from "../../wire/service.ts";
+import { createJob } from "./create-job.ts";
 import { type ListInput, listPage } from "./list-page.ts";
 import { arnOf, invalid, kindOf } from "./resource-names.ts";
-import { addTags } from "./tags.ts";
 import type { Algorithms } from "./training-algorithm.ts";
 import { coresOfJob, type TrainingCapacity } from "./training-capacity.ts";
 import { describeTrainingJob, isEnded, type StoredTrainingJob, withStage } from "./training-job.ts";
@@ -86,15 +85,7 @@ export function createTrainingJob(
     restarts: 0,
   };
   const job = withStage(created, { secondary: "Starting", message: "Starting the training job" }, nowMs);
-  resources.transaction(() => {
-    if (!resources.create(kind, name, job)) {
-      throw new Fault(
-        "ResourceInUse",
-        `Training job names must be unique within an AWS account and region, and a training job with this name already exists (${arn})`,
-      );
-    }
-    addTags(resources, arn, Tags ?? []);
-  });
+  createJob(resources, kind, { job, tags: Tags, names: "Training job names", taken: "training job" });
   runner.submit(job);
   return { TrainingJobArn: arn };
 }

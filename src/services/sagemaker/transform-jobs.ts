@@ -6,15 +6,14 @@ import type {
   ListTransformJobsResponse,
   StopTransformJobRequest,
 } from "@aws-sdk/client-sagemaker";
-import { Fault } from "../../kit/fault.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Resources } from "../../ports/resources.ts";
 import type { Call, Handler } from "../../wire/service.ts";
+import { createJob } from "./create-job.ts";
 import { type ListInput, listPage } from "./list-page.ts";
 import { sourceOf } from "./model-source.ts";
 import { findModel } from "./models.ts";
 import { arnOf, invalid, kindOf, parseS3Uri } from "./resource-names.ts";
-import { addTags } from "./tags.ts";
 import { describeTransformJob, hasEnded, type StoredTransformJob, summarizeTransformJob } from "./transform-job.ts";
 import { looksAtRecords, maxMegabytesAtOnce, processingOf } from "./transform-records.ts";
 import type { TransformRunner } from "./transform-runner.ts";
@@ -71,15 +70,7 @@ function createTransformJob(
     createdMs: nowMs,
     modifiedMs: nowMs,
   };
-  resources.transaction(() => {
-    if (!resources.create(kind, name, job)) {
-      throw new Fault(
-        "ResourceInUse",
-        `Job name must be unique within an AWS account and region, and a job with this name already exists (${arn})`,
-      );
-    }
-    addTags(resources, arn, Tags ?? []);
-  });
+  createJob(resources, kind, { job, tags: Tags, names: "Job name", taken: "job" });
   runner.submit(job);
   return { TransformJobArn: arn };
 }

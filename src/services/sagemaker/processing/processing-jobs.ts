@@ -6,13 +6,12 @@ import type {
   ListProcessingJobsResponse,
   StopProcessingJobRequest,
 } from "@aws-sdk/client-sagemaker";
-import { Fault } from "../../../kit/fault.ts";
 import type { Clock } from "../../../ports/clock.ts";
 import type { Resources } from "../../../ports/resources.ts";
 import type { Call, Handler } from "../../../wire/service.ts";
+import { createJob } from "../create-job.ts";
 import { type ListInput, listPage } from "../list-page.ts";
 import { arnOf, invalid, kindOf, notSupported, parseS3Uri } from "../resource-names.ts";
-import { addTags } from "../tags.ts";
 import { checkLocalPath } from "./processing-folder.ts";
 import {
   describeProcessingJob,
@@ -81,15 +80,7 @@ export function createProcessingJob(
     modifiedMs: nowMs,
     restarts: 0,
   };
-  resources.transaction(() => {
-    if (!resources.create(kind, name, job)) {
-      throw new Fault(
-        "ResourceInUse",
-        `Job name must be unique within an AWS account and region, and a job with this name already exists (${arn})`,
-      );
-    }
-    addTags(resources, arn, Tags ?? []);
-  });
+  createJob(resources, kind, { job, tags: Tags, names: "Job name", taken: "job" });
   runner.submit(job);
   return job;
 }

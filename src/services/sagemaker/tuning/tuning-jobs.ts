@@ -15,9 +15,9 @@ import { Fault } from "../../../kit/fault.ts";
 import type { Clock } from "../../../ports/clock.ts";
 import type { Resources } from "../../../ports/resources.ts";
 import type { Call, Handler } from "../../../wire/service.ts";
+import { createJob } from "../create-job.ts";
 import { type ListInput, listPage } from "../list-page.ts";
 import { arnOf, invalid, kindOf } from "../resource-names.ts";
-import { addTags } from "../tags.ts";
 import type { Algorithms } from "../training-algorithm.ts";
 import {
   bestOf,
@@ -88,14 +88,11 @@ function createTuningJob(
     createdMs: nowMs,
     modifiedMs: nowMs,
   };
-  resources.transaction(() => {
-    if (!resources.create(kind, name, job)) {
-      throw new Fault(
-        "ResourceInUse",
-        `Hyperparameter tuning job names must be unique within an AWS account and region, and a hyperparameter tuning job with this name already exists (${arn})`,
-      );
-    }
-    addTags(resources, arn, Tags ?? []);
+  createJob(resources, kind, {
+    job,
+    tags: Tags,
+    names: "Hyperparameter tuning job names",
+    taken: "hyperparameter tuning job",
   });
   runner.submit(job);
   return { HyperParameterTuningJobArn: arn };

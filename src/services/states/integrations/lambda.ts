@@ -1,5 +1,5 @@
 import { Fault } from "../../../kit/fault.ts";
-import type { Json } from "../../../kit/json.ts";
+import { isJson, type Json } from "../../../kit/json.ts";
 import type { Clock } from "../../../ports/clock.ts";
 import type { Functions, InvokeResult } from "../../../ports/functions.ts";
 import { isTooDeep, tooDeepText } from "../json-text.ts";
@@ -110,15 +110,6 @@ function parsed(payload: Uint8Array): Json {
     return JSON.parse(text) as Json;
   } catch {
     return text;
-  }
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
   }
 }
 
