@@ -213,12 +213,18 @@ test("an endpoint whose queue is full refuses the next request before it is read
   const { gateway, done } = await serving("strong", { workers: 1 }, { maxQueue: 5 });
   const asked = Promise.allSettled(Array.from({ length: 30 }, () => ask(gateway)));
   const refusals = [gateway.refusesNow("colours"), gateway.refusesNow("elsewhere")];
-  await asked;
+  const answered = (await asked).filter(({ status }) => status === "fulfilled").length;
   refusals.push(gateway.refusesNow("colours"));
   const counted = gateway.metricsText();
   await done();
   assert.deepEqual(refusals, [true, false, false]);
-  assert.match(counted, /invocations_total\{endpoint="colours",variant="AllTraffic",code="503"\} 18/);
+  // How many a worker is handed ahead of the queue of five depends on how fast it has shown itself.
+  assert.ok(answered > 5 && answered < 30, `${answered} answered`);
+  for (const [code, count] of [
+    [200, answered],
+    [503, 30 - answered + 1],
+  ])
+    assert.ok(counted.includes(`invocations_total{endpoint="colours",variant="AllTraffic",code="${code}"} ${count}\n`));
 });
 
 test("captured inferences are in the file once the endpoint is gone", async () => {
