@@ -9,6 +9,7 @@ import { readData } from "./data/read-data.ts";
 import { type Hyperparameters, parseHyperparameters } from "./hyperparameters.ts";
 import { type Finished, writeModelFolder } from "./model-folder.ts";
 import { networkJob, storedModels } from "./network-job.ts";
+import { oneLabel } from "./task/one-label.ts";
 import { hasCheckpoint } from "./training/checkpoint.ts";
 import type { Training } from "./training/train.ts";
 import { DivergedError } from "./training/worker-group.ts";
@@ -94,7 +95,7 @@ async function runJob(
   const data = await readData({
     channels: join(prefix, "input", "data"),
     pictures: picturesFolder(prefix),
-    classes: asked.numClasses,
+    task: oneLabel(asked.numClasses),
     height,
     width,
     crop: cropOf(asked),

@@ -5,6 +5,7 @@ import { pipeline } from "node:stream/promises";
 import { type TestContext, test } from "node:test";
 import { createGzip } from "node:zlib";
 import { pack } from "tar-stream";
+import { oneLabel } from "../task/one-label.ts";
 import { barPicture, type JobFolder, jobFolder, temporaryFolder } from "../testing/job-folder.ts";
 import { readCifarArchive } from "./cifar-archive.ts";
 import { holdOut } from "./hold-out.ts";
@@ -22,7 +23,7 @@ function readOf(
   return readData({
     channels: join(prefix, "input/data"),
     pictures: join(prefix, "pictures"),
-    classes,
+    task: oneLabel(classes),
     height: side,
     width: side,
     log,
@@ -163,7 +164,7 @@ test("a .lst line that leaves the folder is refused", (context) => {
   const folder = jobFolder(context);
   const entriesOf = (text: string) => {
     folder.write("x.lst", text);
-    return [...listEntries(join(folder.prefix, "x.lst"), { name: "x.lst", classes: 2 })];
+    return [...listEntries(join(folder.prefix, "x.lst"), { name: "x.lst", task: oneLabel(2) })];
   };
   assert.throws(() => entriesOf("0\t0\t../secret.png"), /not a file inside/);
   assert.throws(() => entriesOf("0 0 a.png"), /line 1 of x\.lst has 1 columns/);
@@ -173,7 +174,7 @@ test("a .lst file of many chunks, of Windows and with names in other scripts is 
   const folder = jobFolder(context);
   const names = Array.from({ length: 20_000 }, (_, i) => `vélo 自転車 ${i}.png`);
   folder.write("x.lst", `\uFEFF${names.map((name, i) => `${i}\t${i % 2}\t${name}\r\n`).join("")}`);
-  const entries = [...listEntries(join(folder.prefix, "x.lst"), { name: "x.lst", classes: 2 })];
+  const entries = [...listEntries(join(folder.prefix, "x.lst"), { name: "x.lst", task: oneLabel(2) })];
   assert.deepEqual(
     entries.map(({ file }) => file),
     names,

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
+import type { Task } from "../task/task.ts";
 import { dataFault } from "./data-fault.ts";
 import { listEntries } from "./list-file.ts";
 import { openRecordFile, type RecordFile } from "./record-file.ts";
@@ -10,7 +11,8 @@ import { mostNamed, shortList } from "./short-list.ts";
 export interface Item {
   /** Path from the channel's folder, for messages. */
   name: string;
-  label: number;
+  /** As the task has them. */
+  labels: readonly number[];
   read(): Uint8Array;
 }
 
@@ -27,7 +29,7 @@ export interface Listing {
 /** Finds out what kind of channel it is, and checks its labels. */
 export function listChannel(
   channel: string,
-  options: { channels: string; classes: number; log?: (line: string) => void },
+  options: { channels: string; task: Task; log?: (line: string) => void },
 ): Listing {
   const folder = join(options.channels, channel);
   // The channel made for the list counts; one beside the pictures only where there is none.
@@ -49,8 +51,8 @@ export function listChannel(
   if (list !== undefined) {
     options.log?.(`Searching for .lst files in ${join(options.channels, `${channel}_lst`)}.`);
     return listing(function* () {
-      for (const { file, label } of listEntries(list, { name: basename(list), classes: options.classes })) {
-        yield fileItem({ name: file, label, path: join(folder, file) });
+      for (const { file, labels } of listEntries(list, { name: basename(list), task: options.task })) {
+        yield fileItem({ name: file, labels, path: join(folder, file) });
       }
     });
   }
@@ -65,9 +67,15 @@ export function listChannel(
       `channel "${channel}" has neither a .lst file nor one folder per class: give pictures with a .lst file, one folder of pictures per class, or RecordIO files (.rec)`,
     );
   }
-  if (classFolders.length > options.classes || (channel === "train" && classFolders.length !== options.classes)) {
+  const { classes, columns } = options.task;
+  if (columns !== 1) {
     throw dataFault(
-      `num_classes=${options.classes}, but channel "${channel}" has ${classFolders.length} class ${classFolders.length === 1 ? "folder" : "folders"}: ${shortList(classFolders)}`,
+      `channel "${channel}" has one folder per class, which gives each picture one class: ${options.task.rule}, in a .lst file or in RecordIO files (.rec)`,
+    );
+  }
+  if (classFolders.length > classes || (channel === "train" && classFolders.length !== classes)) {
+    throw dataFault(
+      `num_classes=${classes}, but channel "${channel}" has ${classFolders.length} class ${classFolders.length === 1 ? "folder" : "folders"}: ${shortList(classFolders)}`,
     );
   }
   const others: string[] = [];
@@ -75,7 +83,7 @@ export function listChannel(
     others.length = 0;
     for (const [label, name] of classFolders.entries()) {
       for (const file of filesBelow(folder, name)) {
-        if (pictureNames.test(file)) yield fileItem({ name: file, label, path: join(folder, file) });
+        if (pictureNames.test(file)) yield fileItem({ name: file, labels: [label], path: join(folder, file) });
         else if (others.length <= mostNamed) others.push(file);
       }
     }
@@ -97,13 +105,13 @@ function listing(items: () => Iterable<Item>): Listing {
   return { count, items };
 }
 
-function listRecords(folder: string, names: readonly string[], { classes }: { classes: number }): Listing {
+function listRecords(folder: string, names: readonly string[], { task }: { task: Task }): Listing {
   const files: RecordFile[] = [];
   const close = () => {
     for (const file of files.splice(0)) file.close();
   };
   try {
-    for (const name of names) files.push(openRecordFile(join(folder, name), { name, classes }));
+    for (const name of names) files.push(openRecordFile(join(folder, name), { name, task }));
   } catch (error) {
     close();
     throw error;
@@ -117,7 +125,7 @@ function listRecords(folder: string, names: readonly string[], { classes }: { cl
   };
 }
 
-function fileItem({ path, ...item }: { name: string; label: number; path: string }): Item {
+function fileItem({ path, ...item }: { name: string; labels: readonly number[]; path: string }): Item {
   return { ...item, read: () => readFileSync(path) };
 }
 
@@ -132,7 +140,7 @@ export function relabel(given: Listing, labels: readonly string[]): Listing {
   return {
     ...given,
     *items() {
-      for (const item of given.items()) yield { ...item, label: own[item.label]! };
+      for (const item of given.items()) yield { ...item, labels: item.labels.map((label) => own[label]!) };
     },
   };
 }

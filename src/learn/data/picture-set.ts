@@ -8,13 +8,13 @@ import { dataFault } from "./data-fault.ts";
 
 /**
  * Pictures of one size, decoded: planar RGB bytes in a file, one picture after the other. A set may be larger than memory: what is held of
- * it are four bytes per picture, and the system keeps as much of the file in its cache as there is room for.
+ * it are four bytes per label, and the system keeps as much of the file in its cache as there is room for.
  */
 export interface PictureSet {
   count: number;
   height: number;
   width: number;
-  /** Shared by threads. */
+  /** As many of each picture as the task has. Shared by threads. */
   labels: Int32Array<SharedArrayBuffer>;
   file: string;
   /** Of all pictures, then of their labels. */
@@ -51,6 +51,19 @@ export function openPictures({ file, count, height, width }: Omit<PictureSet, "l
   };
 }
 
+/** The labels of some pictures of a set, one picture's after the other's. */
+export function labelsOf(
+  { labels, count }: Pick<PictureSet, "labels" | "count">,
+  indices: ArrayLike<number>,
+): Int32Array {
+  const columns = labels.length / count;
+  const found = new Int32Array(indices.length * columns);
+  for (let n = 0; n < indices.length; n++) {
+    for (let k = 0; k < columns; k++) found[n * columns + k] = labels[indices[n]! * columns + k]!;
+  }
+  return found;
+}
+
 /** Opens a set for the time of one synchronous use. */
 export function withPictures<T>(set: PictureSet, use: (pictures: OpenPictures) => T): T {
   const pictures = openPictures(set);
@@ -62,9 +75,9 @@ export function withPictures<T>(set: PictureSet, use: (pictures: OpenPictures) =
 }
 
 export interface PictureSetBuilder {
-  add(image: Image, label: number): void;
+  add(image: Image, labels: readonly number[]): void;
   /** Adds a picture whose rows are planar already: all red, all green, all blue. */
-  addPlanar(planes: Uint8Array, options: { height: number; width: number; label: number }): void;
+  addPlanar(planes: Uint8Array, options: { height: number; width: number; labels: readonly number[] }): void;
   finish(): PictureSet;
   /** Removes what was written; for a set that is not finished. */
   abandon(): void;
@@ -77,6 +90,8 @@ export interface PictureSetOptions {
   width: number;
   /** Absent: a picture is seen whole. */
   crop?: CentreCrop;
+  /** Labels of each picture; absent: one. */
+  columns?: number;
 }
 
 /** Written at once: a system call per picture would cost more than the copy. */
@@ -85,7 +100,7 @@ const chunkBytes = 1024 * 1024;
 /** Takes up to `capacity` pictures of any size and crops and resizes them as serving does. Throws a `ClientError` when the disk has no room for them. */
 export function pictureSetBuilder(
   capacity: number,
-  { file, height, width, crop }: PictureSetOptions,
+  { file, height, width, crop, columns = 1 }: PictureSetOptions,
 ): PictureSetBuilder {
   const sizeBytes = 3 * height * width;
   const area = height * width;
@@ -94,7 +109,7 @@ export function pictureSetBuilder(
   if (capacity * sizeBytes > room.bavail * room.bsize) {
     throw noRoom(`${mebibytes(room.bavail * room.bsize)} are left`);
   }
-  const labels = new Int32Array(new SharedArrayBuffer(capacity * 4));
+  const labels = new Int32Array(new SharedArrayBuffer(capacity * columns * 4));
   const digest = createHash("sha256");
   const chunk = new Uint8Array(sizeBytes * Math.max(1, Math.floor(chunkBytes / sizeBytes)));
   const opened = openSync(file, "w");
@@ -122,17 +137,17 @@ export function pictureSetBuilder(
     filled = 0;
   };
   /** Where the next picture goes. */
-  const place = (label: number): Uint8Array => {
+  const place = (own: readonly number[]): Uint8Array => {
     if (count === capacity) throw new RangeError(`the set was made for ${capacity} pictures`);
     if (filled === chunk.length) flush();
     const picture = chunk.subarray(filled, filled + sizeBytes);
-    labels[count++] = label;
+    labels.set(own, columns * count++);
     filled += sizeBytes;
     return picture;
   };
-  const add = (image: Image, label: number) => {
+  const add = (image: Image, own: readonly number[]) => {
     const { data } = resize(crop === undefined ? image : centreCrop(image, crop), width, height);
-    const picture = place(label);
+    const picture = place(own);
     for (let i = 0; i < area; i++) {
       for (let c = 0; c < 3; c++) picture[c * area + i] = data[3 * i + c]!;
     }
@@ -144,16 +159,17 @@ export function pictureSetBuilder(
   return {
     add,
     addPlanar(planes, given) {
-      if (crop === undefined && given.height === height && given.width === width) return place(given.label).set(planes);
+      if (crop === undefined && given.height === height && given.width === width)
+        return place(given.labels).set(planes);
       const from = given.height * given.width;
       const data = new Uint8Array(3 * from);
       for (let i = 0; i < from; i++) for (let c = 0; c < 3; c++) data[3 * i + c] = planes[c * from + i]!;
-      add({ width: given.width, height: given.height, data }, given.label);
+      add({ width: given.width, height: given.height, data }, given.labels);
     },
     finish() {
       flush();
       close();
-      const used = labels.subarray(0, count);
+      const used = labels.subarray(0, columns * count);
       return { count, height, width, labels: used, file, sha256: digest.update(used).digest("hex") };
     },
     abandon() {

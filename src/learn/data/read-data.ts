@@ -3,11 +3,12 @@ import { join } from "node:path";
 import type { CentreCrop } from "../../images/centre-crop.ts";
 import { decodeImage } from "../../images/decode-image.ts";
 import { ImageError } from "../../images/image.ts";
+import type { Task } from "../task/task.ts";
 import { type CifarArchive, cifarSide, readCifarArchive } from "./cifar-archive.ts";
 import { dataFault } from "./data-fault.ts";
 import { filesIn, type Item, type Listing, listChannel, relabel } from "./list-channel.ts";
 import { nearDuplicates } from "./near-duplicates.ts";
-import { type PictureSet, pictureSetBuilder, withPictures } from "./picture-set.ts";
+import { labelsOf, type PictureSet, pictureSetBuilder, withPictures } from "./picture-set.ts";
 import { repeatedPictures } from "./repeated-pictures.ts";
 import { mostNamed, shortList } from "./short-list.ts";
 
@@ -34,7 +35,7 @@ export interface DataOptions {
   channels: string;
   /** Folder that the decoded pictures are written to. */
   pictures: string;
-  classes: number;
+  task: Task;
   height: number;
   width: number;
   /** Absent: pictures are seen whole. */
@@ -67,17 +68,18 @@ export async function readData(options: DataOptions): Promise<Data> {
 
 function readChannels(listed: (channel: string) => Listing, options: DataOptions): Data {
   const seen = options.crop === undefined ? {} : { crop: options.crop };
+  const { task } = options;
   const listing = listed("train");
   const skipped: Data["skipped"] = [];
-  const labels = listing.labels ?? labelNames(options) ?? Array.from({ length: options.classes }, (_, i) => String(i));
-  if (labels.length !== options.classes) {
+  const labels = listing.labels ?? labelNames(options) ?? Array.from({ length: task.classes }, (_, i) => String(i));
+  if (labels.length !== task.classes) {
     throw dataFault(
-      `num_classes=${options.classes}, but the training data name ${labels.length} classes: ${shortList(labels)}`,
+      `num_classes=${task.classes}, but the training data name ${labels.length} classes: ${shortList(labels)}`,
     );
   }
   const train = readPictures(listing, { ...options, channel: "train", skipped });
-  refuseEmptyClasses(train.set, labels);
-  warnOfRepeated(train, labels, options.log);
+  refuseEmptyClasses(train.set, labels, task);
+  warnOfRepeated(train, labels, options);
   if (!existsSync(join(options.channels, "validation"))) {
     return { ...seen, labels, train: train.set, skipped, nearDuplicates: [] };
   }
@@ -115,12 +117,16 @@ function readPictures(
   const { channel, log, maxSkipped = defaultMaxSkipped } = options;
   const skipped: Data["skipped"] = [];
   const skippedAt = new Set<number>();
-  const builder = pictureSetBuilder(count, { ...options, file: pictureFile(options.pictures, channel) });
+  const builder = pictureSetBuilder(count, {
+    ...options,
+    columns: options.task.columns,
+    file: pictureFile(options.pictures, channel),
+  });
   try {
     let index = 0;
     for (const item of items()) {
       try {
-        builder.add(decodeImage(item.read()), item.label);
+        builder.add(decodeImage(item.read()), item.labels);
       } catch (error) {
         const reason = reasonOf(error);
         if (reason === undefined) throw error;
@@ -176,17 +182,18 @@ function reasonOf(error: unknown): string | undefined {
   return undefined;
 }
 
-function fromArchive(archive: CifarArchive, { pictures, classes, height, width, crop, log }: DataOptions): Data {
+function fromArchive(archive: CifarArchive, { pictures, task, height, width, crop, log }: DataOptions): Data {
   log?.("The training channel holds a CIFAR archive: its test part takes the place of the validation channel.");
-  if (archive.labels.length !== classes) {
-    throw dataFault(`num_classes=${classes}, but the archive has ${archive.labels.length} classes`);
+  if (task.columns !== 1) throw dataFault(`the archive gives each picture one class: ${task.rule}`);
+  if (archive.labels.length !== task.classes) {
+    throw dataFault(`num_classes=${task.classes}, but the archive has ${archive.labels.length} classes`);
   }
   const setOf = ({ count, rows, labels }: CifarArchive["train"], channel: string): PictureSet => {
     const builder = pictureSetBuilder(count, { file: pictureFile(pictures, channel), height, width, crop });
     const sizeBytes = rows.length / count;
     labels.forEach((label, i) => {
       const planes = rows.subarray(i * sizeBytes, (i + 1) * sizeBytes);
-      builder.addPlanar(planes, { height: cifarSide, width: cifarSide, label });
+      builder.addPlanar(planes, { height: cifarSide, width: cifarSide, labels: [label] });
     });
     return builder.finish();
   };
@@ -201,7 +208,7 @@ function fromArchive(archive: CifarArchive, { pictures, classes, height, width, 
 }
 
 /** `label_categories.json`, as some preparations of the data write it: {"key_mapping": {"0": "bicycle", ...}}. */
-function labelNames({ channels, classes }: DataOptions): string[] | undefined {
+function labelNames({ channels, task: { classes } }: DataOptions): string[] | undefined {
   for (const channel of ["train", "train_lst"]) {
     const path = join(channels, channel, "label_categories.json");
     if (!existsSync(path)) continue;
@@ -219,9 +226,9 @@ function labelNames({ channels, classes }: DataOptions): string[] | undefined {
   return undefined;
 }
 
-function refuseEmptyClasses(set: PictureSet, labels: readonly string[]): void {
-  const present = new Set(set.labels);
-  const missing = labels.filter((_, label) => !present.has(label));
+function refuseEmptyClasses(set: PictureSet, labels: readonly string[], task: Task): void {
+  const sizes = task.sizesOf(set.labels);
+  const missing = labels.filter((_, label) => sizes[label] === 0);
   if (missing.length > 0) {
     throw dataFault(
       `num_classes=${labels.length}, but no training picture belongs to ${shortList(missing.map((name) => `"${name}"`))}`,
@@ -230,13 +237,9 @@ function refuseEmptyClasses(set: PictureSet, labels: readonly string[]): void {
 }
 
 /** Pictures that stand in the training channel twice are trained on twice, and some of them may be held out. */
-function warnOfRepeated(
-  { set, namesOf }: ReadPictures,
-  labels: readonly string[],
-  log: ((line: string) => void) | undefined,
-): void {
+function warnOfRepeated({ set, namesOf }: ReadPictures, labels: readonly string[], { task, log }: DataOptions): void {
   const { count, contradictions, contradictionCount } = withPictures(set, (pictures) =>
-    repeatedPictures(pictures, set.labels),
+    repeatedPictures(pictures, set),
   );
   if (count > 0)
     log?.(
@@ -246,7 +249,9 @@ function warnOfRepeated(
   const shown = contradictions.slice(0, mostNamed);
   const names = namesOf(shown.flatMap(({ first, again }) => [first, again]));
   const said = shown.map(({ first, again }) => {
-    const [one, other] = [first, again].map((index) => `${names.get(index)} (${labels[set.labels[index]!]})`);
+    const [one, other] = [first, again].map(
+      (index) => `${names.get(index)} (${task.nameOf(labelsOf(set, [index]), labels)})`,
+    );
     return `${other} is ${one}`;
   });
   log?.(`Warning: ${contradictionCount} of them have another class: ${shortList(said, contradictionCount)}`);

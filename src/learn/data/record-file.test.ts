@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
+import { multiLabel } from "../task/multi-label.ts";
+import { oneLabel } from "../task/one-label.ts";
 import { barPicture, jobFolder } from "../testing/job-folder.ts";
 import { readData } from "./read-data.ts";
 import { openRecordFile } from "./record-file.ts";
@@ -33,7 +35,7 @@ test("RecordIO files are a data set, and a damaged picture in them is skipped by
   const { train, validation, labels, skipped } = await readData({
     channels: join(folder.prefix, "input/data"),
     pictures: join(folder.prefix, "pictures"),
-    classes: 2,
+    task: oneLabel(2),
     height: 32,
     width: 32,
   });
@@ -52,10 +54,10 @@ test("RecordIO files are a data set, and a damaged picture in them is skipped by
 test("a record that was cut at the magic number is put together again", (context) => {
   const folder = jobFolder(context);
   const bytes = Buffer.concat([Buffer.from([1, 2, 3, 4]), Buffer.from(magic), Buffer.from([5, 6, 7])]);
-  const whole = picture(0, bytes, { furtherLabels: [1, 2] });
+  const whole = picture(0, bytes, { furtherLabels: [1, 0] });
   const cut = whole.length - 7;
   folder.write("cut.rec", Buffer.concat([frame(1, whole.subarray(0, cut)), frame(3, whole.subarray(cut + 4))]));
-  const file = openRecordFile(join(folder.prefix, "cut.rec"), { name: "cut.rec", classes: 1 });
+  const file = openRecordFile(join(folder.prefix, "cut.rec"), { name: "cut.rec", task: multiLabel(2) });
   const read = [...file.entries()].map((entry) => [...entry.read()]);
   file.close();
   assert.deepEqual(read, [[...bytes]]);
@@ -67,7 +69,7 @@ test("a damaged, cut or foreign file is refused by its name and place", (context
   const refusalOf = (bytes: Uint8Array) => {
     folder.write("x.rec", bytes);
     try {
-      openRecordFile(join(folder.prefix, "x.rec"), { name: "x.rec", classes: 2 }).close();
+      openRecordFile(join(folder.prefix, "x.rec"), { name: "x.rec", task: oneLabel(2) }).close();
       return "none";
     } catch (error) {
       return (error as Error).message;

@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import type { Task } from "../task/task.ts";
 import { dataFault } from "./data-fault.ts";
 
 /*
@@ -8,12 +9,13 @@ import { dataFault } from "./data-fault.ts";
  *
  * A frame: uint32 magic, uint32 of which the upper 3 bits say which part of a record this is and the lower 29 how long, the bytes, padding to
  * 4. A record whose bytes contain the magic on a multiple of 4 is cut there, and the magic left out between the parts.
- * An image record header: uint32 count of further labels, float32 label, uint64 id, uint64 second id; then float32 labels, if there are any.
- * All numbers are little-endian.
+ * An image record header: uint32 count of labels that follow, float32 label, uint64 id, uint64 second id; then those labels as float32, which
+ * stand for the one in the header. All numbers are little-endian.
  */
 
 export interface RecordEntry {
-  label: number;
+  /** As the task has them. */
+  labels: number[];
   /** For messages: the id that the record carries. */
   name: string;
   read(): Uint8Array;
@@ -43,12 +45,12 @@ interface Part {
   length: number;
 }
 
-/** Opens a file and checks its records; every label must be a class: 0 to classes - 1. */
-export function openRecordFile(path: string, { name, classes }: { name: string; classes: number }): RecordFile {
+/** Opens a file and checks its records: their labels must be as the task has them. */
+export function openRecordFile(path: string, { name, task }: { name: string; task: Task }): RecordFile {
   const file = openSync(path, "r");
   function* entries(): Generator<RecordEntry, void> {
     let index = 0;
-    for (const parts of recordsIn(file, name)) yield entryOf(file, parts, { name, classes, index: index++ });
+    for (const parts of recordsIn(file, name)) yield entryOf(file, parts, { name, task, index: index++ });
   }
   try {
     let count = 0;
@@ -64,24 +66,35 @@ export function openRecordFile(path: string, { name, classes }: { name: string; 
 function entryOf(
   file: number,
   parts: readonly Part[],
-  { name, classes, index }: { name: string; classes: number; index: number },
+  { name, task, index }: { name: string; task: Task; index: number },
 ): RecordEntry {
   const header = readBytes(file, parts[0] as Part, imageHeaderBytes);
   const where = `record ${index} of ${name}`;
   if (header.length < imageHeaderBytes) throw dataFault(`${where} is too short to hold a picture`);
   const view = new DataView(header.buffer, header.byteOffset, header.length);
-  const label = view.getFloat32(4, true);
-  if (!Number.isInteger(label) || label < 0 || label >= classes) {
-    throw dataFault(
-      `the label ${label} of ${where} is unknown: with num_classes=${classes} labels are 0 to ${classes - 1}`,
-    );
+  const following = view.getUint32(0, true);
+  if (Math.max(1, following) !== task.columns) {
+    throw dataFault(`${where} has ${Math.max(1, following)} labels, not ${task.columns}: ${task.rule}`);
   }
-  const pictureAt = imageHeaderBytes + 4 * view.getUint32(0, true);
+  const pictureAt = imageHeaderBytes + 4 * following;
+  const labels = following === 0 ? [view.getFloat32(4, true)] : followingLabels(file, parts[0] as Part, following);
+  for (const label of labels) {
+    if (!Number.isInteger(label) || label < 0 || label > task.most)
+      throw dataFault(`the label ${label} of ${where} is unknown: ${task.rule}`);
+  }
   return {
-    label,
+    labels,
     name: `${name}#${view.getBigUint64(8, true)}`,
     read: () => recordBytes(file, parts).subarray(pictureAt),
   };
+}
+
+/** Fewer than `count` where the record is too short for them; then there is no picture in it either. */
+function followingLabels(file: number, { at, length }: Part, count: number): number[] {
+  const part = { at: at + imageHeaderBytes, length: length - imageHeaderBytes };
+  const bytes = readBytes(file, part, 4 * count);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return Array.from({ length: Math.floor(bytes.length / 4) }, (_, i) => view.getFloat32(4 * i, true));
 }
 
 /** The parts of every record. */

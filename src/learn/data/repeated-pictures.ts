@@ -1,10 +1,10 @@
 import { crc32 } from "node:zlib";
-import type { OpenPictures } from "./picture-set.ts";
+import type { OpenPictures, PictureSet } from "./picture-set.ts";
 
 export interface RepeatedPictures {
   /** Pictures that are, byte for byte, an earlier picture of the set. */
   count: number;
-  /** Those among them whose label is another one than that picture's; the first few. */
+  /** Those among them whose labels are others than that picture's; the first few. */
   contradictions: { first: number; again: number }[];
   contradictionCount: number;
 }
@@ -12,14 +12,20 @@ export interface RepeatedPictures {
 const mostContradictions = 100;
 
 /** Finds pictures that stand in a set more than once; eight bytes per picture are held for it. */
-export function repeatedPictures(pictures: OpenPictures, labels: Int32Array): RepeatedPictures {
-  const sums = Uint32Array.from(labels, (_, index) => crc32(pictures.at(index)));
-  const order = Uint32Array.from(labels, (_, index) => index).sort((a, b) => sums[a]! - sums[b]! || a - b);
+export function repeatedPictures(
+  pictures: OpenPictures,
+  { labels, count }: Pick<PictureSet, "labels" | "count">,
+): RepeatedPictures {
+  const sums = Uint32Array.from({ length: count }, (_, index) => crc32(pictures.at(index)));
+  const order = sums.map((_, index) => index).sort((a, b) => sums[a]! - sums[b]! || a - b);
+  const columns = labels.length / count;
+  const rowOf = (index: number) => labels.subarray(columns * index, columns * (index + 1));
+  const hasSameLabels = (one: number, other: number) => rowOf(one).every((label, k) => label === rowOf(other)[k]);
   const found: RepeatedPictures = { count: 0, contradictions: [], contradictionCount: 0 };
   for (let from = 0; from < order.length; ) {
     let to = from + 1;
     while (to < order.length && sums[order[to]!] === sums[order[from]!]) to++;
-    if (to - from > 1) compareAll(order.subarray(from, to), { pictures, labels, found });
+    if (to - from > 1) compareAll(order.subarray(from, to), { pictures, hasSameLabels, found });
     from = to;
   }
   found.contradictions.sort((one, other) => one.again - other.again);
@@ -29,7 +35,11 @@ export function repeatedPictures(pictures: OpenPictures, labels: Int32Array): Re
 /** Pictures of one checksum, the earliest first; now and then two different ones share it. */
 function compareAll(
   indices: Uint32Array,
-  { pictures, labels, found }: { pictures: OpenPictures; labels: Int32Array; found: RepeatedPictures },
+  {
+    pictures,
+    hasSameLabels,
+    found,
+  }: { pictures: OpenPictures; hasSameLabels(one: number, other: number): boolean; found: RepeatedPictures },
 ): void {
   const firsts: { index: number; bytes: Uint8Array }[] = [];
   for (const again of indices) {
@@ -38,7 +48,7 @@ function compareAll(
     if (first === undefined) firsts.push({ index: again, bytes: bytes.slice() });
     else {
       found.count++;
-      if (labels[first] === labels[again]) continue;
+      if (hasSameLabels(first, again)) continue;
       found.contradictionCount++;
       if (found.contradictions.length < mostContradictions) found.contradictions.push({ first, again });
     }
