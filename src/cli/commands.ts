@@ -33,7 +33,7 @@ const dataOptions: Record<string, Option> = {
   data: {
     type: "string",
     value: "PATH",
-    description: "folder of images, CIFAR-100 archive, `cifar` or `drawn`",
+    description: "folder of images, CIFAR archive, `cifar` or `drawn`",
     default: "CIFAR-100, else drawn",
   },
   classes: {

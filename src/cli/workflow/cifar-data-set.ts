@@ -1,10 +1,18 @@
 import { encodePng } from "../../images/png-encode.ts";
-import { type CifarArchive, cifarSide, readCifarArchive } from "../../learn/data/cifar-archive.ts";
+import { readCifarArchive } from "../../learn/data/cifar-archive.ts";
+import { type CifarBatch, cifarPicture } from "../../learn/data/cifar-batch.ts";
 import { type DataSet, DataSetError, type Picture } from "./data-set.ts";
 
-/** The chosen classes of a CIFAR archive as PNG files; labels are counted in the order the classes are given. */
-export async function cifarDataSet(archiveFile: string, classes: string[]): Promise<DataSet> {
+/**
+ * Classes of a CIFAR archive as PNG files: those that were asked for, else the usual ones, or all where there are none of them (CIFAR-10).
+ * Labels are counted in the order of the classes.
+ */
+export async function cifarDataSet(
+  archiveFile: string,
+  { asked, usual }: { asked?: string[]; usual: string[] },
+): Promise<DataSet> {
   const archive = await readCifarArchive(archiveFile);
+  const classes = asked ?? (usual.some((name) => archive.labels.includes(name)) ? usual : archive.labels);
   const fineLabels = classes.map((name) => archive.labels.indexOf(name));
   const missing = classes.filter((_, i) => fineLabels[i] === -1);
   if (missing.length > 0)
@@ -18,22 +26,10 @@ export async function cifarDataSet(archiveFile: string, classes: string[]): Prom
   };
 }
 
-function chosen(source: CifarArchive["train"], split: Picture["split"], fineLabels: number[]): Picture[] {
-  return source.labels.flatMap((fineLabel, row) => {
+function chosen(batch: CifarBatch, split: Picture["split"], fineLabels: number[]): Picture[] {
+  return batch.labels.flatMap((fineLabel, row) => {
     const label = fineLabels.indexOf(fineLabel);
-    return label === -1
-      ? []
-      : [{ split, row, label, name: source.fileNames[row] ?? `${row}.png`, bytes: () => pngOf(source.rows, row) }];
+    const bytes = () => encodePng(cifarPicture(batch, row));
+    return label === -1 ? [] : [{ split, row, label, name: batch.names[row]!, bytes }];
   });
-}
-
-/** A row holds the red, the green and the blue plane one after the other. */
-function pngOf(rows: Uint8Array, row: number): Uint8Array {
-  const plane = cifarSide * cifarSide;
-  const start = row * 3 * plane;
-  const data = new Uint8Array(3 * plane);
-  for (let i = 0; i < plane; i++) {
-    for (let channel = 0; channel < 3; channel++) data[i * 3 + channel] = rows[start + channel * plane + i] ?? 0;
-  }
-  return encodePng({ width: cifarSide, height: cifarSide, data });
 }

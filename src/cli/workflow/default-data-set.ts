@@ -18,10 +18,10 @@ const defaultClasses = ["bicycle", "motorcycle"];
 export async function chosenDataSet(invocation: Invocation, dataDirectory: string): Promise<DataSet> {
   const { terminal, signal } = invocation;
   const source = textOption(invocation, "data");
-  const classes =
-    textOption(invocation, "classes")
-      ?.split(",")
-      .map((name) => name.trim()) ?? defaultClasses;
+  const asked = textOption(invocation, "classes")
+    ?.split(",")
+    .map((name) => name.trim());
+  const classes = asked ?? defaultClasses;
   if (classes.length < 2 || new Set(classes).size !== classes.length)
     throw new UsageError("--classes needs two or more different names");
   const seed = wholeNumberOption(invocation, "seed", { default: 1, min: 0, max: 2 ** 31 - 1 });
@@ -30,7 +30,7 @@ export async function chosenDataSet(invocation: Invocation, dataDirectory: strin
   if (source === undefined || source === "cifar") {
     try {
       const archive = await downloaded(terminal, dataDirectory, signal);
-      return await cifarDataSet(archive, classes);
+      return await cifarDataSet(archive, { asked, usual: defaultClasses });
     } catch (error) {
       if (source === "cifar" || !(error instanceof DataSetError)) throw error;
       terminal.note(
@@ -41,9 +41,10 @@ export async function chosenDataSet(invocation: Invocation, dataDirectory: strin
   }
   if (!existsSync(source))
     throw new DataSetError(
-      `there is nothing at ${source}; --data takes a folder of images, a CIFAR-100 archive, "cifar" or "drawn"`,
+      `there is nothing at ${source}; --data takes a folder of images, a CIFAR archive, "cifar" or "drawn"`,
     );
-  return statSync(source).isFile() ? cifarDataSet(source, classes) : folderDataSet(source);
+  if (!statSync(source).isFile()) return folderDataSet(source);
+  return cifarDataSet(source, { asked, usual: defaultClasses });
 }
 
 function downloaded(terminal: Terminal, dataDirectory: string, signal: AbortSignal): Promise<string> {

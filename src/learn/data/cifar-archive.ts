@@ -3,56 +3,86 @@ import { basename } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { extract } from "tar-stream";
+import { binaryBatch, type CifarBatch, linesIn, pythonBatch, pythonNames } from "./cifar-batch.ts";
 import { dataFault } from "./data-fault.ts";
-import { type NumberArray, type Pickled, type PickledMap, PickleError, readPickle } from "./pickle.ts";
+import { PickleError } from "./pickle.ts";
 
-// The CIFAR-10 and CIFAR-100 archives as their authors publish them (`cifar-10-python.tar.gz`, `cifar-100-python.tar.gz`).
+// The CIFAR-10 and CIFAR-100 archives as their authors publish them, in the python form (`cifar-10-python.tar.gz`) and in the binary one
+// (`cifar-10-binary.tar.gz`).
 //
 // A1. An archive is read whole or not at all: one that is cut off or damaged gives an error and no picture.
 
 export interface CifarArchive {
   /** Names of the classes by label. */
   labels: string[];
-  train: CifarPictures;
-  test: CifarPictures;
+  train: CifarBatch;
+  test: CifarBatch;
 }
 
-interface CifarPictures {
-  count: number;
-  /** 3,072 bytes per picture: 32 x 32 red, green, blue. */
-  rows: Uint8Array;
-  labels: number[];
-  fileNames: string[];
-}
-
-export const cifarSide = 32;
-const rowBytes = 3 * cifarSide * cifarSide;
-/** The largest member of either archive has 155 MB. */
+/** Members of either form and data set that are read; an archive has other ones beside them. */
+const wanted =
+  /(?:^|\/)((?:train|test|data_batch_\d|test_batch)(?:\.bin)?|meta|batches\.meta(?:\.txt)?|fine_label_names\.txt)$/;
+/** The largest of them has 155 MB. */
 const maxMemberBytes = 256 * 1024 ** 2;
-const wanted = /(^|\/)(train|test|meta|data_batch_\d|test_batch|batches\.meta)$/;
 
 /** Reads an archive from disk; throws a `ClientError` that names the file and the reason. */
 export async function readCifarArchive(path: string): Promise<CifarArchive> {
   const name = basename(path);
-  const members = await readMembers(path, name);
-  try {
-    if (members.has("train")) {
-      return {
-        labels: namesOf(unpickle(members, "meta", name).get("fine_label_names")),
-        train: picturesOf([unpickle(members, "train", name)], "fine_labels"),
-        test: picturesOf([unpickle(members, "test", name)], "fine_labels"),
-      };
+  const archive = archiveOf(await readMembers(path, name), name);
+  for (const { labels } of [archive.train, archive.test]) {
+    const unknown = labels.find((label) => !(label >= 0 && label < archive.labels.length));
+    if (unknown !== undefined) {
+      throw dataFault(
+        `the archive ${name} is damaged: it names ${archive.labels.length} classes, but has the label ${unknown}`,
+      );
     }
-    const batches = [1, 2, 3, 4, 5].map((index) => unpickle(members, `data_batch_${index}`, name));
-    return {
-      labels: namesOf(unpickle(members, "batches.meta", name).get("label_names")),
-      train: picturesOf(batches, "labels"),
-      test: picturesOf([unpickle(members, "test_batch", name)], "labels"),
-    };
+  }
+  return archive;
+}
+
+/** The members of CIFAR-100 and CIFAR-10 have different names, and those of the binary form end in `.bin`. */
+function archiveOf(members: Map<string, Uint8Array>, name: string): CifarArchive {
+  const member = (wantedMember: string): Uint8Array => {
+    const bytes = members.get(wantedMember);
+    if (bytes !== undefined) return bytes;
+    throw dataFault(
+      `the archive ${name} has no member "${wantedMember}": it is incomplete, or no CIFAR archive of the python or binary form`,
+    );
+  };
+  try {
+    if (members.has("train.bin")) {
+      const batch = (one: string) => binaryBatch(member(`${one}.bin`), { name: one, labelBytes: 2 });
+      return { labels: linesIn(member("fine_label_names.txt")), train: batch("train"), test: batch("test") };
+    }
+    if (members.has("data_batch_1.bin")) {
+      const batch = (one: string) => binaryBatch(member(`${one}.bin`), { name: one, labelBytes: 1 });
+      const labels = linesIn(member("batches.meta.txt"));
+      return { labels, train: together(trainingBatches.map(batch)), test: batch("test_batch") };
+    }
+    if (members.has("train")) {
+      const batch = (one: string) => pythonBatch(member(one), { name: one, labelKey: "fine_labels" });
+      const labels = pythonNames(member("meta"), { name: "meta", key: "fine_label_names" });
+      return { labels, train: batch("train"), test: batch("test") };
+    }
+    const batch = (one: string) => pythonBatch(member(one), { name: one, labelKey: "labels" });
+    const train = together(trainingBatches.map(batch));
+    const labels = pythonNames(member("batches.meta"), { name: "batches.meta", key: "label_names" });
+    return { labels, train, test: batch("test_batch") };
   } catch (error) {
     if (error instanceof PickleError) throw dataFault(`the archive ${name} is damaged: ${error.message}`, error);
     throw error;
   }
+}
+
+/** Of CIFAR-10, whose training part comes in five. */
+const trainingBatches = [1, 2, 3, 4, 5].map((index) => `data_batch_${index}`);
+
+function together(batches: readonly CifarBatch[]): CifarBatch {
+  return {
+    labels: batches.flatMap(({ labels }) => labels),
+    names: batches.flatMap(({ names }) => names),
+    planes: batches.flatMap(({ planes }) => planes),
+  };
 }
 
 async function readMembers(path: string, name: string): Promise<Map<string, Uint8Array>> {
@@ -61,7 +91,7 @@ async function readMembers(path: string, name: string): Promise<Map<string, Uint
   const reading = (async () => {
     for await (const entry of tar) {
       const { name: member, size, type } = entry.header;
-      const key = wanted.exec(member)?.[2];
+      const key = wanted.exec(member)?.[1];
       if (type !== "file" || key === undefined) {
         entry.resume();
         continue;
@@ -100,47 +130,4 @@ async function readMembers(path: string, name: string): Promise<Map<string, Uint
     );
   }
   return members;
-}
-
-function unpickle(members: Map<string, Uint8Array>, member: string, name: string): PickledMap {
-  const bytes = members.get(member);
-  if (bytes === undefined)
-    throw dataFault(`the archive ${name} has no member "${member}": it is incomplete or not a CIFAR archive`);
-  const value = readPickle(bytes);
-  if (!(value instanceof Map)) throw new PickleError(`the member "${member}" holds no dictionary`);
-  return value;
-}
-
-function picturesOf(batches: readonly PickledMap[], labelKey: string): CifarPictures {
-  const parts = batches.map((batch) => {
-    const data = batch.get("data") as NumberArray | undefined;
-    const labels = batch.get(labelKey);
-    if (data?.kind !== "array" || data.type !== "u1" || data.shape[1] !== rowBytes || !Array.isArray(labels)) {
-      throw new PickleError(`a batch lacks its pictures or "${labelKey}"`);
-    }
-    const count = data.shape[0]!;
-    if (data.data.length !== count * rowBytes || labels.length !== count) {
-      throw new PickleError(
-        `a batch announces ${count} pictures, but holds ${data.data.length} bytes and ${labels.length} labels`,
-      );
-    }
-    const fileNames = batch.get("filenames");
-    return {
-      data: data.data,
-      labels: labels.map(Number),
-      fileNames: fileNames === undefined ? [] : namesOf(fileNames),
-    };
-  });
-  const labels = parts.flatMap((part) => part.labels);
-  return {
-    count: labels.length,
-    rows: parts.length === 1 ? parts[0]!.data : new Uint8Array(Buffer.concat(parts.map((part) => part.data))),
-    labels,
-    fileNames: parts.flatMap((part) => part.fileNames),
-  };
-}
-
-function namesOf(value: Pickled | undefined): string[] {
-  if (!Array.isArray(value)) throw new PickleError("a list of names is missing");
-  return value.map((one) => (one instanceof Uint8Array ? Buffer.from(one).toString("utf8") : String(one)));
 }

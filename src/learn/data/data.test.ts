@@ -1,19 +1,12 @@
 import assert from "node:assert/strict";
-import { createWriteStream, existsSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
-import { type TestContext, test } from "node:test";
-import { createGzip } from "node:zlib";
-import { pack } from "tar-stream";
+import { test } from "node:test";
 import { oneLabel } from "../task/one-label.ts";
-import { barPicture, type JobFolder, jobFolder, temporaryFolder } from "../testing/job-folder.ts";
-import { readCifarArchive } from "./cifar-archive.ts";
+import { barPicture, type JobFolder, jobFolder } from "../testing/job-folder.ts";
 import { holdOut } from "./hold-out.ts";
 import { listEntries } from "./list-file.ts";
-import { readPickle } from "./pickle.ts";
 import { readData } from "./read-data.ts";
-
-const shared = process.env["SCONES_SHARED"] ?? join(import.meta.dirname, "..", "..", "..", "..", "shared");
 
 function readOf(
   { prefix }: JobFolder,
@@ -188,102 +181,3 @@ test("held-out pictures come from every class, the same for the same seed", () =
   assert.equal(split.train.length, 90);
   assert.deepEqual(holdOut(labels, { share: 0.1, seed: 5 }), split);
 });
-
-test("a pickle that names a function to be executed is refused", () => {
-  const bytes = Buffer.from("\x80\x02cposix\nsystem\nq\x00U\x04echoq\x01\x85q\x02Rq\x03.", "latin1");
-  assert.throws(() => readPickle(bytes), /names posix\.system, which is never executed/);
-});
-
-test("a pickle that ends in the middle is refused", () => {
-  assert.throws(() => readPickle(Buffer.from("\x80\x02}q\x00U\x05dat", "latin1")), /ends in the middle/);
-});
-
-test("a CIFAR-100 archive gives its pictures, labels and names", async (context) => {
-  const path = await archive(context, { train: batch(4), test: batch(2), meta: meta() });
-  const { labels, train, test } = await readCifarArchive(path);
-  assert.deepEqual(labels, ["apple", "bee"]);
-  assert.deepEqual([train.count, test.count], [4, 2]);
-  assert.deepEqual(train.labels, [0, 1, 0, 1]);
-  assert.equal(train.rows[3072], 1);
-  assert.deepEqual(train.fileNames.slice(0, 2), ["0.png", "1.png"]);
-});
-
-test("a CIFAR archive in the training channel gives training and validation pictures", async (context) => {
-  const folder = jobFolder(context);
-  const path = await archive(context, { train: batch(4), test: batch(2), meta: meta() });
-  const { readFileSync } = await import("node:fs");
-  folder.write("input/data/train/cifar-100-python.tar.gz", readFileSync(path));
-  const data = await readOf(folder, { side: 16 });
-  assert.deepEqual([data.train.count, data.validation?.count, data.train.width], [4, 2, 16]);
-});
-
-test("a CIFAR archive without one of its members is refused", async (context) => {
-  const path = await archive(context, { train: batch(4), meta: meta() });
-  await assert.rejects(readCifarArchive(path), /has no member "test": it is incomplete/);
-});
-
-test("a CIFAR-100 archive that is cut off is refused as a whole", async (context) => {
-  const path = join(shared, "data/cifar-100-partial/cifar-100-python.tar.gz");
-  if (!existsSync(path)) return context.skip(`${path} is not there`);
-  await assert.rejects(readCifarArchive(path), /cifar-100-python\.tar\.gz is cut off or damaged.*nothing was read/);
-});
-
-test("a file that is no archive is refused", async (context) => {
-  const folder = jobFolder(context);
-  folder.write("x.tar.gz", "not gzip");
-  await assert.rejects(
-    readCifarArchive(join(folder.prefix, "x.tar.gz")),
-    /is cut off or damaged \(incorrect header check\)/,
-  );
-});
-
-async function archive(context: TestContext, members: Record<string, Buffer>): Promise<string> {
-  const path = join(temporaryFolder(context), "cifar-100-python.tar.gz");
-  const tar = pack();
-  for (const [name, bytes] of Object.entries(members)) tar.entry({ name: `cifar-100-python/${name}` }, bytes);
-  tar.finalize();
-  await pipeline(tar, createGzip(), createWriteStream(path));
-  return path;
-}
-
-/** As Python 2 pickled it with protocol 2: byte strings, and an array rebuilt by numpy. */
-function batch(count: number): Buffer {
-  const rows = Buffer.alloc(count * 3072);
-  for (let i = 0; i < count; i++) rows.fill(i, i * 3072, (i + 1) * 3072);
-  const names = Array.from({ length: count }, (_, i) => shortString(`${i}.png`));
-  const labels = Array.from({ length: count }, (_, i) => Buffer.from([0x4b, i % 2]));
-  const array = Buffer.concat([
-    Buffer.from("cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R(K\x01", "latin1"),
-    Buffer.from([0x4a, count, 0, 0, 0, 0x4d, 0x00, 0x0c, 0x86]),
-    Buffer.from(
-      "cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89",
-      "latin1",
-    ),
-    Buffer.from([0x54]),
-    Buffer.from(Uint32Array.of(rows.length).buffer),
-    rows,
-    Buffer.from("tb", "latin1"),
-  ]);
-  return dictionary([
-    ["data", array],
-    ["fine_labels", list(labels)],
-    ["filenames", list(names)],
-  ]);
-}
-
-function meta(): Buffer {
-  return dictionary([["fine_label_names", list([shortString("apple"), shortString("bee")])]]);
-}
-
-function dictionary(entries: [string, Buffer][]): Buffer {
-  const body = entries.flatMap(([key, value]) => [shortString(key), value]);
-  return Buffer.concat([Buffer.from("\x80\x02}q\x01(", "latin1"), ...body, Buffer.from("u.")]);
-}
-
-function list(values: Buffer[]): Buffer {
-  return Buffer.concat([Buffer.from("]("), ...values, Buffer.from("e")]);
-}
-
-function shortString(text: string): Buffer {
-  return Buffer.concat([Buffer.from([0x55, text.length]), Buffer.from(text)]);
-}

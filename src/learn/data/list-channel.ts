@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
+import { encodePpm } from "../../images/ppm.ts";
 import type { Task } from "../task/task.ts";
+import { type CifarBatch, cifarPicture } from "./cifar-batch.ts";
 import { dataFault } from "./data-fault.ts";
 import { listEntries } from "./list-file.ts";
 import { openRecordFile, type RecordFile } from "./record-file.ts";
@@ -122,6 +124,20 @@ function listRecords(folder: string, names: readonly string[], { task }: { task:
       for (const file of files) yield* file.entries();
     },
     close,
+  };
+}
+
+/** A part of a CIFAR archive, which names its classes. */
+export function listBatch(batch: CifarBatch, { classNames, task }: { classNames: string[]; task: Task }): Listing {
+  if (task.columns !== 1) throw dataFault(`the archive gives each picture one class: ${task.rule}`);
+  return {
+    count: batch.labels.length,
+    labels: classNames,
+    *items() {
+      for (const [index, label] of batch.labels.entries()) {
+        yield { name: batch.names[index]!, labels: [label], read: () => encodePpm(cifarPicture(batch, index)) };
+      }
+    },
   };
 }
 

@@ -1,9 +1,6 @@
 import { createHash } from "node:crypto";
 import { closeSync, mkdirSync, openSync, readSync, rmSync, statfsSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
-import { type CentreCrop, centreCrop } from "../../images/centre-crop.ts";
-import type { Image } from "../../images/image.ts";
-import { resize } from "../../images/resize.ts";
 import { dataFault } from "./data-fault.ts";
 
 /**
@@ -75,9 +72,8 @@ export function withPictures<T>(set: PictureSet, use: (pictures: OpenPictures) =
 }
 
 export interface PictureSetBuilder {
-  add(image: Image, labels: readonly number[]): void;
-  /** Adds a picture whose rows are planar already: all red, all green, all blue. */
-  addPlanar(planes: Uint8Array, options: { height: number; width: number; labels: readonly number[] }): void;
+  /** Takes a picture of the set's size: all red, all green, all blue bytes (`seenPicture`). */
+  add(planes: Uint8Array, labels: readonly number[]): void;
   finish(): PictureSet;
   /** Removes what was written; for a set that is not finished. */
   abandon(): void;
@@ -88,8 +84,6 @@ export interface PictureSetOptions {
   file: string;
   height: number;
   width: number;
-  /** Absent: a picture is seen whole. */
-  crop?: CentreCrop;
   /** Labels of each picture; absent: one. */
   columns?: number;
 }
@@ -97,13 +91,12 @@ export interface PictureSetOptions {
 /** Written at once: a system call per picture would cost more than the copy. */
 const chunkBytes = 1024 * 1024;
 
-/** Takes up to `capacity` pictures of any size and crops and resizes them as serving does. Throws a `ClientError` when the disk has no room for them. */
+/** Takes up to `capacity` pictures. Throws a `ClientError` when the disk has no room for them. */
 export function pictureSetBuilder(
   capacity: number,
-  { file, height, width, crop, columns = 1 }: PictureSetOptions,
+  { file, height, width, columns = 1 }: PictureSetOptions,
 ): PictureSetBuilder {
   const sizeBytes = 3 * height * width;
-  const area = height * width;
   mkdirSync(dirname(file), { recursive: true });
   const room = statfsSync(dirname(file));
   if (capacity * sizeBytes > room.bavail * room.bsize) {
@@ -136,35 +129,17 @@ export function pictureSetBuilder(
     }
     filled = 0;
   };
-  /** Where the next picture goes. */
-  const place = (own: readonly number[]): Uint8Array => {
-    if (count === capacity) throw new RangeError(`the set was made for ${capacity} pictures`);
-    if (filled === chunk.length) flush();
-    const picture = chunk.subarray(filled, filled + sizeBytes);
-    labels.set(own, columns * count++);
-    filled += sizeBytes;
-    return picture;
-  };
-  const add = (image: Image, own: readonly number[]) => {
-    const { data } = resize(crop === undefined ? image : centreCrop(image, crop), width, height);
-    const picture = place(own);
-    for (let i = 0; i < area; i++) {
-      for (let c = 0; c < 3; c++) picture[c * area + i] = data[3 * i + c]!;
-    }
-  };
   const close = () => {
     if (isOpen) closeSync(opened);
     isOpen = false;
   };
   return {
-    add,
-    addPlanar(planes, given) {
-      if (crop === undefined && given.height === height && given.width === width)
-        return place(given.labels).set(planes);
-      const from = given.height * given.width;
-      const data = new Uint8Array(3 * from);
-      for (let i = 0; i < from; i++) for (let c = 0; c < 3; c++) data[3 * i + c] = planes[c * from + i]!;
-      add({ width: given.width, height: given.height, data }, given.labels);
+    add(planes, own) {
+      if (count === capacity) throw new RangeError(`the set was made for ${capacity} pictures`);
+      if (filled === chunk.length) flush();
+      chunk.set(planes, filled);
+      labels.set(own, columns * count++);
+      filled += sizeBytes;
     },
     finish() {
       flush();

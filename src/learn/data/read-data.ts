@@ -1,15 +1,15 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { CentreCrop } from "../../images/centre-crop.ts";
-import { decodeImage } from "../../images/decode-image.ts";
 import { ImageError } from "../../images/image.ts";
 import type { Task } from "../task/task.ts";
-import { type CifarArchive, cifarSide, readCifarArchive } from "./cifar-archive.ts";
+import { readCifarArchive } from "./cifar-archive.ts";
 import { dataFault } from "./data-fault.ts";
-import { filesIn, type Item, type Listing, listChannel, relabel } from "./list-channel.ts";
+import { filesIn, type Item, type Listing, listBatch, listChannel, relabel } from "./list-channel.ts";
 import { nearDuplicates } from "./near-duplicates.ts";
 import { labelsOf, type PictureSet, pictureSetBuilder, withPictures } from "./picture-set.ts";
 import { repeatedPictures } from "./repeated-pictures.ts";
+import { seenPicture } from "./seen-picture.ts";
 import { mostNamed, shortList } from "./short-list.ts";
 
 // From a job's input channels to decoded pictures in files. A channel is one of: pictures with a `.lst` file (in the channel
@@ -52,12 +52,19 @@ export async function readData(options: DataOptions): Promise<Data> {
   const train = join(options.channels, "train");
   if (!existsSync(train)) throw dataFault(`there is no channel "train" in ${options.channels}`);
   const archive = archiveIn(train);
-  if (archive !== undefined) return fromArchive(await readCifarArchive(archive), options);
-
+  if (archive !== undefined) {
+    options.log?.(
+      "The training channel holds a CIFAR archive: its test part takes the place of the validation channel.",
+    );
+    const { labels, ...parts } = await readCifarArchive(archive);
+    const how = { classNames: labels, task: options.task };
+    return readChannels((channel) => listBatch(channel === "train" ? parts.train : parts.test, how), options);
+  }
   const open: Listing[] = [];
   const listed = (channel: string) => {
+    if (!existsSync(join(options.channels, channel))) return undefined;
     open.push(listChannel(channel, options));
-    return open.at(-1) as Listing;
+    return open.at(-1);
   };
   try {
     return readChannels(listed, options);
@@ -66,10 +73,11 @@ export async function readData(options: DataOptions): Promise<Data> {
   }
 }
 
-function readChannels(listed: (channel: string) => Listing, options: DataOptions): Data {
+/** `listed` finds nothing where there is no such channel. */
+function readChannels(listed: (channel: string) => Listing | undefined, options: DataOptions): Data {
   const seen = options.crop === undefined ? {} : { crop: options.crop };
   const { task } = options;
-  const listing = listed("train");
+  const listing = listed("train")!;
   const skipped: Data["skipped"] = [];
   const labels = listing.labels ?? labelNames(options) ?? Array.from({ length: task.classes }, (_, i) => String(i));
   if (labels.length !== task.classes) {
@@ -80,10 +88,8 @@ function readChannels(listed: (channel: string) => Listing, options: DataOptions
   const train = readPictures(listing, { ...options, channel: "train", skipped });
   refuseEmptyClasses(train.set, labels, task);
   warnOfRepeated(train, labels, options);
-  if (!existsSync(join(options.channels, "validation"))) {
-    return { ...seen, labels, train: train.set, skipped, nearDuplicates: [] };
-  }
   const held = listed("validation");
+  if (held === undefined) return { ...seen, labels, train: train.set, skipped, nearDuplicates: [] };
   const relabelled = held.labels === undefined ? held : relabel(held, labels);
   const validation = readPictures(relabelled, { ...options, channel: "validation", skipped });
   const { pairs, isCutShort } = nearDuplicates(train.set, validation.set);
@@ -126,7 +132,7 @@ function readPictures(
     let index = 0;
     for (const item of items()) {
       try {
-        builder.add(decodeImage(item.read()), item.labels);
+        builder.add(seenPicture(item.read(), options), item.labels);
       } catch (error) {
         const reason = reasonOf(error);
         if (reason === undefined) throw error;
@@ -180,31 +186,6 @@ function reasonOf(error: unknown): string | undefined {
   if (code === "ENOENT" || code === "ENOTDIR") return "no such file";
   if (code === "EISDIR") return "it is a folder";
   return undefined;
-}
-
-function fromArchive(archive: CifarArchive, { pictures, task, height, width, crop, log }: DataOptions): Data {
-  log?.("The training channel holds a CIFAR archive: its test part takes the place of the validation channel.");
-  if (task.columns !== 1) throw dataFault(`the archive gives each picture one class: ${task.rule}`);
-  if (archive.labels.length !== task.classes) {
-    throw dataFault(`num_classes=${task.classes}, but the archive has ${archive.labels.length} classes`);
-  }
-  const setOf = ({ count, rows, labels }: CifarArchive["train"], channel: string): PictureSet => {
-    const builder = pictureSetBuilder(count, { file: pictureFile(pictures, channel), height, width, crop });
-    const sizeBytes = rows.length / count;
-    labels.forEach((label, i) => {
-      const planes = rows.subarray(i * sizeBytes, (i + 1) * sizeBytes);
-      builder.addPlanar(planes, { height: cifarSide, width: cifarSide, labels: [label] });
-    });
-    return builder.finish();
-  };
-  return {
-    ...(crop && { crop }),
-    labels: archive.labels,
-    train: setOf(archive.train, "train"),
-    validation: setOf(archive.test, "validation"),
-    skipped: [],
-    nearDuplicates: [],
-  };
 }
 
 /** `label_categories.json`, as some preparations of the data write it: {"key_mapping": {"0": "bicycle", ...}}. */

@@ -38,7 +38,7 @@ test("a picture that was compressed again, made brighter or noisy is found in th
   };
   const setOf = (pictures: Uint8Array[], name: string) => {
     const builder = pictureSetBuilder(pictures.length, { file: join(folder, name), height: 32, width: 32 });
-    for (const picture of pictures) builder.addPlanar(picture, { height: 32, width: 32, labels: [0] });
+    for (const picture of pictures) builder.add(picture, [0]);
     return builder.finish();
   };
   const same = (value: number) => value;
@@ -71,7 +71,7 @@ test("pictures of rare classes are shown again, each time as another showing", (
 
 test("pictures of two sets are compared at the size that they are trained on", (context) => {
   const builder = pictureSetBuilder(1, { file: join(temporaryFolder(context), "tiny"), height: 5, width: 6 });
-  builder.addPlanar(new Uint8Array(90), { height: 5, width: 6, labels: [0] });
+  builder.add(new Uint8Array(90), [0]);
   const tiny = builder.finish();
   assert.equal(nearDuplicates(tiny, tiny).pairs.length, 1);
 });
@@ -79,7 +79,7 @@ test("pictures of two sets are compared at the size that they are trained on", (
 test("a set gives back every picture that it was given, in any order", (context) => {
   const pictures = Array.from({ length: 500 }, (_, i) => Uint8Array.from({ length: 3072 }, (_, j) => i * 7 + j));
   const builder = pictureSetBuilder(600, { file: join(temporaryFolder(context), "set"), height: 32, width: 32 });
-  pictures.forEach((picture, i) => void builder.addPlanar(picture, { height: 32, width: 32, labels: [i % 3] }));
+  pictures.forEach((picture, i) => void builder.add(picture, [i % 3]));
   const set = builder.finish();
   assert.deepEqual([set.count, set.labels.length, set.labels[499]], [500, 500, 1]);
   const open = openPictures(set);
@@ -102,7 +102,7 @@ test("of a set that stands in the other one whole the first 10,000 pairs are fou
   const folder = temporaryFolder(context);
   const setOf = (count: number, name: string) => {
     const builder = pictureSetBuilder(count, { file: join(folder, name), height: 8, width: 9 });
-    for (let i = 0; i < count; i++) builder.addPlanar(new Uint8Array(216), { height: 8, width: 9, labels: [0] });
+    for (let i = 0; i < count; i++) builder.add(new Uint8Array(216), [0]);
     return builder.finish();
   };
   const { pairs, isCutShort } = nearDuplicates(setOf(200, "first"), setOf(100, "second"));
