@@ -7,6 +7,7 @@ import { toBlockedOrder } from "../../src/learn/graph/weight-order.ts";
 import { initialWeights } from "../../src/learn/initial-weights.ts";
 import { layoutOf } from "../../src/learn/network.ts";
 import { resnet9 } from "../../src/learn/networks.ts";
+import { oneLabel } from "../../src/learn/task/one-label.ts";
 import { floatTensor } from "../../src/learn/training/runtime.ts";
 import { median } from "../report.ts";
 
@@ -26,13 +27,16 @@ export async function stepProfile(batch: number, block: number): Promise<Map<str
     const network = resnet9(2);
     const layout = layoutOf(network);
     const blocking = { batch, block };
-    const session = await InferenceSession.create(gradientModel(network, layout, { blocking, height: 32, width: 32 }), {
-      intraOpNumThreads: 1,
-      interOpNumThreads: 1,
-      logSeverityLevel: 3,
-      enableProfiling: true,
-      profileFilePrefix: join(folder, "step"),
-    });
+    const session = await InferenceSession.create(
+      gradientModel(network, layout, { task: oneLabel(2), blocking, height: 32, width: 32 }),
+      {
+        intraOpNumThreads: 1,
+        interOpNumThreads: 1,
+        logSeverityLevel: 3,
+        enableProfiling: true,
+        profileFilePrefix: join(folder, "step"),
+      },
+    );
     const feeds = {
       x: floatTensor(
         Float32Array.from({ length: batch * 3072 }, (_, i) => Math.sin(i)),

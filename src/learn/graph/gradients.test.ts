@@ -5,6 +5,9 @@ import { type Layer, layoutOf, type Network, runNetwork } from "../network.ts";
 import { residualNetwork, resnet9 } from "../networks.ts";
 import { randomFrom } from "../random.ts";
 import { ReferenceOperators, reference } from "../reference/reference-operators.ts";
+import { multiLabel } from "../task/multi-label.ts";
+import { oneLabel } from "../task/one-label.ts";
+import type { Task } from "../task/task.ts";
 import { safeBlockSize } from "../training/block-size.ts";
 import { floatsOf, floatTensor, openSession } from "../training/runtime.ts";
 import { gradientModel } from "./models.ts";
@@ -17,7 +20,11 @@ interface Problem {
   batch: number;
   height: number;
   width: number;
+  /** Absent: one label per picture. */
+  task?: Task;
 }
+
+const taskOf = ({ task, network }: Problem) => task ?? oneLabel(network.classes);
 
 const everyLayer: Layer[] = [
   { kind: "convolution", name: "a", inputs: 3, outputs: 4, kernel: 3, stride: 1 },
@@ -37,8 +44,22 @@ const everyLayer: Layer[] = [
   { kind: "linear", name: "head", inputs: 4, outputs: 3 },
 ];
 
+const everything = { name: "all", classes: 3, layers: everyLayer };
+/** With outcomes that count more and less than others. */
+const severalLabels = multiLabel(3, [2, 0.5, 1, 0.7, 4, 1]);
+
 test("the reference's gradients are those of finite differences", () => {
-  const problem = { network: { name: "all", classes: 3, layers: everyLayer }, batch: 2, height: 7, width: 9 };
+  const worst = worstDifference({ network: everything, batch: 2, height: 7, width: 9 });
+  assert.ok(worst < 1e-6, `largest difference ${worst}`);
+});
+
+test("the reference's gradients are those of finite differences for several labels per picture", () => {
+  const worst = worstDifference({ network: everything, batch: 2, height: 7, width: 9, task: severalLabels });
+  assert.ok(worst < 1e-6, `largest difference ${worst}`);
+});
+
+/** The largest error of the reference's gradients, relative to the largest of them, or to 1. */
+function worstDifference(problem: Problem): number {
   const { layout, parameters, x, target } = given(problem);
   const values = Float64Array.from(parameters);
   const { gradients } = referenceOf(problem, { parameters: values, x, target });
@@ -54,12 +75,24 @@ test("the reference's gradients are those of finite differences", () => {
     worst = Math.max(worst, Math.abs(difference - gradients[i]!));
   }
   const largest = gradients.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  assert.ok(worst < 1e-6 * Math.max(1, largest), `largest difference ${worst}, largest gradient ${largest}`);
-});
+  return worst / Math.max(1, largest);
+}
 
 test("the graph of standard operators has the reference's gradients for every layer, odd sides among them", async () => {
-  const network = { name: "all", classes: 3, layers: everyLayer };
-  assert.ok((await worstError({ network, batch: 3, height: 11, width: 14 }, 0)) < 1e-4);
+  assert.ok((await worstError({ network: everything, batch: 3, height: 11, width: 14 }, 0)) < 1e-4);
+});
+
+test("the graph has the reference's gradients for several labels per picture", async () => {
+  const problem = { network: everything, batch: 3, height: 11, width: 14, task: severalLabels };
+  assert.ok((await worstError(problem, 0)) < 1e-4);
+});
+
+test("the blocked graph has the reference's gradients for several labels per picture", async (context) => {
+  const block = await safeBlockSize();
+  if (block === 0) return context.skip("this machine has no blocked convolution");
+  const network = resnet9(3, { widths: [block, block, block, 2 * block] });
+  const problem = { network, batch: block, height: 8, width: 9, task: severalLabels };
+  assert.ok((await worstError(problem, block)) < 1e-4);
 });
 
 test("the graph of standard operators has the reference's gradients for the recipe's network", async () => {
@@ -128,7 +161,8 @@ async function worstError(problem: Problem, block: number): Promise<number> {
   return worst;
 }
 
-function given({ network, batch, height, width }: Problem) {
+function given(problem: Problem) {
+  const { network, batch, height, width } = problem;
   const layout = layoutOf(network);
   const { parameters } = initialWeights(layout, 3);
   const random = randomFrom(11, batch, height);
@@ -138,33 +172,40 @@ function given({ network, batch, height, width }: Problem) {
     for (let i = 0; i < one.size; i++) parameters[one.offset + i]! += random.normal() * 0.5;
   }
   const x = Float32Array.from({ length: batch * 3 * height * width }, () => random.normal());
-  const target = new Float32Array(batch * network.classes).fill(0.1 / network.classes);
-  for (let n = 0; n < batch; n++) target[n * network.classes + random.integer(network.classes)]! += 0.9;
+  const { columns, most, outcomes, fillTarget } = taskOf(problem);
+  const target = new Float32Array(batch * outcomes);
+  for (let n = 0; n < batch; n++) {
+    const labels = Array.from({ length: columns }, () => random.integer(most + 1));
+    fillTarget(target.subarray(n * outcomes, (n + 1) * outcomes), labels, 0.1);
+  }
   return { layout, parameters, x, target };
 }
 
 type Given = ReturnType<typeof given>;
 
 function referenceOf(
-  { network, batch, height, width }: Problem,
+  problem: Problem,
   { parameters, x, target }: { parameters: Float64Array; x: Float32Array; target: Float32Array },
 ) {
+  const { network, batch, height, width } = problem;
   const layout = layoutOf(network);
   const operators = new ReferenceOperators(parameters, layout.statistics);
   const logits = runNetwork(network, layout, operators, reference(x, [batch, 3, height, width]));
-  const loss = operators.crossEntropy(logits, target);
+  const loss = taskOf(problem).lossOf(operators, logits, target);
   return { loss, gradients: operators.gradients, statistics: operators.statistics };
 }
 
 async function graphOf(
-  { network, batch, height, width }: Problem,
+  problem: Problem,
   blocking: { batch: number; block: number },
   { layout, parameters, x, target }: Given,
 ) {
-  const session = await openSession(gradientModel(network, layout, { blocking, height, width }));
+  const { network, batch, height, width } = problem;
+  const task = taskOf(problem);
+  const session = await openSession(gradientModel(network, layout, { task, blocking, height, width }));
   const outputs = await session.run({
     x: floatTensor(x, [batch, 3, height, width]),
-    target: floatTensor(target, [batch, network.classes]),
+    target: floatTensor(target, [batch, task.outcomes]),
     P: floatTensor(toBlockedOrder(parameters, layout, blocking), [layout.total]),
   });
   return {

@@ -1,5 +1,6 @@
 import { type Layout, type Network, runNetwork } from "../network.ts";
 import { ModelWriter } from "../onnx/model-writer.ts";
+import type { Task } from "../task/task.ts";
 import type { View } from "../views.ts";
 import { InferenceGraph } from "./inference-graph.ts";
 import { TrainingGraph } from "./training-graph.ts";
@@ -17,16 +18,16 @@ export interface Sides {
 export function gradientModel(
   network: Network,
   layout: Layout,
-  { blocking, height, width }: { blocking: Blocking } & Sides,
+  { task, blocking, height, width }: { task: Task; blocking: Blocking } & Sides,
 ): Uint8Array {
   const writer = new ModelWriter();
   const { batch } = blocking;
   const x = writer.input("x", [batch, 3, height, width]);
-  const target = writer.input("target", [batch, network.classes]);
+  const target = writer.input("target", [batch, task.outcomes]);
   const flat = splitParameters(writer, layout);
   const graph = new TrainingGraph(writer, flat, blocking);
   const logits = runNetwork(network, layout, graph, graph.pictures(x, [batch, 3, height, width]));
-  const loss = graph.crossEntropy(logits, target);
+  const loss = task.lossOf(graph, logits, target);
   graph.backward();
   const gradients = layout.parameters.map((one) => graph.reshape(graph.parameterGradients.get(one.name)!, [one.size]));
   const statistics = layout.norms.flatMap((one) => {

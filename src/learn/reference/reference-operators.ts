@@ -1,4 +1,5 @@
 import type { Norm, Operators, Parameter } from "../network.ts";
+import type { Losses } from "../task/task.ts";
 
 // The slow, obvious network in 64-bit floats: what every gradient is judged by. It shares no arithmetic with the graphs.
 
@@ -14,7 +15,7 @@ export function reference(values: ArrayLike<number>, shape: readonly number[]): 
 
 const epsilon = 1e-5;
 
-export class ReferenceOperators implements Operators<Reference> {
+export class ReferenceOperators implements Operators<Reference>, Losses<Reference, ArrayLike<number>, number> {
   /** All parameters and their gradients, in plain order. */
   readonly parameters: Float64Array;
   readonly gradients: Float64Array;
@@ -198,9 +199,28 @@ export class ReferenceOperators implements Operators<Reference> {
         logits.gradient[n * classes + k] = (Math.exp(logProbability) - wanted) / batch;
       });
     }
+    this.#backward();
+    return loss;
+  }
+
+  /** Each class on its own, and the whole way back; target: what it counts that a class is there, and after that, that it is not. */
+  binaryCrossEntropy(logits: Reference, target: ArrayLike<number>): number {
+    const [batch, classes] = logits.shape as [number, number];
+    let loss = 0;
+    logits.values.forEach((logit, i) => {
+      const at = 2 * classes * Math.floor(i / classes) + (i % classes);
+      const probability = 1 / (1 + Math.exp(-logit));
+      const [there, absent] = [target[at]!, target[at + classes]!];
+      loss -= (there * Math.log(probability) + absent * Math.log(1 - probability)) / batch;
+      logits.gradient[i] = (absent * probability - there * (1 - probability)) / batch;
+    });
+    this.#backward();
+    return loss;
+  }
+
+  #backward(): void {
     for (const step of this.#tape.reverse()) step();
     this.#tape.length = 0;
-    return loss;
   }
 
   /** Tied maxima all get the gradient, as in the graph. */

@@ -1,7 +1,7 @@
 import type { Task } from "./task.ts";
 
-/** A picture shows any number of the classes, or none: the data give a 0 or a 1 for each of them. */
-export function multiLabel(classes: number): Task {
+/** A picture shows any number of the classes, or none: the data give a 0 or a 1 for each of them. `weights` are of the outcomes; absent: 1. */
+export function multiLabel(classes: number, weights?: readonly number[]): Task {
   const sizesOf = (labels: ArrayLike<number>) => {
     const sizes = new Array<number>(classes).fill(0);
     for (let i = 0; i < labels.length; i++) sizes[i % classes]! += labels[i]!;
@@ -25,5 +25,13 @@ export function multiLabel(classes: number): Task {
       });
     },
     nameOf: (row, names) => names.filter((_, k) => row[k] === 1).join(" and ") || "none",
+    outcomes: 2 * classes,
+    fillTarget(target, row, smoothing) {
+      for (let outcome = 0; outcome < 2 * classes; outcome++) {
+        const isTrue = row[outcome % classes] === (outcome < classes ? 1 : 0);
+        target[outcome] = (weights?.[outcome] ?? 1) * (smoothing / 2 + (isTrue ? 1 - smoothing : 0));
+      }
+    },
+    lossOf: (operators, logits, target) => operators.binaryCrossEntropy(logits, target),
   };
 }

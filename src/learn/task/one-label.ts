@@ -14,5 +14,11 @@ export function oneLabel(classes: number): Task {
     },
     strataOf: (labels) => labels,
     nameOf: (row, names) => names[row[0]!]!,
+    outcomes: classes,
+    fillTarget(target, row, smoothing) {
+      target.fill(smoothing / classes);
+      target[row[0]!]! += 1 - smoothing;
+    },
+    lossOf: (operators, logits, target) => operators.crossEntropy(logits, target),
   };
 }

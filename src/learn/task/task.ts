@@ -14,4 +14,21 @@ export interface Task {
   strataOf(labels: ArrayLike<number>): ArrayLike<number>;
   /** What a picture shows, for people. */
   nameOf(row: ArrayLike<number>, names: readonly string[]): string;
+  /**
+   * How many outcomes the network gives a probability: a target is a row of what each of them counts, and the loss of a picture is minus the
+   * sum of what its outcomes count times the logarithms of their probabilities.
+   */
+  readonly outcomes: number;
+  /** Writes what the outcomes count for one picture; `smoothing` is the share that its labels leave to all outcomes alike. */
+  fillTarget(target: Float32Array, row: ArrayLike<number>, smoothing: number): void;
+  /** The mean loss of rows of logits. */
+  lossOf<T, Target, Loss>(operators: Losses<T, Target, Loss>, logits: T, target: Target): Loss;
+}
+
+/** Whoever can do both (the training graph, the float64 reference) can be trained for any task. */
+export interface Losses<T, Target, Loss> {
+  /** The outcomes are the classes, of which one is true. */
+  crossEntropy(logits: T, target: Target): Loss;
+  /** The outcomes are, for every class, that it is there, and after those, for every class, that it is not. */
+  binaryCrossEntropy(logits: T, target: Target): Loss;
 }

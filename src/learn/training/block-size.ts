@@ -6,6 +6,7 @@ import { initialWeights } from "../initial-weights.ts";
 import { type Layer, layoutOf } from "../network.ts";
 import { ModelWriter } from "../onnx/model-writer.ts";
 import { randomFrom } from "../random.ts";
+import { oneLabel } from "../task/one-label.ts";
 import { floatsOf, floatTensor, openSession } from "./runtime.ts";
 
 // The blocked convolution is internal to ONNX Runtime: whether it is there, how wide its blocks are and whether it computes
@@ -70,7 +71,9 @@ async function agreesWithPlain(block: number): Promise<boolean> {
   const x = Float32Array.from({ length: block * 3 * 7 * 6 }, () => random.normal());
   const target = Float32Array.from({ length: block * 2 }, (_, i) => (i % 3 === 0 ? 1 : 0));
   const gradientsOf = async (blocking: { batch: number; block: number }) => {
-    const session = await openSession(gradientModel(network, layout, { blocking, height: 7, width: 6 }));
+    const session = await openSession(
+      gradientModel(network, layout, { task: oneLabel(2), blocking, height: 7, width: 6 }),
+    );
     const outputs = await session.run({
       x: floatTensor(x, [block, 3, 7, 6]),
       target: floatTensor(target, [block, 2]),

@@ -10,6 +10,7 @@ import { initialWeights, whiteningFilters } from "../initial-weights.ts";
 import { type Layout, layoutOf } from "../network.ts";
 import { randomFrom } from "../random.ts";
 import { type Plan, planOf } from "../recipe.ts";
+import { oneLabel } from "../task/one-label.ts";
 import type { KnownWeights } from "../transfer/known-weights.ts";
 import { type Normalisation, normalisationOf, plainPicture } from "./augmentation.ts";
 import {
@@ -121,7 +122,7 @@ export function startTraining(options: TrainingOptions): Training {
     {
       plan,
       layout,
-      gradientModel: gradientModel(plan.network, layout, { blocking, ...sides }),
+      gradientModel: gradientModel(plan.network, layout, { task: oneLabel(asked.numClasses), blocking, ...sides }),
       evaluationModel: evaluationModel(plan.network, layout, sides),
       set: data.train,
       showings,
