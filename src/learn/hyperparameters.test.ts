@@ -16,9 +16,10 @@ function refusal(strings: Record<string, string>): string {
   return "accepted";
 }
 
-test("the three required hyperparameters are enough", () => {
-  const parsed = parseHyperparameters(three);
-  assert.deepEqual(parsed.imageShape, { height: 32, width: 32 });
+test("the two required hyperparameters are enough, and pictures then as large as AWS has them", () => {
+  const { image_shape: _, ...two } = three;
+  const parsed = parseHyperparameters(two);
+  assert.deepEqual(parsed.imageShape, { height: 224, width: 224 });
   assert.equal(parsed.preset, "default");
   assert.equal(parsed.epochs, undefined);
 });

@@ -59,7 +59,7 @@ export interface Hyperparameters {
 
 /** Every name that is understood, with what it means and what it is when it is absent. */
 export const hyperparameterDocumentation: Readonly<Record<string, string>> = {
-  image_shape: "channels,height,width of the network's input, such as 3,32,32; required",
+  image_shape: "channels,height,width of the network's input, such as 3,32,32; default 3,224,224",
   num_classes: "how many classes there are; required",
   num_training_samples: "how many training pictures there are; required",
   preset: "fast, default or best: how long the recipe trains, and how many networks; ours",
@@ -128,7 +128,7 @@ export function parseHyperparameters(strings: Readonly<Record<string, string>>):
   const given = reader(strings);
   const numTrainingSamples = given.required("num_training_samples", (name) => given.integer(name, 1, 100_000_000));
   const numClasses = given.required("num_classes", (name) => given.integer(name, 2, 10_000));
-  const imageShape = given.required("image_shape", (name) => imageShapeOf(given.text(name) ?? "", name));
+  const imageShape = imageShapeOf(given.text("image_shape") ?? "3,224,224", "image_shape");
   refuseWhatIsNotSupported(given);
   return {
     imageShape,
