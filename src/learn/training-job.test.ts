@@ -50,6 +50,8 @@ test("a job trains a model that recognises what it was shown", async (context) =
   assert.ok(!existsSync(join(folder.prefix, "pictures")), "the decoded pictures are still there");
 
   const manifest = jsonOf<ModelManifest>(folder, "model/model.json");
+  assert.match(String(manifest.provenance?.["scones"]), /^\d+\.\d+\.\d+/);
+  assert.match(String(manifest.provenance?.["codeSha256"]), /^[0-9a-f]{64}$/);
   const bytes = readFileSync(join(folder.prefix, "model", manifest.model.file));
   assert.equal(createHash("sha256").update(bytes).digest("hex"), manifest.model.sha256);
   const picture = decodeImage(readFileSync(join(folder.prefix, "input/data/validation/0.png")));
@@ -65,7 +67,7 @@ test("the service finds its metrics in the log lines", async (context) => {
   const folder = jobFolder(context);
   folder.pictures("train", 80);
   folder.pictures("validation", 8);
-  folder.hyperparameters(small);
+  folder.hyperparameters({ ...small, top_k: "2" });
   const { lines } = await run(folder);
   const found = metricDefinitions.map(({ name, regex }) => [name, lines.some((line) => new RegExp(regex).test(line))]);
   assert.deepEqual(

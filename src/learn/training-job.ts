@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import type { CentreCrop } from "../images/centre-crop.ts";
 import { Fault } from "../kit/fault.ts";
+import { codeVersion } from "./code-version.ts";
 import { balanceOf } from "./data/balance.ts";
 import { dataFault } from "./data/data-fault.ts";
 import { readData } from "./data/read-data.ts";
@@ -124,6 +125,7 @@ async function runJob(
     trainingPictures: data.train.count,
     skippedFiles: data.skipped.length,
     nearDuplicates: data.nearDuplicates.slice(0, 100),
+    ...codeVersion(),
     ...versions,
   };
   const finished: Finished & { curve: EpochReport[] } =

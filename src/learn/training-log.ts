@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Balance } from "./data/balance.ts";
 import type { Hyperparameters } from "./hyperparameters.ts";
+import type { Measurement } from "./metrics.ts";
 import type { Finished } from "./model-folder.ts";
 import type { Plan } from "./recipe.ts";
 import { smallestGuaranteedRisk } from "./risk.ts";
@@ -109,6 +110,7 @@ export function logResult({ evaluation }: Finished, folder: string, log: (line: 
     log(
       `${one.correct} of ${one.pictures} ${name.toLowerCase()} pictures are right: an accuracy between ${low} and ${high}, with a confidence of 0.95.`,
     );
+    logClasses(name, one, log);
   }
   for (const [name, one] of [
     ["Held-out", evaluation.heldOut],
@@ -116,9 +118,32 @@ export function logResult({ evaluation }: Finished, folder: string, log: (line: 
   ] as const) {
     if (one !== undefined) log(`${name}-calibration-error=${one.expectedCalibrationError.toFixed(6)}`);
   }
+  logCalibration(evaluation, log);
   logGuarantees(evaluation, log);
   log(`Stored: ${evaluation.selection}.`);
   log(`Saved model to "${join(folder, "model.onnx")}"`);
+}
+
+/** How many classes are named; of more of them, those that are found worst. */
+const mostClasses = 10;
+
+function logClasses(name: string, { perClass }: Measurement, log: (line: string) => void): void {
+  const mean = (values: (number | null)[]) => values.reduce<number>((sum, one) => sum + (one ?? 0), 0) / values.length;
+  log(`${name}-precision=${mean(perClass.map(({ precision }) => precision)).toFixed(6)}`);
+  log(`${name}-recall=${mean(perClass.map(({ recall }) => recall)).toFixed(6)}`);
+  const shown = (value: number | null) => value?.toFixed(4) ?? "none";
+  const worst = [...perClass].sort((one, other) => (one.recall ?? 0) - (other.recall ?? 0)).slice(0, mostClasses);
+  for (const { label, pictures, precision, recall } of perClass.length > mostClasses ? worst : perClass) {
+    log(`${name} ${label}: precision ${shown(precision)}, recall ${shown(recall)} of ${pictures} pictures`);
+  }
+}
+
+function logCalibration({ calibration }: Finished["evaluation"], log: (line: string) => void): void {
+  const { temperature, fittedOn, pictures, expectedCalibrationError: error } = calibration;
+  if (error === undefined) return;
+  log(
+    `Temperature ${temperature.toFixed(4)}, fitted on ${pictures === 0 ? "" : `${pictures} `}${fittedOn}: a calibration error of ${error.before.toFixed(6)} before and ${error.after.toFixed(6)} after.`,
+  );
 }
 
 /** What the held-out pictures prove, for the goal that they can prove at all: the threshold is chosen, not guessed. */
