@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Layout, Parameter } from "../network.ts";
 import type { Optimizer } from "../recipe.ts";
-import { update } from "./optimiser.ts";
+import { updater } from "./optimiser.ts";
 
 const how: Optimizer = {
   name: "nag",
@@ -13,18 +14,28 @@ const how: Optimizer = {
   gamma: 0.9,
 };
 
-/** One parameter of value 1, two groups with gradients 1 and 3, after some steps of rate 0.1. */
-function after(steps: number, name: Optimizer["name"]): number {
+/** One parameter of value 1, groups with these gradients, after some steps of rate 0.1. */
+function after(
+  steps: number,
+  name: Optimizer["name"],
+  { gradients = [1, 3], kind = "linear" as Parameter["kind"] } = {},
+) {
   const vector = () => new Float32Array(1);
-  const [parameters, first, second] = [vector().fill(1), vector(), vector()];
-  const gradients = Float32Array.of(1, 3);
-  for (let step = 1; step <= steps; step++) {
-    update(
-      { parameters, first, second, gradients, groups: 2, mask: Uint8Array.of(1), from: 0, to: 1, rate: 0.1, step },
-      { ...how, name },
-    );
-  }
-  return parameters[0]!;
+  const vectors = { parameters: vector().fill(1), first: vector(), second: vector() };
+  const part = { layout: layoutOf(kind, [1]), groups: gradients.length, from: 0, to: 1 };
+  const update = updater({ ...vectors, gradients: Float32Array.from(gradients) }, part, { ...how, name });
+  for (let step = 1; step <= steps; step++) update(step, 0.1);
+  return vectors.parameters[0]!;
+}
+
+/** Parameters of these sizes, one after the other. */
+function layoutOf(kind: Parameter["kind"], sizes: readonly number[]): Layout {
+  let total = 0;
+  const parameters = sizes.map((size, i) => {
+    total += size;
+    return { name: String(i), kind, shape: [size], offset: total - size, size, isFirst: false };
+  });
+  return { parameters, norms: [], total, statistics: 0 };
 }
 
 const close = (actual: number, expected: number) => assert.ok(Math.abs(actual - expected) < 1e-5, `${actual}`);
@@ -45,4 +56,22 @@ test("the first step of adam has the size of the rate", () => {
 
 test("the first step of rmsprop is larger, since its memory begins at nothing", () => {
   close(after(1, "rmsprop"), 1 - 0.1 / Math.sqrt(0.1));
+});
+
+test("the mean is of all groups, however many there are", () => {
+  close(after(1, "sgd", { gradients: [1, 2, 3, 4, 5, 6, 0, 8, 7] }), 1 - 0.1 * 4.1);
+});
+
+test("norms and biases do not decay", () => {
+  close(after(1, "sgd", { kind: "bias" }), 1 - 0.1 * 2);
+});
+
+test("a part of the parameters is updated alone, whatever lies on its borders", () => {
+  const total = 5000;
+  const vector = () => new Float32Array(total);
+  const vectors = { parameters: vector().fill(1), first: vector(), second: vector(), gradients: vector().fill(1) };
+  const layout = layoutOf("scale", [40, total - 40]);
+  updater(vectors, { layout, groups: 1, from: 7, to: 4321 }, { ...how, name: "sgd", momentum: 0 })(1, 0.5);
+  const expected = vector().fill(1).fill(0.5, 7, 4321);
+  assert.deepEqual(vectors.parameters, expected);
 });

@@ -8,7 +8,7 @@ import { augmenter } from "./augmentation.ts";
 import { meeting } from "./barrier.ts";
 import { type Choice, type Progress, saveCheckpoint, writeWhole } from "./checkpoint.ts";
 import { evaluationChunk, evaluator, score } from "./evaluate.ts";
-import { decayMask, update } from "./optimiser.ts";
+import { updater } from "./optimiser.ts";
 import { floatsOf, floatTensor, openSession } from "./runtime.ts";
 import type { EpochReport, WorkerJob, WorkerMessage } from "./worker-job.ts";
 
@@ -150,12 +150,12 @@ async function gradientsOfShare(job: WorkerJob): Promise<Share> {
 function updateOfShare({ worker, plan, layout, shared }: WorkerJob): (step: number, rate: number) => void {
   const { workers } = plan;
   const groups = plan.batch / plan.group;
-  const { parameters, first, second, gradients, average } = shared;
-  const mask = decayMask(layout);
+  const { parameters, average } = shared;
   const from = Math.floor((layout.total * worker) / workers);
   const to = Math.floor((layout.total * (worker + 1)) / workers);
+  const update = updater(shared, { layout, groups, from, to }, plan.optimizer);
   return (step, rate) => {
-    update({ parameters, first, second, gradients, groups, mask, from, to, rate, step }, plan.optimizer);
+    update(step, rate);
     const keep = keepAt(step, plan);
     for (let i = from; i < to; i++) average[i] = keep * average[i]! + (1 - keep) * parameters[i]!;
   };
