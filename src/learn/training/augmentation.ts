@@ -54,6 +54,16 @@ export function augmenter(pictures: OpenPictures, { mean, deviation }: Normalisa
   const [centreX, centreY] = [(width - 1) / 2, (height - 1) / 2];
   const [holeHeight, holeWidth] = [Math.round(how.cutout * height), Math.round(how.cutout * width)];
 
+  // As numbers of the kind that is computed with: each pixel is asked for four times.
+  const [red, green, blue] = [new Float32Array(area), new Float32Array(area), new Float32Array(area)];
+  const read = (pixels: Uint8Array) => {
+    for (let i = 0; i < area; i++) {
+      red[i] = pixels[i]!;
+      green[i] = pixels[area + i]!;
+      blue[i] = pixels[2 * area + i]!;
+    }
+  };
+
   return {
     picture(index, random, { target, offset }) {
       const flip = how.flip && random.uniform() < 0.5 ? -1 : 1;
@@ -68,14 +78,15 @@ export function augmenter(pictures: OpenPictures, { mean, deviation }: Normalisa
       const factor = [0, 1, 2].map((c) => gain[c]! / deviation[c]!);
       const [cosine, sine] = [Math.cos(angle) * scale, Math.sin(angle) * scale];
 
-      const pixels = pictures.at(index);
+      read(pictures.at(index));
       for (let y = 0; y < height; y++) {
         for (let x = 0; x < width; x++) {
           const [u, v] = [(x - centreX) * flip, y - centreY];
           const sourceX = reflect(cosine * u - sine * v + centreX + shiftX, width - 1);
           const sourceY = reflect(sine * u + cosine * v + centreY + shiftY, height - 1);
-          const left = Math.floor(sourceX);
-          const top = Math.floor(sourceY);
+          // Both are positive: this rounds down.
+          const left = sourceX | 0;
+          const top = sourceY | 0;
           const right = left < width - 1 ? 1 : 0;
           const down = top < height - 1 ? width : 0;
           const [shareX, shareY] = [sourceX - left, sourceY - top];
@@ -83,15 +94,14 @@ export function augmenter(pictures: OpenPictures, { mean, deviation }: Normalisa
           const b = shareX * (1 - shareY);
           const c = (1 - shareX) * shareY;
           const d = shareX * shareY;
-          let at = top * width + left;
-          let to = offset + y * width + x;
-          for (let channel = 0; channel < 3; channel++) {
-            const value =
-              a * pixels[at]! + b * pixels[at + right]! + c * pixels[at + down]! + d * pixels[at + down + right]!;
-            target[to] = value * factor[channel]! + bias[channel]!;
-            at += area;
-            to += area;
-          }
+          const at = top * width + left;
+          const to = offset + y * width + x;
+          const [one, two, three] = [at + right, at + down, at + down + right];
+          target[to] = (a * red[at]! + b * red[one]! + c * red[two]! + d * red[three]!) * factor[0]! + bias[0]!;
+          target[to + area] =
+            (a * green[at]! + b * green[one]! + c * green[two]! + d * green[three]!) * factor[1]! + bias[1]!;
+          target[to + 2 * area] =
+            (a * blue[at]! + b * blue[one]! + c * blue[two]! + d * blue[three]!) * factor[2]! + bias[2]!;
         }
       }
       if (how.cutout > 0) {
