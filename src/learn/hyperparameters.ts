@@ -1,4 +1,5 @@
 import { Fault } from "../kit/fault.ts";
+import type { Precision } from "./network.ts";
 import { type ViewCount, viewCounts } from "./views.ts";
 
 // The hyperparameters of the built-in image classification algorithm, as AWS names them, and a few of our own.
@@ -47,6 +48,8 @@ export interface Hyperparameters {
   topK?: number;
   /** Absent: with a backbone, where pictures are too large to train on from scratch. */
   usePretrainedModel?: boolean;
+  /** Of the weights that the network computes with and that are stored. */
+  precision: Precision;
   /** The shorter side of which `imageShape` is the middle; absent: pictures are seen whole. */
   resize?: number;
   /** Absent: only the final model is stored. */
@@ -98,7 +101,8 @@ export const hyperparameterDocumentation: Readonly<Record<string, string>> = {
   use_weighted_loss: "accepted and without effect: AWS uses it for multi_label=1 only",
   use_pretrained_model:
     "1: begin with the model in the channel `model`, a backbone or one that Scones trained; 0: train from scratch; default 1 where that channel holds a backbone and pictures are larger than 64, else 0",
-  precision_dtype: "float32; nothing else",
+  precision_dtype:
+    "float32 or float16: the precision of the weights that are trained with, measured and stored; default float32",
   multi_label: "0; nothing else",
   kv_store: "device, dist_sync or dist_async; without effect: there is one machine",
   checkpoint_frequency:
@@ -159,6 +163,7 @@ export function parseHyperparameters(strings: Readonly<Record<string, string>>):
     augmentation: given.oneOf("augmentation_type", ["none", "crop", "crop_color", "crop_color_transform"]),
     topK: given.integer("top_k", 2, 10_000),
     usePretrainedModel: given.flag("use_pretrained_model"),
+    precision: given.oneOf("precision_dtype", ["float32", "float16"]) ?? "float32",
     resize: resizeOf(given, imageShape),
     checkpointFrequency: given.integer("checkpoint_frequency", 1, 100_000),
     earlyStopping: given.flag("early_stopping") ?? false,
@@ -192,7 +197,6 @@ function refuseWhatIsNotSupported(given: Reader): void {
     throw refused(`${layers} is not one of [${[...largeNetworks, ...smallNetworks].join(", ")}] (num_layers)`);
   }
   if (given.flag("multi_label")) throw refused("multi_label=1 is not supported: every picture has one label");
-  given.oneOf("precision_dtype", ["float32"]);
   given.flag("use_weighted_loss");
   given.oneOf("kv_store", ["device", "local", "dist_sync", "dist_async"]);
   const [frequency, epochs] = [given.integer("checkpoint_frequency", 1, 100_000), given.integer("epochs", 1, 100_000)];

@@ -81,6 +81,7 @@ export async function finishModel(
     provenance: {
       ...provenance,
       network: plan.network.name,
+      precision: plan.precision,
       seed: plan.seed,
       views: plan.views,
       workers: plan.workers,

@@ -23,6 +23,8 @@ export interface Parameter {
   shape: readonly number[];
   offset: number;
   size: number;
+  /** Whether the network computes with it in half precision. */
+  isHalf: boolean;
   /** The first convolution reads pictures, which need no gradient. */
   isFirst: boolean;
 }
@@ -54,15 +56,19 @@ export interface Operators<T> {
   linear(x: T, weight: Parameter, bias: Parameter): T;
 }
 
+/** Of the weights. Those of norms are always float32: they are few, and means and variances have no bounds. */
+export type Precision = "float32" | "float16";
+
 /** Where every parameter and statistic of the network lies in its flat vector. */
-export function layoutOf(network: Network): Layout {
+export function layoutOf(network: Network, precision: Precision = "float32"): Layout {
   const parameters: Parameter[] = [];
   const norms: Norm[] = [];
   let total = 0;
   let statistics = 0;
   const parameter = (name: string, kind: Parameter["kind"], shape: number[]) => {
     const size = shape.reduce((a, b) => a * b, 1);
-    parameters.push({ name, kind, shape, offset: total, size, isFirst: parameters.length === 0 });
+    const isHalf = precision === "float16" && kind !== "scale" && kind !== "shift";
+    parameters.push({ name, kind, shape, offset: total, size, isHalf, isFirst: parameters.length === 0 });
     total += size;
   };
   const visit = (layer: Layer): void => {

@@ -1,6 +1,6 @@
 import { dataFault } from "./data/data-fault.ts";
 import type { AugmentationName, Hyperparameters, OptimizerName, Preset } from "./hyperparameters.ts";
-import type { Network } from "./network.ts";
+import type { Network, Precision } from "./network.ts";
 import { residualNetwork, resnet9 } from "./networks.ts";
 import { randomFrom } from "./random.ts";
 import type { ViewCount } from "./views.ts";
@@ -18,6 +18,7 @@ export interface Plan {
   width: number;
   /** Pictures per step, over all workers. */
   batch: number;
+  precision: Precision;
   /** Pictures that a norm sees together: one run of a worker. A step is the mean of its groups, whoever computes them. */
   group: number;
   workers: number;
@@ -177,6 +178,7 @@ export function planOf(asked: Hyperparameters, { pictures, cores, block, known, 
     height,
     width,
     batch,
+    precision: asked.precision,
     group,
     workers: Math.min(most, batch / group),
     block: group % Math.max(1, block) === 0 ? block : 0,

@@ -32,6 +32,7 @@ export function logPlan(
     ["ensemble_size", plan.members],
     ["views", plan.views],
     ["image_shape", `3,${plan.height},${plan.width}`],
+    ["precision_dtype", plan.precision],
     ["training pictures", pictures.train],
     ["held-out pictures", `${pictures.heldOut} (of the training channel; the validation channel is only measured)`],
     ["epochs", plan.epochs],

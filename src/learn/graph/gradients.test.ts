@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { initialWeights } from "../initial-weights.ts";
 import { type Layer, layoutOf, type Network, runNetwork } from "../network.ts";
 import { residualNetwork, resnet9 } from "../networks.ts";
+import { fromHalf, toHalf } from "../onnx/half-precision.ts";
 import { randomFrom } from "../random.ts";
 import { ReferenceOperators, reference } from "../reference/reference-operators.ts";
 import { multiLabel } from "../task/multi-label.ts";
@@ -135,6 +136,22 @@ test("two runs over the same batch are equal to the last bit", async () => {
   const input = given(problem);
   const blocking = { batch: 16, block: await safeBlockSize() };
   assert.deepEqual(await graphOf(problem, blocking, input), await graphOf(problem, blocking, input));
+});
+
+test("in half precision, gradients are those of the rounded weights, to the last bit", async () => {
+  const problem = { network: residualNetwork(8, 2), batch: 16, height: 8, width: 7 };
+  const input = given(problem);
+  const rounded = input.parameters.slice();
+  for (const { kind, offset, size } of input.layout.parameters) {
+    if (kind === "scale" || kind === "shift") continue;
+    rounded.set(fromHalf(toHalf(rounded.slice(offset, offset + size))), offset);
+  }
+  assert.notDeepEqual(rounded, input.parameters);
+  for (const block of [0, await safeBlockSize()]) {
+    const blocking = { batch: 16, block };
+    const half = await graphOf(problem, blocking, { ...input, layout: layoutOf(problem.network, "float16") });
+    assert.deepEqual(half, await graphOf(problem, blocking, { ...input, parameters: rounded }));
+  }
 });
 
 /** The largest error of any parameter's gradient, relative to the largest gradient of that parameter. */

@@ -8,6 +8,8 @@ import type { Blocking } from "./weight-order.ts";
 
 // The three models that are written for a network: gradients of one batch, evaluation with weights that still change, and
 // the model that is served.
+//
+// G1. All three compute with the same weights: in half precision, each rounds those that the layout says.
 
 export interface Sides {
   height: number;
@@ -104,15 +106,19 @@ export function servedModel(
   const views = weights.views.map((view) => viewIn(writer, { picture: normalised, view, height, width }));
   const x = views.length === 1 ? views[0]! : writer.node("Concat", views, { attributes: { axis: 0 } });
   const logits = weights.members.map(({ parameters, statistics }, member) => {
-    const weight = (name: string, values: Float32Array, shape: readonly number[]) =>
-      writer.weight(nameInModel(name, member), values, shape);
+    const weight = (name: string, values: Float32Array, how: { shape: readonly number[]; isHalf: boolean }) =>
+      writer.weight(nameInModel(name, member), values, how);
     const graph = new InferenceGraph(
       writer,
-      ({ name, offset, size, shape }) => weight(name, parameters.subarray(offset, offset + size), shape),
-      ({ name, offset, channels }) => ({
-        mean: weight(`${name}.mean`, statistics.subarray(offset, offset + channels), [channels]),
-        variance: weight(`${name}.variance`, statistics.subarray(offset + channels, offset + 2 * channels), [channels]),
-      }),
+      ({ name, offset, size, shape, isHalf }) =>
+        weight(name, parameters.subarray(offset, offset + size), { shape, isHalf }),
+      ({ name, offset, channels }) => {
+        const how = { shape: [channels], isHalf: false };
+        return {
+          mean: weight(`${name}.mean`, statistics.subarray(offset, offset + channels), how),
+          variance: weight(`${name}.variance`, statistics.subarray(offset + channels, offset + 2 * channels), how),
+        };
+      },
     );
     return runNetwork(network, layout, graph, x);
   });
@@ -172,12 +178,18 @@ function meanOfViews(
   return writer.node("ReduceMean", [byView], { attributes: { axes: [0], keepdims: 0 } });
 }
 
+/** As the network computes with them. The gradient of what was rounded is taken for that of the parameter. */
 function splitParameters(writer: ModelWriter, layout: Layout): Map<string, string> {
   const names = splitVector(writer, {
     name: writer.input("P", [layout.total]),
     sizes: layout.parameters.map((one) => one.size),
   });
-  return new Map(layout.parameters.map((one, index) => [one.name, names[index]!]));
+  return new Map(
+    layout.parameters.map(({ name, isHalf }, index) => [
+      name,
+      isHalf ? writer.roundedToHalf(names[index]!) : names[index]!,
+    ]),
+  );
 }
 
 function splitVector(writer: ModelWriter, { name, sizes }: { name: string; sizes: readonly number[] }): string[] {

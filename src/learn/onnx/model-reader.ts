@@ -1,4 +1,8 @@
+import { fromHalf } from "./half-precision.ts";
 import { ProtobufError, readFields, textOf } from "./protobuf-reader.ts";
+
+/** TensorProto.DataType, as far as we write it. */
+export const elementType = { float: 1, integer: 7, half: 10 } as const;
 
 /** The parts of an ONNX model that another one is built around, and the weights that it holds. */
 export interface ReadModel {
@@ -36,16 +40,21 @@ export function readModel(bytes: Uint8Array): ReadModel {
   };
 }
 
-/** The 32-bit weights of a model by name, with their shapes. TensorProto: dims 1, data_type 2, name 8, raw_data 9. */
+/** The weights of a model by name, with their shapes. TensorProto: dims 1, data_type 2, name 8, raw_data 9. */
 export function readWeights(bytes: Uint8Array): Map<string, { shape: number[]; values: Float32Array }> {
   const weights = new Map<string, { shape: number[]; values: Float32Array }>();
   for (const tensor of readModel(bytes).initializers) {
     const fields = readFields(tensor);
     const raw = fields.find(({ field }) => field === 9);
-    if (raw === undefined || fields.find(({ field }) => field === 2)?.integer !== 1) continue;
+    const type = fields.find(({ field }) => field === 2)?.integer;
+    if (raw === undefined || (type !== elementType.float && type !== elementType.half)) continue;
     const shape = fields.filter(({ field }) => field === 1).map(({ integer }) => integer);
-    const copy = Uint8Array.from(raw.bytes); // aligned, and no view of the file
-    weights.set(nameOf(tensor, 8), { shape, values: new Float32Array(copy.buffer, 0, copy.length >> 2) });
+    const { buffer, length } = Uint8Array.from(raw.bytes); // aligned, and no view of the file
+    const values =
+      type === elementType.half
+        ? fromHalf(new Uint16Array(buffer, 0, length >> 1))
+        : new Float32Array(buffer, 0, length >> 2);
+    weights.set(nameOf(tensor, 8), { shape, values });
   }
   return weights;
 }

@@ -1,4 +1,5 @@
-import type { ReadModel } from "./model-reader.ts";
+import { toHalf } from "./half-precision.ts";
+import { elementType, type ReadModel } from "./model-reader.ts";
 import { type ProtobufWriter, protobufWriter } from "./protobuf.ts";
 
 // Writes ONNX models: nodes in order of use, constants cached by content, and only the operator sets that are used.
@@ -65,13 +66,26 @@ export class ModelWriter {
 
   floats(values: readonly number[] | Float32Array, shape: readonly number[] = [values.length]): string {
     const data = Float32Array.from(values);
-    return this.#constant(1, shape, new Uint8Array(data.buffer));
+    return this.#constant(elementType.float, shape, new Uint8Array(data.buffer));
   }
 
-  /** A constant under a name of its own, by which it is found again in the file. */
-  weight(name: string, values: Float32Array, shape: readonly number[]): string {
-    this.#initialize(name, { type: 1, shape, raw: new Uint8Array(Float32Array.from(values).buffer) });
-    return name;
+  /**
+   * A constant under a name of its own, by which it is found again in the file; returns what nodes read it by. In half precision it takes
+   * half the place: runtimes make floats of it once, when they load the model.
+   */
+  weight(name: string, values: Float32Array, { shape, isHalf }: { shape: readonly number[]; isHalf: boolean }): string {
+    if (!isHalf) {
+      this.#initialize(name, { type: elementType.float, shape, raw: new Uint8Array(Float32Array.from(values).buffer) });
+      return name;
+    }
+    this.#initialize(name, { type: elementType.half, shape, raw: new Uint8Array(toHalf(values).buffer) });
+    return this.node("Cast", [name], { attributes: { to: elementType.float } });
+  }
+
+  /** The value in half precision, as floats again. */
+  roundedToHalf(value: string): string {
+    const half = this.node("Cast", [value], { attributes: { to: elementType.half } });
+    return this.node("Cast", [half], { attributes: { to: elementType.float } });
   }
 
   scalar(value: number): string {
@@ -79,7 +93,11 @@ export class ModelWriter {
   }
 
   integers(values: readonly number[]): string {
-    return this.#constant(7, [values.length], new Uint8Array(BigInt64Array.from(values, BigInt).buffer));
+    return this.#constant(
+      elementType.integer,
+      [values.length],
+      new Uint8Array(BigInt64Array.from(values, BigInt).buffer),
+    );
   }
 
   input(name: string, shape: readonly Dimension[]): string {
@@ -171,7 +189,7 @@ function writeValueInfo(
     info.string(1, value.name);
     info.message(2, (type) =>
       type.message(1, (tensor) => {
-        tensor.integer(1, 1);
+        tensor.integer(1, elementType.float);
         tensor.message(2, (shape) => {
           for (const dimension of value.shape) {
             shape.message(1, (one) =>

@@ -33,7 +33,7 @@ function layoutOf(kind: Parameter["kind"], sizes: readonly number[]): Layout {
   let total = 0;
   const parameters = sizes.map((size, i) => {
     total += size;
-    return { name: String(i), kind, shape: [size], offset: total - size, size, isFirst: false };
+    return { name: String(i), kind, shape: [size], offset: total - size, size, isHalf: false, isFirst: false };
   });
   return { parameters, norms: [], total, statistics: 0 };
 }

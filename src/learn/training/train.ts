@@ -8,6 +8,7 @@ import { toBlockedOrder, toPlainOrder } from "../graph/weight-order.ts";
 import type { Hyperparameters } from "../hyperparameters.ts";
 import { initialWeights, whiteningFilters } from "../initial-weights.ts";
 import { type Layout, layoutOf } from "../network.ts";
+import { leastInfiniteHalf } from "../onnx/half-precision.ts";
 import { randomFrom } from "../random.ts";
 import { type Plan, planOf } from "../recipe.ts";
 import { oneLabel } from "../task/one-label.ts";
@@ -20,7 +21,7 @@ import {
   saveTrained,
   type TrainedNetwork,
 } from "./checkpoint.ts";
-import { startWorkers, type WorkerGroup } from "./worker-group.ts";
+import { DivergedError, startWorkers, type WorkerGroup } from "./worker-group.ts";
 import { type EpochReport, sharedState } from "./worker-job.ts";
 
 export interface Trained extends TrainedNetwork {
@@ -75,7 +76,7 @@ export function startTraining(options: TrainingOptions): Training {
     : trainIndices;
   const plan = planOf(asked, { pictures: showings.length, cores, block, known: options.known?.network, member });
   options.onPlan(plan, { train: trainIndices.length, heldOut: heldOutIndices.length });
-  const layout = layoutOf(plan.network);
+  const layout = layoutOf(plan.network, plan.precision);
   const blocking = { batch: plan.group, block: plan.block };
   const sides = { height: plan.height, width: plan.width };
   const normalisation =
@@ -145,6 +146,7 @@ export function startTraining(options: TrainingOptions): Training {
     const hasBest = bestEpoch !== undefined;
     const vector = new Float32Array(hasBest ? shared.best : shared.average);
     const parameters = toPlainOrder(vector, layout, blocking);
+    refuseInfinite(parameters, layout);
     const statistics = new Float32Array(hasBest ? shared.bestStatistics : shared.averageStatistics);
     const result = { parameters, statistics, steps, bestEpoch, isStopped, curve };
     if (checkpoint !== undefined && !isStopAsked) keepTrained(checkpoint, result, log);
@@ -155,6 +157,17 @@ export function startTraining(options: TrainingOptions): Training {
     group.stop();
   };
   return { stop, done };
+}
+
+/** In every other step the loss tells; after the last one nothing does. */
+function refuseInfinite(parameters: Float32Array, layout: Layout): void {
+  for (const { name, offset, size, isHalf } of layout.parameters) {
+    const least = isHalf ? leastInfiniteHalf : Number.POSITIVE_INFINITY;
+    const found = parameters.subarray(offset, offset + size).find((value) => !(Math.abs(value) < least));
+    if (found === undefined) continue;
+    const why = isHalf ? ", which is too large for half precision" : "";
+    throw new DivergedError(`a weight of ${name} became ${found}${why}: use a lower learning_rate`);
+  }
 }
 
 /** Without it an interruption from here on costs this training again, which is no reason to end the job. */

@@ -2,7 +2,7 @@ import { Worker } from "node:worker_threads";
 import { AbortedError, meeting } from "./barrier.ts";
 import type { EpochReport, WorkerJob, WorkerMessage } from "./worker-job.ts";
 
-/** The loss is no number any more: the learning rate is too high, most of the time. */
+/** The loss is no number any more: the learning rate is too high, most of the time. In half precision, so is it after a weight became infinite. */
 export class DivergedError extends Error {
   override readonly name = "DivergedError";
 }
@@ -25,7 +25,9 @@ export interface GroupOptions {
  * No thread is ever terminated: one that is inside ONNX Runtime would take the process with it.
  */
 export function startWorkers(job: Omit<WorkerJob, "worker">, options: GroupOptions): WorkerGroup {
-  const { workers } = job.plan;
+  const { workers, precision } = job.plan;
+  const remedy =
+    precision === "float16" ? "a lower learning_rate, or precision_dtype=float32" : "a lower learning_rate";
   const meet = meeting(job.shared.control, workers);
   const program = options.program ?? new URL("./worker.js", import.meta.url);
   const done = new Promise<{ steps: number; bestEpoch?: number; isStopped: boolean }>((resolve, reject) => {
@@ -53,7 +55,7 @@ export function startWorkers(job: Omit<WorkerJob, "worker">, options: GroupOptio
           case "diverged":
             return fail(
               new DivergedError(
-                `the loss became ${message.loss} at step ${message.step} (epoch ${message.epoch}): use a lower learning_rate`,
+                `the loss became ${message.loss} at step ${message.step} (epoch ${message.epoch}): use ${remedy}`,
               ),
             );
           case "failed":

@@ -15,6 +15,8 @@ export interface Head {
   /** [classes, features] and [classes], for features as the backbone gives them. */
   weights: Float32Array;
   biases: Float32Array;
+  /** Whether they are numbers of half precision, and stored as such. */
+  isHalf: boolean;
   temperature: number;
 }
 
@@ -33,9 +35,9 @@ export function transferModel(
   { head, ...sides }: Sides & { head: Head },
 ): Uint8Array {
   const { writer, features } = grafted(manifest, backbone, sides);
-  const { classes, temperature } = head;
-  const weights = writer.weight("head", head.weights, [classes, head.weights.length / classes]);
-  const biases = writer.weight("head.bias", head.biases, [classes]);
+  const { classes, temperature, isHalf } = head;
+  const weights = writer.weight("head", head.weights, { shape: [classes, head.weights.length / classes], isHalf });
+  const biases = writer.weight("head.bias", head.biases, { shape: [classes], isHalf });
   const logits = writer.node("Gemm", [features, weights, biases], { attributes: { transB: 1 } });
   const calibrated = writer.node("Div", [logits, writer.scalar(temperature)]);
   writer.node("Softmax", [calibrated], { attributes: { axis: 1 }, names: ["probabilities"] });

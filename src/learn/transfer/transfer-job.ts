@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { dataFault } from "../data/data-fault.ts";
 import { holdOut } from "../data/hold-out.ts";
 import type { PictureSet } from "../data/picture-set.ts";
 import type { Data } from "../data/read-data.ts";
@@ -6,9 +7,10 @@ import { evaluationOf } from "../evaluation.ts";
 import type { Hyperparameters } from "../hyperparameters.ts";
 import { probabilitiesOf } from "../metrics.ts";
 import { type Finished, refuseDifference } from "../model-folder.ts";
+import { fromHalf, toHalf } from "../onnx/half-precision.ts";
 import { type ExtractedFeatures, extractFeatures } from "./extract-features.ts";
 import { inputName, transferModel } from "./graft.ts";
-import { logitsOf } from "./logistic-regression.ts";
+import { type Classifier, logitsOf } from "./logistic-regression.ts";
 import type { Pretrained } from "./pretrained.ts";
 import { trainHead } from "./train-head.ts";
 
@@ -33,10 +35,12 @@ export async function transferJob(
   const trainFeatures = await features(data.train, true);
   const validationFeatures = data.validation && (await features(data.validation, false));
   const split = holdOut(data.train.labels, { share: asked.holdOut, seed: asked.seed });
-  const { classifier, penalty, outOfFold, path } = await trainHead(
+  const { penalty, outOfFold, path, ...head } = await trainHead(
     { features: trainFeatures, set: data.train, indices: split.train },
     { classes, threads, seed: asked.seed, balanceClasses: asked.balanceClasses, log },
   );
+  const isHalf = asked.precision === "float16";
+  const classifier = isHalf ? inHalfPrecision(head.classifier) : head.classifier;
   const scored = (set: PictureSet, { values, width }: ExtractedFeatures, indices: ArrayLike<number>) => {
     const rows = new Float32Array(indices.length * width);
     for (let n = 0; n < indices.length; n++) {
@@ -66,8 +70,11 @@ export async function transferJob(
   }
   const { temperature } = evaluation.calibration;
   const { height, width } = data.train;
-  const head = { ...classifier, classes, temperature };
-  const served = transferModel(manifest, model, { head, height, width });
+  const served = transferModel(manifest, model, {
+    head: { ...classifier, isHalf, classes, temperature },
+    height,
+    width,
+  });
   await refuseDifference(served, data.validation ?? data.train, {
     input: inputName(manifest),
     indices: (validation === undefined ? split.train : everything(data.validation!)).subarray(0, mostCompared),
@@ -93,6 +100,7 @@ export async function transferJob(
         ...options.provenance,
         network: "backbone with a logistic regression",
         backbone: manifest,
+        precision: asked.precision,
         penalty,
         crossValidation: path,
         seed: asked.seed,
@@ -106,6 +114,15 @@ export async function transferJob(
       },
     },
   };
+}
+
+/** What is measured is what will be stored. */
+function inHalfPrecision({ weights, biases }: Classifier): Classifier {
+  const [halves, halfBiases] = [fromHalf(toHalf(weights)), fromHalf(toHalf(biases))];
+  if ([...halves, ...halfBiases].some((value) => !Number.isFinite(value))) {
+    throw dataFault("a weight of the head is too large for half precision: use precision_dtype=float32");
+  }
+  return { weights: halves, biases: halfBiases };
 }
 
 /** A backbone is slow: this many pictures show a difference as well as all do. */

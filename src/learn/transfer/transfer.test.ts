@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { ModelManifest } from "../../ports/model-package.ts";
 import type { Evaluation } from "../evaluation.ts";
+import { fromHalf, toHalf } from "../onnx/half-precision.ts";
 import { readWeights } from "../onnx/model-reader.ts";
 import { ModelWriter } from "../onnx/model-writer.ts";
 import { randomFrom } from "../random.ts";
@@ -76,6 +77,18 @@ test("a head on a backbone's features is trained, calibrated and stored as one m
   const manifest = jsonOf<ModelManifest>(folder, "model/model.json");
   // What is served takes pictures as they were trained on; the backbone's size is the model's own affair.
   assert.deepEqual([manifest.input.width, manifest.input.height], [32, 32]);
+});
+
+test("the head on a backbone is stored in half precision where that is asked for, and measured as it is stored", async (context) => {
+  const folder = folderWith(context, { use_pretrained_model: "1", precision_dtype: "float16" });
+  withBackbone(folder, { side: 32 });
+  const { code, text } = await run(folder);
+  assert.equal(code, 0, text);
+  const weights = readWeights(readFileSync(join(folder.prefix, "model/model.onnx")));
+  for (const name of ["head", "head.bias"]) {
+    const { values } = weights.get(name)!;
+    assert.deepEqual(values, fromHalf(toHalf(values)));
+  }
 });
 
 test("a backbone is chosen by default for pictures larger than 64, and not for smaller ones", async (context) => {
