@@ -26,6 +26,9 @@ import { transferJob } from "./transfer/transfer-job.ts";
 /** Larger pictures cost a processor more than they teach it when it begins from nothing. */
 const largestFromScratch = 64;
 
+/** Pairs of pictures that are alike, in the model's manifest. */
+const mostNamed = 100;
+
 export interface JobOptions {
   /** What /opt/ml is in a container. */
   prefix: string;
@@ -100,6 +103,7 @@ async function runJob(
     height,
     width,
     crop: cropOf(asked),
+    holdOut: { share: asked.holdOut, seed: asked.seed },
     log,
   });
   log(
@@ -124,7 +128,8 @@ async function runJob(
     dataSha256,
     trainingPictures: data.train.count,
     skippedFiles: data.skipped.length,
-    nearDuplicates: data.nearDuplicates.slice(0, 100),
+    nearDuplicates: data.nearDuplicates.slice(0, mostNamed),
+    heldOutDuplicates: data.heldOutDuplicates.slice(0, mostNamed),
     ...codeVersion(),
     ...versions,
   };

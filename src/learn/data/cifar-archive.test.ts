@@ -86,6 +86,7 @@ test("a CIFAR archive in the training channel is read and checked like other cha
     channels: join(folder.prefix, "input/data"),
     pictures: join(folder.prefix, "pictures"),
     task: oneLabel(2),
+    holdOut: { share: 0.1, seed: 1 },
     height: 16,
     width: 16,
     log: (line) => lines.push(line),

@@ -17,6 +17,7 @@ function readOf(
     channels: join(prefix, "input/data"),
     pictures: join(prefix, "pictures"),
     task: oneLabel(classes),
+    holdOut: { share: 0.1, seed: 1 },
     height: side,
     width: side,
     log,
@@ -119,7 +120,7 @@ test("a picture that has two labels is named", async (context) => {
   assert.equal(train.count, 12);
   assert.ok(
     said.includes(
-      "Warning: 2 training pictures are, byte for byte, others of them: what is held out may have been trained on.",
+      "Warning: 2 training pictures are, byte for byte, others of them; none is held out of which another copy is trained on.",
     ),
     said.join("\n"),
   );

@@ -13,6 +13,7 @@ function readOf({ prefix }: JobFolder, { classes = 3, log }: { classes?: number;
     channels: join(prefix, "input/data"),
     pictures: join(prefix, "pictures"),
     task: multiLabel(classes),
+    holdOut: { share: 0.1, seed: 1 },
     height: 32,
     width: 32,
     log,

@@ -20,59 +20,58 @@ const largestDistance = 14;
 const mostPairs = 2e9;
 
 /** Of a set that stands in the other one whole, nobody reads every pair. */
-const mostFound = 10_000;
+export const mostAlike = 10_000;
 
-export interface NearDuplicates {
-  pairs: NearDuplicate[];
-  /** Whether there may be more. */
-  isCutShort: boolean;
+/** Pictures of a set, ready to be compared. */
+export interface Hashed {
+  set: PictureSet;
+  /** Two words per picture of the set. */
+  hashes: Uint32Array;
+  /** Those that are compared. */
+  indices: Uint32Array;
 }
 
-export function nearDuplicates(first: PictureSet, second: PictureSet): NearDuplicates {
-  return withPictures(first, (left) => withPictures(second, (right) => comparedSets({ first, second, left, right })));
+export function hashed(set: PictureSet): Hashed {
+  const hashes = withPictures(set, (pictures) => hashesOf(pictures, set.count));
+  return { set, hashes, indices: Uint32Array.from({ length: set.count }, (_, i) => i) };
 }
 
-function comparedSets({
-  first,
-  second,
-  left,
-  right,
-}: {
-  first: PictureSet;
-  second: PictureSet;
-  left: OpenPictures;
-  right: OpenPictures;
-}): NearDuplicates {
-  const [leftHashes, rightHashes] = [hashesOf(left, first.count), hashesOf(right, second.count)];
-  const pairs: NearDuplicate[] = [];
-  const judge = (i: number, j: number) => {
-    const distance = distanceOf(left.at(i), right.at(j));
-    if (distance <= largestDistance) pairs.push({ first: i, second: j, distance });
-    return pairs.length < mostFound;
-  };
-  if (first.count * second.count > mostPairs) {
-    const byHash = new Map<string, number[]>();
-    for (let j = 0; j < second.count; j++) {
-      const key = `${rightHashes[2 * j]} ${rightHashes[2 * j + 1]}`;
-      const known = byHash.get(key);
-      if (known === undefined) byHash.set(key, [j]);
-      else known.push(j);
-    }
-    for (let i = 0; i < first.count; i++) {
-      for (const j of byHash.get(`${leftHashes[2 * i]} ${leftHashes[2 * i + 1]}`) ?? []) {
-        if (!judge(i, j)) return { pairs, isCutShort: true };
+/** Pairs of pictures that are alike, by their indices in the sets; not more than `mostAlike`. */
+export function nearDuplicates(first: Hashed, second: Hashed): NearDuplicate[] {
+  return withPictures(first.set, (left) =>
+    withPictures(second.set, (right) => {
+      const pairs: NearDuplicate[] = [];
+      for (const [i, j] of candidates(first, second)) {
+        const distance = distanceOf(left.at(i), right.at(j));
+        if (distance <= largestDistance) pairs.push({ first: i, second: j, distance });
+        if (pairs.length === mostAlike) break;
+      }
+      return pairs;
+    }),
+  );
+}
+
+/** Pairs whose hashes are alike. */
+function* candidates(first: Hashed, second: Hashed): Generator<[number, number], void> {
+  const [left, right] = [first.hashes, second.hashes];
+  if (first.indices.length * second.indices.length <= mostPairs) {
+    for (const j of second.indices) {
+      const [a, b] = [right[2 * j]!, right[2 * j + 1]!];
+      for (const i of first.indices) {
+        if (bitsOf(left[2 * i]! ^ a) + bitsOf(left[2 * i + 1]! ^ b) <= mostDifferentBits) yield [i, j];
       }
     }
-    return { pairs, isCutShort: false };
+    return;
   }
-  for (let j = 0; j < second.count; j++) {
-    const [a, b] = [rightHashes[2 * j]!, rightHashes[2 * j + 1]!];
-    for (let i = 0; i < first.count; i++) {
-      if (bitsOf(leftHashes[2 * i]! ^ a) + bitsOf(leftHashes[2 * i + 1]! ^ b) > mostDifferentBits) continue;
-      if (!judge(i, j)) return { pairs, isCutShort: true };
-    }
+  const byHash = new Map<string, number[]>();
+  const keyOf = (hashes: Uint32Array, index: number) => `${hashes[2 * index]} ${hashes[2 * index + 1]}`;
+  for (const j of second.indices) {
+    const key = keyOf(right, j);
+    const known = byHash.get(key);
+    if (known === undefined) byHash.set(key, [j]);
+    else known.push(j);
   }
-  return { pairs, isCutShort: false };
+  for (const i of first.indices) for (const j of byHash.get(keyOf(left, i)) ?? []) yield [i, j];
 }
 
 function hashesOf(pictures: OpenPictures, count: number): Uint32Array {

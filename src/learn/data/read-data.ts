@@ -5,8 +5,9 @@ import { ImageError } from "../../images/image.ts";
 import type { Task } from "../task/task.ts";
 import { readCifarArchive } from "./cifar-archive.ts";
 import { dataFault } from "./data-fault.ts";
+import { holdOut, type Split } from "./hold-out.ts";
 import { filesIn, type Item, type Listing, listBatch, listChannel, relabel } from "./list-channel.ts";
-import { nearDuplicates } from "./near-duplicates.ts";
+import { type Hashed, hashed, mostAlike, nearDuplicates } from "./near-duplicates.ts";
 import { labelsOf, type PictureSet, pictureSetBuilder, withPictures } from "./picture-set.ts";
 import { repeatedPictures } from "./repeated-pictures.ts";
 import { seenPicture } from "./seen-picture.ts";
@@ -20,6 +21,8 @@ export interface Data {
   /** Names of the classes in the order of the labels. */
   labels: string[];
   train: PictureSet;
+  /** Of `train`: what is trained on, and what is kept away from it, to measure and calibrate on. */
+  split: Split;
   /** How much of each picture is seen; absent: all of it. */
   crop?: CentreCrop;
   /** Only ever measured on: nothing is chosen by it. */
@@ -27,7 +30,17 @@ export interface Data {
   /** Files that could not be read, with the reason. */
   skipped: { file: string; reason: string }[];
   /** Pictures of the validation channel that are, but for noise, pictures of the training channel; the first 10,000. */
-  nearDuplicates: { train: string; validation: string; distance: number }[];
+  nearDuplicates: AlikePictures[];
+  /** Of the held-out pictures those that are like ones that are trained on, likewise. */
+  heldOutDuplicates: AlikePictures[];
+}
+
+export interface AlikePictures {
+  train: string;
+  /** Of what is measured on. */
+  measured: string;
+  /** Root of the mean squared difference, on the scale of 0 to 255. */
+  distance: number;
 }
 
 export interface DataOptions {
@@ -40,6 +53,8 @@ export interface DataOptions {
   width: number;
   /** Absent: pictures are seen whole. */
   crop?: CentreCrop;
+  /** Which part of the training pictures is kept away from training. */
+  holdOut: { share: number; seed: number };
   log?: (line: string) => void;
   /** Share of unreadable pictures up to which they are skipped. */
   maxSkipped?: number;
@@ -87,31 +102,55 @@ function readChannels(listed: (channel: string) => Listing | undefined, options:
   }
   const train = readPictures(listing, { ...options, channel: "train", skipped });
   refuseEmptyClasses(train.set, labels, task);
-  warnOfRepeated(train, labels, options);
-  const held = listed("validation");
-  if (held === undefined) return { ...seen, labels, train: train.set, skipped, nearDuplicates: [] };
-  const relabelled = held.labels === undefined ? held : relabel(held, labels);
-  const validation = readPictures(relabelled, { ...options, channel: "validation", skipped });
-  const { pairs, isCutShort } = nearDuplicates(train.set, validation.set);
-  const trainNames = train.namesOf(pairs.map(({ first }) => first));
-  const validationNames = validation.namesOf(pairs.map(({ second }) => second));
-  const found = pairs.map(({ first, second, distance }) => ({
-    train: trainNames.get(first)!,
-    validation: validationNames.get(second)!,
-    distance,
-  }));
-  if (found.length > 0) {
-    const named = shortList(found.map((pair) => `${pair.validation} is like ${pair.train}`));
-    const count = `${found.length}${isCutShort ? " or more" : ""}`;
+  const firstOf = repeatsIn(train, labels, options);
+  const split = holdOut(task.strataOf(train.set.labels), { ...options.holdOut, firstOf });
+  const heldOutDuplicates = alike(amongOnly(train, split.train), amongOnly(train, split.heldOut));
+  if (heldOutDuplicates.length > 0) {
     options.log?.(
-      `Warning: ${count} pairs of pictures stand in both channels, so that the validation accuracy is too good: ${named}`,
+      `Warning: ${said(heldOutDuplicates)} pairs of a held-out picture and one that is trained on are alike, so that the held-out accuracy, and what it guarantees, is too good: ${named(heldOutDuplicates)}`,
     );
   }
-  return { ...seen, labels, train: train.set, validation: validation.set, skipped, nearDuplicates: found };
+  const data = { ...seen, labels, train: train.set, split, skipped, heldOutDuplicates };
+  const held = listed("validation");
+  if (held === undefined) return { ...data, nearDuplicates: [] };
+  const relabelled = held.labels === undefined ? held : relabel(held, labels);
+  const validation = readPictures(relabelled, { ...options, channel: "validation", skipped });
+  const inBoth = alike(train, validation);
+  if (inBoth.length > 0) {
+    options.log?.(
+      `Warning: ${said(inBoth)} pairs of pictures stand in both channels, so that the validation accuracy is too good: ${named(inBoth)}`,
+    );
+  }
+  return { ...data, validation: validation.set, nearDuplicates: inBoth };
+}
+
+/** By names; the first ones of very many. */
+function alike(train: ReadPictures, measured: ReadPictures): AlikePictures[] {
+  const pairs = nearDuplicates(train.hashed, measured.hashed);
+  const trainNames = train.namesOf(pairs.map(({ first }) => first));
+  const measuredNames = measured.namesOf(pairs.map(({ second }) => second));
+  return pairs.map(({ first, second, distance }) => ({
+    train: trainNames.get(first)!,
+    measured: measuredNames.get(second)!,
+    distance,
+  }));
+}
+
+function amongOnly(pictures: ReadPictures, indices: Uint32Array): ReadPictures {
+  return { ...pictures, hashed: { ...pictures.hashed, indices } };
+}
+
+function said({ length }: readonly AlikePictures[]): string {
+  return length < mostAlike ? String(length) : `${length} or more`;
+}
+
+function named(pairs: readonly AlikePictures[]): string {
+  return shortList(pairs.map(({ measured, train }) => `${measured} is like ${train}`));
 }
 
 interface ReadPictures {
   set: PictureSet;
+  hashed: Hashed;
   /** The names of some pictures of the set. They are listed again: nobody needs the names of all. */
   namesOf(indices: readonly number[]): Map<number, string>;
 }
@@ -155,7 +194,8 @@ function readPictures(
       log?.(`Warning: ${said}. They are skipped.`);
       options.skipped.push(...skipped);
     }
-    return { set: builder.finish(), namesOf: (indices) => namesOf(indices, items, skippedAt) };
+    const set = builder.finish();
+    return { set, hashed: hashed(set), namesOf: (indices) => namesOf(indices, items, skippedAt) };
   } catch (error) {
     builder.abandon();
     throw error;
@@ -217,25 +257,27 @@ function refuseEmptyClasses(set: PictureSet, labels: readonly string[], task: Ta
   }
 }
 
-/** Pictures that stand in the training channel twice are trained on twice, and some of them may be held out. */
-function warnOfRepeated({ set, namesOf }: ReadPictures, labels: readonly string[], { task, log }: DataOptions): void {
-  const { count, contradictions, contradictionCount } = withPictures(set, (pictures) =>
+/** Says which pictures stand in the training channel twice, and answers of each the earliest one that is the same. */
+function repeatsIn({ set, namesOf }: ReadPictures, labels: readonly string[], { task, log }: DataOptions): Uint32Array {
+  const { count, firstOf, contradictions, contradictionCount } = withPictures(set, (pictures) =>
     repeatedPictures(pictures, set),
   );
-  if (count > 0)
+  if (count > 0) {
     log?.(
-      `Warning: ${count} training pictures are, byte for byte, others of them: what is held out may have been trained on.`,
+      `Warning: ${count} training pictures are, byte for byte, others of them; none is held out of which another copy is trained on.`,
     );
-  if (contradictionCount === 0) return;
+  }
+  if (contradictionCount === 0) return firstOf;
   const shown = contradictions.slice(0, mostNamed);
   const names = namesOf(shown.flatMap(({ first, again }) => [first, again]));
-  const said = shown.map(({ first, again }) => {
+  const described = shown.map(({ first, again }) => {
     const [one, other] = [first, again].map(
       (index) => `${names.get(index)} (${task.nameOf(labelsOf(set, [index]), labels)})`,
     );
     return `${other} is ${one}`;
   });
-  log?.(`Warning: ${contradictionCount} of them have another class: ${shortList(said, contradictionCount)}`);
+  log?.(`Warning: ${contradictionCount} of them have another class: ${shortList(described, contradictionCount)}`);
+  return firstOf;
 }
 
 function archiveIn(folder: string): string | undefined {

@@ -36,6 +36,7 @@ test("RecordIO files are a data set, and a damaged picture in them is skipped by
     channels: join(folder.prefix, "input/data"),
     pictures: join(folder.prefix, "pictures"),
     task: oneLabel(2),
+    holdOut: { share: 0.1, seed: 1 },
     height: 32,
     width: 32,
   });

@@ -4,6 +4,8 @@ import type { OpenPictures, PictureSet } from "./picture-set.ts";
 export interface RepeatedPictures {
   /** Pictures that are, byte for byte, an earlier picture of the set. */
   count: number;
+  /** Of each picture the earliest one of the same bytes, which may be itself. */
+  firstOf: Uint32Array;
   /** Those among them whose labels are others than that picture's; the first few. */
   contradictions: { first: number; again: number }[];
   contradictionCount: number;
@@ -11,7 +13,7 @@ export interface RepeatedPictures {
 
 const mostContradictions = 100;
 
-/** Finds pictures that stand in a set more than once; eight bytes per picture are held for it. */
+/** Finds pictures that stand in a set more than once; twelve bytes per picture are held for it. */
 export function repeatedPictures(
   pictures: OpenPictures,
   { labels, count }: Pick<PictureSet, "labels" | "count">,
@@ -21,7 +23,8 @@ export function repeatedPictures(
   const columns = labels.length / count;
   const rowOf = (index: number) => labels.subarray(columns * index, columns * (index + 1));
   const hasSameLabels = (one: number, other: number) => rowOf(one).every((label, k) => label === rowOf(other)[k]);
-  const found: RepeatedPictures = { count: 0, contradictions: [], contradictionCount: 0 };
+  const firstOf = sums.map((_, index) => index);
+  const found: RepeatedPictures = { count: 0, firstOf, contradictions: [], contradictionCount: 0 };
   for (let from = 0; from < order.length; ) {
     let to = from + 1;
     while (to < order.length && sums[order[to]!] === sums[order[from]!]) to++;
@@ -48,6 +51,7 @@ function compareAll(
     if (first === undefined) firsts.push({ index: again, bytes: bytes.slice() });
     else {
       found.count++;
+      found.firstOf[again] = first;
       if (hasSameLabels(first, again)) continue;
       found.contradictionCount++;
       if (found.contradictions.length < mostContradictions) found.contradictions.push({ first, again });

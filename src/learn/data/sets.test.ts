@@ -2,11 +2,14 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { decodeImage } from "../../images/decode-image.ts";
+import { encodePng } from "../../images/png-encode.ts";
 import { randomFrom } from "../random.ts";
 import { oneLabel } from "../task/one-label.ts";
 import { barPicture, jobFolder, temporaryFolder } from "../testing/job-folder.ts";
 import { balancedShowings } from "./balance.ts";
-import { nearDuplicates } from "./near-duplicates.ts";
+import { holdOut } from "./hold-out.ts";
+import { hashed, nearDuplicates } from "./near-duplicates.ts";
 import { openPictures, pictureSetBuilder, withPictures } from "./picture-set.ts";
 import { readData } from "./read-data.ts";
 
@@ -19,10 +22,52 @@ test("pictures that stand in both channels are named", async (context) => {
     channels: join(folder.prefix, "input/data"),
     pictures: join(folder.prefix, "pictures"),
     task: oneLabel(2),
+    holdOut: { share: 0.1, seed: 1 },
     height: 32,
     width: 32,
   });
-  assert.deepEqual(data.nearDuplicates, [{ train: "7.png", validation: "3.png", distance: 0 }]);
+  assert.deepEqual(data.nearDuplicates, [{ train: "7.png", measured: "3.png", distance: 0 }]);
+});
+
+test("held-out pictures that are like ones that are trained on are named", async (context) => {
+  const folder = jobFolder(context);
+  folder.pictures("train", 40);
+  for (let i = 0; i < 20; i++) {
+    const { width, height, data } = decodeImage(barPicture(i % 2, i));
+    folder.write(`input/data/train/${i}.png`, encodePng({ width, height, data }));
+    folder.write(`input/data/train/${i + 20}.png`, encodePng({ width, height, data: data.map((value) => value + 1) }));
+  }
+  const lines: string[] = [];
+  const { split, heldOutDuplicates } = await readData({
+    channels: join(folder.prefix, "input/data"),
+    pictures: join(folder.prefix, "pictures"),
+    task: oneLabel(2),
+    holdOut: { share: 0.1, seed: 3 },
+    height: 32,
+    width: 32,
+    log: (line) => lines.push(line),
+  });
+  assert.equal(split.heldOut.length, 4);
+  const twins = [...split.heldOut].map((held) => ({
+    train: `${(held + 20) % 40}.png`,
+    measured: `${held}.png`,
+    distance: 1,
+  }));
+  assert.deepEqual(heldOutDuplicates, twins);
+  assert.match(lines.join("\n"), /Warning: 4 pairs of a held-out picture and one that is trained on are alike/);
+});
+
+test("no copy of a picture that is trained on is held out", () => {
+  const labels = Array.from({ length: 60 }, () => 0);
+  const firstOf = Uint32Array.from(labels, (_, i) => i - (i % 2));
+  const { train, heldOut } = holdOut(labels, { share: 0.5, seed: 2, firstOf });
+  assert.ok(heldOut.length > 0);
+  assert.equal(train.length + heldOut.length, 60);
+  const trained = new Set([...train].map((i) => firstOf[i]));
+  assert.deepEqual(
+    [...heldOut].filter((i) => trained.has(firstOf[i])),
+    [],
+  );
 });
 
 test("a picture that was compressed again, made brighter or noisy is found in the other set; a like one is not", (context) => {
@@ -48,7 +93,7 @@ test("a picture that was compressed again, made brighter or noisy is found in th
   );
   const noisy = scene(2, (value) => value + random.integer(7) - 3);
   const brighter = scene(3, (value) => value + 8);
-  const { pairs } = nearDuplicates(first, setOf([scene(9, same), noisy, brighter], "second"));
+  const pairs = nearDuplicates(hashed(first), hashed(setOf([scene(9, same), noisy, brighter], "second")));
   assert.deepEqual(
     pairs.map((pair) => [pair.first, pair.second]),
     [
@@ -73,7 +118,7 @@ test("pictures of two sets are compared at the size that they are trained on", (
   const builder = pictureSetBuilder(1, { file: join(temporaryFolder(context), "tiny"), height: 5, width: 6 });
   builder.add(new Uint8Array(90), [0]);
   const tiny = builder.finish();
-  assert.equal(nearDuplicates(tiny, tiny).pairs.length, 1);
+  assert.equal(nearDuplicates(hashed(tiny), hashed(tiny)).length, 1);
 });
 
 test("a set gives back every picture that it was given, in any order", (context) => {
@@ -105,6 +150,6 @@ test("of a set that stands in the other one whole the first 10,000 pairs are fou
     for (let i = 0; i < count; i++) builder.add(new Uint8Array(216), [0]);
     return builder.finish();
   };
-  const { pairs, isCutShort } = nearDuplicates(setOf(200, "first"), setOf(100, "second"));
-  assert.deepEqual([pairs.length, isCutShort], [10_000, true]);
+  const pairs = nearDuplicates(hashed(setOf(200, "first")), hashed(setOf(100, "second")));
+  assert.equal(pairs.length, 10_000);
 });

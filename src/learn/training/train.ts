@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { balancedShowings } from "../data/balance.ts";
-import { holdOut } from "../data/hold-out.ts";
 import { type OpenPictures, withPictures } from "../data/picture-set.ts";
 import type { Data } from "../data/read-data.ts";
 import { evaluationModel, gradientModel } from "../graph/models.ts";
@@ -66,10 +65,7 @@ export interface Training {
 /** Starts the training of one network; checkpoints are all that it leaves on the disk. */
 export function startTraining(options: TrainingOptions): Training {
   const { asked, data, cores, block, member, log } = options;
-  const { train: trainIndices, heldOut: heldOutIndices } = holdOut(data.train.labels, {
-    share: asked.holdOut,
-    seed: asked.seed,
-  });
+  const { train: trainIndices, heldOut: heldOutIndices } = data.split;
   const { labels, count } = data.train;
   const showings = asked.balanceClasses
     ? balancedShowings(trainIndices, { labels, count, classes: asked.numClasses, seed: asked.seed })

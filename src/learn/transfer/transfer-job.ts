@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { dataFault } from "../data/data-fault.ts";
-import { holdOut } from "../data/hold-out.ts";
 import type { PictureSet } from "../data/picture-set.ts";
 import type { Data } from "../data/read-data.ts";
 import { evaluationOf } from "../evaluation.ts";
@@ -34,7 +33,7 @@ export async function transferJob(
     extractFeatures(set, { ...backbone, hasMirrors, threads, cacheFolder: options.cacheFolder, log });
   const trainFeatures = await features(data.train, true);
   const validationFeatures = data.validation && (await features(data.validation, false));
-  const split = holdOut(data.train.labels, { share: asked.holdOut, seed: asked.seed });
+  const { split } = data;
   const { penalty, outOfFold, path, ...head } = await trainHead(
     { features: trainFeatures, set: data.train, indices: split.train },
     { classes, threads, seed: asked.seed, balanceClasses: asked.balanceClasses, log },
