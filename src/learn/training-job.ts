@@ -26,6 +26,7 @@ import { transferJob } from "./transfer/transfer-job.ts";
 /** Larger pictures cost a processor more than they teach it when it begins from nothing. */
 const largestFromScratch = 64;
 
+const stoppedEarly = "Stopped before the first step: there is no model.";
 /** Pairs of pictures that are alike, in the model's manifest. */
 const mostNamed = 100;
 
@@ -50,10 +51,12 @@ export interface Job {
 export function startJob(options: JobOptions): Job {
   let training: Training | undefined;
   let isStopping = false;
+  const reading = new AbortController();
   const run = async () => {
     rmSync(join(options.prefix, "output", "failure"), { force: true });
     await runJob(options, {
       isStopping: () => isStopping,
+      reading: reading.signal,
       onStart: (started) => {
         training = started;
         if (isStopping) started.stop();
@@ -66,6 +69,8 @@ export function startJob(options: JobOptions): Job {
       isStopping = true;
       options.log("Stop asked for: ending after this step and keeping the model so far.");
       training?.stop();
+      // With a checkpoint there is a model, which is measured with what is read.
+      if (!hasCheckpoint(checkpointsFolder(options.prefix))) reading.abort();
     },
     done: run().catch((error: unknown) => {
       const text = failureText(error);
@@ -82,9 +87,13 @@ function picturesFolder(prefix: string): string {
   return join(prefix, "pictures");
 }
 
+function checkpointsFolder(prefix: string): string {
+  return join(prefix, "checkpoints");
+}
+
 async function runJob(
   options: JobOptions,
-  { isStopping, onStart }: { isStopping(): boolean; onStart(training: Training): void },
+  { isStopping, reading, onStart }: { isStopping(): boolean; reading: AbortSignal; onStart(training: Training): void },
 ): Promise<void> {
   const { prefix, log } = options;
   const strings = readStrings(join(prefix, "input", "config", "hyperparameters.json"));
@@ -104,8 +113,14 @@ async function runJob(
     width,
     crop: cropOf(asked),
     holdOut: { share: asked.holdOut, seed: asked.seed },
+    threads: Math.min(options.cores, asked.workers ?? options.cores),
+    signal: reading,
     log,
+  }).catch((error: unknown) => {
+    if (reading.aborted) return undefined;
+    throw error;
   });
+  if (data === undefined) return log(stoppedEarly);
   log(
     `Done reading ${data.train.count} training and ${data.validation?.count ?? 0} validation pictures of ${data.labels.length} classes.`,
   );
@@ -116,8 +131,8 @@ async function runJob(
   }
 
   logBalance(balanceOf(data.train.labels, asked.numClasses), { asked, labels: data.labels, log });
-  const checkpoints = join(prefix, "checkpoints");
-  if (isStopping() && !hasCheckpoint(checkpoints)) return log("Stopped before the first step: there is no model.");
+  const checkpoints = checkpointsFolder(prefix);
+  if (isStopping() && !hasCheckpoint(checkpoints)) return log(stoppedEarly);
   const dataSha256 = data.train.sha256;
   const versions = {
     onnxruntime: createRequire(import.meta.url)("onnxruntime-node/package.json").version as string,

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
+import { defaultMaxBytes, ImageError } from "../../images/image.ts";
 import { encodePpm } from "../../images/ppm.ts";
 import type { Task } from "../task/task.ts";
 import { type CifarBatch, cifarPicture } from "./cifar-batch.ts";
@@ -142,7 +143,13 @@ export function listBatch(batch: CifarBatch, { classNames, task }: { classNames:
 }
 
 function fileItem({ path, ...item }: { name: string; labels: readonly number[]; path: string }): Item {
-  return { ...item, read: () => readFileSync(path) };
+  const read = () => {
+    const { size } = statSync(path);
+    if (size > defaultMaxBytes)
+      throw new ImageError("tooLarge", `the file has ${size} bytes; at most ${defaultMaxBytes} are read`);
+    return readFileSync(path);
+  };
+  return { ...item, read };
 }
 
 /** Labels as training has them. */

@@ -1,16 +1,15 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { CentreCrop } from "../../images/centre-crop.ts";
-import { ImageError } from "../../images/image.ts";
 import type { Task } from "../task/task.ts";
 import { readCifarArchive } from "./cifar-archive.ts";
 import { dataFault } from "./data-fault.ts";
 import { holdOut, type Split } from "./hold-out.ts";
-import { filesIn, type Item, type Listing, listBatch, listChannel, relabel } from "./list-channel.ts";
-import { type Hashed, hashed, mostAlike, nearDuplicates } from "./near-duplicates.ts";
-import { labelsOf, type PictureSet, pictureSetBuilder, withPictures } from "./picture-set.ts";
+import { filesIn, type Listing, listBatch, listChannel, relabel } from "./list-channel.ts";
+import { mostAlike, nearDuplicates } from "./near-duplicates.ts";
+import { labelsOf, type PictureSet, withPictures } from "./picture-set.ts";
+import { type ReadPictures, readPictures, type SkippedFile } from "./read-pictures.ts";
 import { repeatedPictures } from "./repeated-pictures.ts";
-import { seenPicture } from "./seen-picture.ts";
 import { mostNamed, shortList } from "./short-list.ts";
 
 // From a job's input channels to decoded pictures in files. A channel is one of: pictures with a `.lst` file (in the channel
@@ -28,7 +27,7 @@ export interface Data {
   /** Only ever measured on: nothing is chosen by it. */
   validation?: PictureSet;
   /** Files that could not be read, with the reason. */
-  skipped: { file: string; reason: string }[];
+  skipped: SkippedFile[];
   /** Pictures of the validation channel that are, but for noise, pictures of the training channel; the first 10,000. */
   nearDuplicates: AlikePictures[];
   /** Of the held-out pictures those that are like ones that are trained on, likewise. */
@@ -55,13 +54,12 @@ export interface DataOptions {
   crop?: CentreCrop;
   /** Which part of the training pictures is kept away from training. */
   holdOut: { share: number; seed: number };
+  /** That decode; absent: one. */
+  threads?: number;
+  /** Ends the reading. */
+  signal?: AbortSignal;
   log?: (line: string) => void;
-  /** Share of unreadable pictures up to which they are skipped. */
-  maxSkipped?: number;
 }
-
-/** A few damaged files in a large set are everyday; more of them mean that something is wrong with the set. */
-const defaultMaxSkipped = 0.05;
 
 export async function readData(options: DataOptions): Promise<Data> {
   const train = join(options.channels, "train");
@@ -82,25 +80,24 @@ export async function readData(options: DataOptions): Promise<Data> {
     return open.at(-1);
   };
   try {
-    return readChannels(listed, options);
+    return await readChannels(listed, options);
   } finally {
     for (const { close } of open) close?.();
   }
 }
 
 /** `listed` finds nothing where there is no such channel. */
-function readChannels(listed: (channel: string) => Listing | undefined, options: DataOptions): Data {
+async function readChannels(listed: (channel: string) => Listing | undefined, options: DataOptions): Promise<Data> {
   const seen = options.crop === undefined ? {} : { crop: options.crop };
   const { task } = options;
   const listing = listed("train")!;
-  const skipped: Data["skipped"] = [];
   const labels = listing.labels ?? labelNames(options) ?? Array.from({ length: task.classes }, (_, i) => String(i));
   if (labels.length !== task.classes) {
     throw dataFault(
       `num_classes=${task.classes}, but the training data name ${labels.length} classes: ${shortList(labels)}`,
     );
   }
-  const train = readPictures(listing, { ...options, channel: "train", skipped });
+  const train = await readPictures(listing, { ...options, channel: "train" });
   refuseEmptyClasses(train.set, labels, task);
   const firstOf = repeatsIn(train, labels, options);
   const split = holdOut(task.strataOf(train.set.labels), { ...options.holdOut, firstOf });
@@ -110,18 +107,19 @@ function readChannels(listed: (channel: string) => Listing | undefined, options:
       `Warning: ${said(heldOutDuplicates)} pairs of a held-out picture and one that is trained on are alike, so that the held-out accuracy, and what it guarantees, is too good: ${named(heldOutDuplicates)}`,
     );
   }
-  const data = { ...seen, labels, train: train.set, split, skipped, heldOutDuplicates };
+  const data = { ...seen, labels, train: train.set, split, skipped: train.skipped, heldOutDuplicates };
   const held = listed("validation");
   if (held === undefined) return { ...data, nearDuplicates: [] };
   const relabelled = held.labels === undefined ? held : relabel(held, labels);
-  const validation = readPictures(relabelled, { ...options, channel: "validation", skipped });
+  const validation = await readPictures(relabelled, { ...options, channel: "validation" });
+  const skipped = [...train.skipped, ...validation.skipped];
   const inBoth = alike(train, validation);
   if (inBoth.length > 0) {
     options.log?.(
       `Warning: ${said(inBoth)} pairs of pictures stand in both channels, so that the validation accuracy is too good: ${named(inBoth)}`,
     );
   }
-  return { ...data, validation: validation.set, nearDuplicates: inBoth };
+  return { ...data, validation: validation.set, skipped, nearDuplicates: inBoth };
 }
 
 /** By names; the first ones of very many. */
@@ -146,86 +144,6 @@ function said({ length }: readonly AlikePictures[]): string {
 
 function named(pairs: readonly AlikePictures[]): string {
   return shortList(pairs.map(({ measured, train }) => `${measured} is like ${train}`));
-}
-
-interface ReadPictures {
-  set: PictureSet;
-  hashed: Hashed;
-  /** The names of some pictures of the set. They are listed again: nobody needs the names of all. */
-  namesOf(indices: readonly number[]): Map<number, string>;
-}
-
-function readPictures(
-  { count, items }: Listing,
-  options: DataOptions & { channel: string; skipped: Data["skipped"] },
-): ReadPictures {
-  const { channel, log, maxSkipped = defaultMaxSkipped } = options;
-  const skipped: Data["skipped"] = [];
-  const skippedAt = new Set<number>();
-  const builder = pictureSetBuilder(count, {
-    ...options,
-    columns: options.task.columns,
-    file: pictureFile(options.pictures, channel),
-  });
-  try {
-    let index = 0;
-    for (const item of items()) {
-      try {
-        builder.add(seenPicture(item.read(), options), item.labels);
-      } catch (error) {
-        const reason = reasonOf(error);
-        if (reason === undefined) throw error;
-        // Beyond the limit, the first ones are enough to see what is wrong.
-        if (skipped.length < Math.max(mostNamed, maxSkipped * count))
-          skipped.push({ file: `${channel}/${item.name}`, reason });
-        skippedAt.add(index);
-      }
-      if (++index % 10_000 === 0) log?.(`Read ${index} of ${count} pictures of channel ${channel}.`);
-    }
-    if (skippedAt.size > 0) {
-      const files = shortList(
-        skipped.map(({ file, reason }) => `${file} (${reason})`),
-        skippedAt.size,
-      );
-      const said = `${skippedAt.size} of ${count} pictures of channel "${channel}" cannot be read: ${files}`;
-      if (skippedAt.size > maxSkipped * count) {
-        throw dataFault(`${said}. That is more than ${maxSkipped * 100} %: repair or remove them`);
-      }
-      log?.(`Warning: ${said}. They are skipped.`);
-      options.skipped.push(...skipped);
-    }
-    const set = builder.finish();
-    return { set, hashed: hashed(set), namesOf: (indices) => namesOf(indices, items, skippedAt) };
-  } catch (error) {
-    builder.abandon();
-    throw error;
-  }
-}
-
-function namesOf(
-  indices: readonly number[],
-  items: () => Iterable<Item>,
-  skippedAt: ReadonlySet<number>,
-): Map<number, string> {
-  const wanted = new Set(indices);
-  const names = new Map<number, string>();
-  if (wanted.size === 0) return names;
-  let [place, index] = [0, 0];
-  for (const { name } of items()) {
-    if (skippedAt.has(place++)) continue;
-    if (wanted.has(index)) names.set(index, name);
-    index++;
-  }
-  return names;
-}
-
-/** What is wrong with the file, or `undefined` when the fault is not the file's. */
-function reasonOf(error: unknown): string | undefined {
-  if (error instanceof ImageError) return error.message;
-  const { code } = error as NodeJS.ErrnoException;
-  if (code === "ENOENT" || code === "ENOTDIR") return "no such file";
-  if (code === "EISDIR") return "it is a folder";
-  return undefined;
 }
 
 /** `label_categories.json`, as some preparations of the data write it: {"key_mapping": {"0": "bicycle", ...}}. */
@@ -283,8 +201,4 @@ function repeatsIn({ set, namesOf }: ReadPictures, labels: readonly string[], { 
 function archiveIn(folder: string): string | undefined {
   const name = filesIn(folder).find((file) => /\.(tar\.gz|tgz)$/.test(file));
   return name === undefined ? undefined : join(folder, name);
-}
-
-function pictureFile(folder: string, channel: string): string {
-  return join(folder, `${channel}.rgb`);
 }
