@@ -1,4 +1,5 @@
 import type { Parameter } from "../network.ts";
+import { isWorthTiles, tiledConvolution } from "./tiles.ts";
 import type { Tensor, TrainingGraph } from "./training-graph.ts";
 import { isBlocked } from "./weight-order.ts";
 
@@ -7,7 +8,7 @@ import { isBlocked } from "./weight-order.ts";
 // gradient of the input is a convolution of dy with turned weights, the gradient of the weights a convolution of x with
 // dy as its kernel and the roles of batch and channels swapped.
 
-interface ConvolutionInput {
+export interface ConvolutionInput {
   x: Tensor;
   weight: Parameter;
   stride: number;
@@ -15,7 +16,7 @@ interface ConvolutionInput {
   flat: string;
 }
 
-interface Convolution {
+export interface Convolution {
   /** The input in the form in which it was read: where its gradient belongs. */
   x: Tensor;
   output: Tensor;
@@ -23,7 +24,7 @@ interface Convolution {
   inputGradient(): string;
 }
 
-interface Shape {
+export interface Shape {
   batch: number;
   inputs: number;
   outputs: number;
@@ -39,9 +40,10 @@ interface Shape {
 /** Appends the forward nodes; the two closures append the backward ones. */
 export function convolutionGradients(graph: TrainingGraph, input: ConvolutionInput): Convolution {
   const shape = shapeOf(input);
-  return isBlocked(input.weight, graph.blocking)
-    ? blockedConvolution(graph, input, shape)
-    : plainConvolution(graph, input, shape);
+  if (!isBlocked(input.weight, graph.blocking)) return plainConvolution(graph, input, shape);
+  return isWorthTiles(shape) && !input.weight.isFirst
+    ? tiledConvolution(graph, input, shape)
+    : blockedConvolution(graph, input, shape);
 }
 
 function shapeOf({ x, weight, stride }: ConvolutionInput): Shape {

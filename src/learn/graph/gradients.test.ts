@@ -49,6 +49,19 @@ const everything = { name: "all", classes: 3, layers: everyLayer };
 /** With outcomes that count more and less than others. */
 const severalLabels = multiLabel(3, [2, 0.5, 1, 0.7, 4, 1]);
 
+/** Channels enough for tiles on sides of up to 12. */
+const tiledLayers = (block: number): Layer[] => {
+  const most = block * Math.ceil(32 / block);
+  return [
+    { kind: "convolution", name: "a", inputs: 3, outputs: most, kernel: 3, stride: 1 },
+    { kind: "norm", name: "an", channels: most },
+    { kind: "relu" },
+    { kind: "convolution", name: "b", inputs: most, outputs: block, kernel: 3, stride: 1 },
+    { kind: "globalAverage" },
+    { kind: "linear", name: "head", inputs: block, outputs: 3 },
+  ];
+};
+
 test("the reference's gradients are those of finite differences", () => {
   const worst = worstDifference({ network: everything, batch: 2, height: 7, width: 9 });
   assert.ok(worst < 1e-6, `largest difference ${worst}`);
@@ -113,6 +126,28 @@ test("the blocked graph has the reference's gradients for strides and shortcuts"
   const block = await safeBlockSize();
   if (block === 0) return context.skip("this machine has no blocked convolution");
   assert.ok((await worstError({ network: residualNetwork(8, 2), batch: block, height: 8, width: 7 }, block)) < 1e-4);
+});
+
+test("convolutions in tiles have the reference's gradients, where pictures end within a tile too", async (context) => {
+  const block = await safeBlockSize();
+  if (block === 0) return context.skip("this machine has no blocked convolution");
+  const network = { name: "tiles", classes: 3, layers: tiledLayers(block) };
+  const errors: number[] = [];
+  for (const [height, width] of [
+    [4, 4],
+    [8, 12],
+    [7, 6],
+  ] as const) {
+    const problem = { network, batch: block, height, width };
+    errors.push(await worstError(problem, block));
+    const model = gradientModel(network, layoutOf(network), {
+      ...problem,
+      task: oneLabel(3),
+      blocking: { batch: block, block },
+    });
+    assert.ok(Buffer.from(model).includes("FusedMatMul"), "nothing was computed in tiles");
+  }
+  assert.ok(Math.max(...errors) < 1e-4, String(errors));
 });
 
 test("the networks for large pictures have the reference's gradients, on odd sides too", async () => {
