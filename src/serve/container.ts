@@ -63,6 +63,8 @@ export async function startContainer(options: ContainerOptions): Promise<Contain
       PYTHONUNBUFFERED: "1", // what it prints is wanted in the log when it happens
     },
     niceness: 0,
+    clock,
+    stopGraceMs,
     onLine: (line) => {
       lastLines.push(line);
       if (lastLines.length > keptLines) lastLines.shift();
@@ -86,9 +88,7 @@ export async function startContainer(options: ContainerOptions): Promise<Contain
   });
   const stop = async () => {
     program.stop();
-    const cancel = clock.schedule(stopGraceMs, () => program.kill());
     await ended;
-    cancel();
   };
   const readiness = server.start();
   readiness.catch(() => undefined); // the first outcome decides, below

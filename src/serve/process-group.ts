@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import type { Readable } from "node:stream";
+import type { Clock } from "../ports/clock.ts";
 import { forEachLine } from "./worker-process.ts";
 
 /** A program of the user's with all that it starts. */
@@ -8,9 +9,9 @@ export interface ProcessGroup {
   ended: Promise<number>;
   /** Of the group's leader; -1 when it could not be started. */
   pid: number;
-  /** Asks it to end (SIGTERM). */
+  /** Asks it to end (SIGTERM), and ends it when it has not after the time it is given. */
   stop(): void;
-  /** Ends it and all that it started. */
+  /** Ends it and all that it started (SIGKILL). */
   kill(): void;
 }
 
@@ -21,6 +22,9 @@ export interface ProcessGroupOptions {
   environment: Readonly<Record<string, string>>;
   /** Added to the priority number: what serves goes before what computes. */
   niceness: number;
+  clock: Clock;
+  /** From SIGTERM to SIGKILL. */
+  stopGraceMs: number;
   onLine: (line: string) => void;
 }
 
@@ -44,7 +48,7 @@ exit $code
 `;
 
 export function startProcessGroup(options: ProcessGroupOptions): ProcessGroup {
-  const { command, args, folder, environment, niceness, onLine } = options;
+  const { command, args, folder, environment, niceness, clock, stopGraceMs, onLine } = options;
   const child = spawn("/bin/sh", ["-c", script, "sh", String(niceness), command, ...args], {
     cwd: folder,
     env: environment,
@@ -56,16 +60,23 @@ export function startProcessGroup(options: ProcessGroupOptions): ProcessGroup {
   const signal = (name: NodeJS.Signals) => {
     if (child.exitCode === null && child.signalCode === null) killGroup(child.pid, name);
   };
-  // Whatever the program started and left behind ends with it.
-  child.once("exit", () => killGroup(child.pid, "SIGKILL"));
+  const kill = () => signal("SIGKILL");
+  let cancelKill: (() => void) | undefined;
+  child.once("exit", () => {
+    cancelKill?.();
+    killGroup(child.pid, "SIGKILL"); // whatever the program started and left behind ends with it
+  });
   return {
     ended: new Promise((resolve, reject) => {
       child.once("error", reject);
       child.once("close", (code) => resolve(code ?? 137));
     }),
     pid: child.pid ?? -1,
-    stop: () => signal("SIGTERM"),
-    kill: () => signal("SIGKILL"),
+    stop() {
+      signal("SIGTERM");
+      if (child.exitCode === null && child.signalCode === null) cancelKill ??= clock.schedule(stopGraceMs, kill);
+    },
+    kill,
   };
 }
 

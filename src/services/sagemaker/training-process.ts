@@ -10,7 +10,7 @@ const mostSilenceMs = 2_000;
  * Starts a training program. One that is asked to stop when it has only just been started is asked with its first line: before that SIGTERM
  * would end it, and the model that its checkpoints hold would be lost.
  */
-export function startTraining(options: Omit<ProcessGroupOptions, "niceness">, clock: Clock): ProcessGroup {
+export function startTraining(options: Omit<ProcessGroupOptions, "niceness">): ProcessGroup {
   let hasSpoken = false;
   let cancelAsking: (() => void) | undefined;
   const program = startProcessGroup({
@@ -26,7 +26,7 @@ export function startTraining(options: Omit<ProcessGroupOptions, "niceness">, cl
     ...program,
     stop() {
       if (hasSpoken) program.stop();
-      else if (cancelAsking === undefined) cancelAsking = soon(clock, program);
+      else if (cancelAsking === undefined) cancelAsking = soon(options.clock, program);
     },
   };
 }

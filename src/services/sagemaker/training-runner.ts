@@ -5,6 +5,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Logs } from "../../ports/logs.ts";
 import type { Resources } from "../../ports/resources.ts";
 import { packFolder } from "../../serve/pack-folder.ts";
+import type { ProcessGroup } from "../../serve/process-group.ts";
 import { failureOfJob, failureOfProgram, isClientsFault } from "./failure-reason.ts";
 import { metricScraper } from "./metric-scraper.ts";
 import { kindOf, parseS3Uri } from "./resource-names.ts";
@@ -53,9 +54,7 @@ interface Running {
   cores: number;
   /** Present once the job has begun. */
   metrics?: () => StoredMetric[];
-  /** Asks the process to end; `undefined` while there is none. */
-  stopProcess?: () => void;
-  killProcess?: () => void;
+  program?: ProcessGroup;
   endsBecause?: Ending;
 }
 
@@ -159,7 +158,7 @@ export class TrainingRunner {
     for (const cancel of this.#deadlines.values()) cancel();
     for (const running of this.#running.values()) {
       running.abort.abort(new Error("the server is closing"));
-      running.killProcess?.();
+      running.program?.kill();
     }
     await Promise.all(this.#work);
   }
@@ -320,23 +319,21 @@ export class TrainingRunner {
       logs.append("/aws/sagemaker/TrainingJobs", stream, [{ timestampMs, message }]);
       readMetrics(message, timestampMs);
     };
-    const program = startTraining(
-      { command, args, folder, environment: trainingEnvironment(job, folder, environment()), onLine },
+    const program = startTraining({
+      command,
+      args,
+      folder,
+      environment: trainingEnvironment(job, folder, environment()),
       clock,
-    );
-    let cancelKill: (() => void) | undefined;
-    running.killProcess = () => program.kill();
-    running.stopProcess = () => {
-      program.stop();
-      cancelKill ??= clock.schedule(stopGraceMs, () => program.kill());
-    };
+      stopGraceMs,
+      onLine,
+    });
+    running.program = program;
     try {
-      if (running.endsBecause !== undefined) running.stopProcess(); // asked for while the data came
+      if (running.endsBecause !== undefined) program.stop(); // asked for while the data came
       return await program.ended;
     } finally {
-      cancelKill?.();
-      running.stopProcess = undefined;
-      running.killProcess = undefined;
+      running.program = undefined;
     }
   }
 
@@ -365,8 +362,8 @@ export class TrainingRunner {
     if (because === "stopped") {
       this.#change(name, { secondary: "Stopping", message: "Stopping the training job", status: "Stopping" });
     }
-    if (running.stopProcess === undefined) running.abort.abort(new Error("the training job was stopped"));
-    else running.stopProcess();
+    if (running.program === undefined) running.abort.abort(new Error("the training job was stopped"));
+    else running.program.stop();
   }
 
   /** How a job ends that its program has not failed. */

@@ -5,7 +5,7 @@ import type { Clock } from "../../../ports/clock.ts";
 import type { Logs } from "../../../ports/logs.ts";
 import type { Operations } from "../../../ports/operations.ts";
 import type { Resources } from "../../../ports/resources.ts";
-import { startProcessGroup } from "../../../serve/process-group.ts";
+import { type ProcessGroup, startProcessGroup } from "../../../serve/process-group.ts";
 import { ClientError } from "../download-objects.ts";
 import { failureOfJob, failureOfProgram, isClientsFault } from "../failure-reason.ts";
 import { keepStored, storeChanges } from "../folder-sync.ts";
@@ -44,9 +44,7 @@ export interface ProcessingRunnerOptions {
 
 interface Running {
   abort: AbortController;
-  /** Asks the process to end; `undefined` while there is none. */
-  stopProcess?: () => void;
-  killProcess?: () => void;
+  program?: ProcessGroup;
   endsBecause?: "stopped" | "maxRuntime";
 }
 
@@ -115,7 +113,7 @@ export class ProcessingRunner {
     this.#isClosing = true;
     for (const running of this.#running.values()) {
       running.abort.abort(new Error("the server is closing"));
-      running.killProcess?.();
+      running.program?.kill();
     }
     await Promise.all(this.#work);
   }
@@ -229,24 +227,19 @@ export class ProcessingRunner {
         SCONES_ML_PREFIX: place.inPlace(mlRoot),
       },
       niceness,
+      clock,
+      stopGraceMs,
       onLine: log,
     });
     const cancelLimit = clock.schedule(maxRuntimeSecondsOf(request) * 1000, () =>
       this.#end(name, running, "maxRuntime"),
     );
-    let cancelKill: (() => void) | undefined;
-    running.killProcess = () => program.kill();
-    running.stopProcess = () => {
-      program.stop();
-      cancelKill ??= clock.schedule(stopGraceMs, () => program.kill());
-    };
+    running.program = program;
     try {
       return await program.ended;
     } finally {
       cancelLimit();
-      cancelKill?.();
-      running.stopProcess = undefined;
-      running.killProcess = undefined;
+      running.program = undefined;
     }
   }
 
@@ -254,8 +247,8 @@ export class ProcessingRunner {
     if (running.endsBecause !== undefined) return;
     running.endsBecause = because;
     if (because === "stopped") this.#change(name, { status: "Stopping" });
-    if (running.stopProcess === undefined) running.abort.abort(new Error("the processing job was stopped"));
-    else running.stopProcess();
+    if (running.program === undefined) running.abort.abort(new Error("the processing job was stopped"));
+    else running.program.stop();
   }
 
   #change(name: string, changes: Partial<StoredProcessingJob>): void {
