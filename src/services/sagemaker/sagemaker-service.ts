@@ -72,6 +72,8 @@ export interface SagemakerOptions {
 }
 
 export const defaultStopGraceMs = 30_000;
+/** As AWS: a large data set is measured and a model of several networks exported in that time. */
+const trainingStopGraceMs = 120_000;
 
 export interface Sagemaker {
   service: Service;
@@ -157,7 +159,7 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
     directory: join(options.directory, "training"),
     environment: programEnvironment,
     capacity,
-    stopGraceMs: options.stopGraceMs ?? defaultStopGraceMs,
+    stopGraceMs: options.stopGraceMs ?? trainingStopGraceMs,
     onChange: (job) => {
       changes.trainingJob(job);
       tuning.onTrainingJob(job);
