@@ -50,3 +50,6 @@ export const metricDefinitions: readonly MetricDefinition[] = [
   { name: "held_out:guaranteed_threshold", regex: "Guaranteed-threshold=([0-9.]+)" },
   { name: "train:images_per_second", regex: "Epoch\\[\\d+\\] Speed=([0-9.]+)" },
 ];
+
+/** A log line that warns, behind its time; the service shows the group to whoever asks for the job. */
+export const warning = /^\[[^\]]*\] (Warning: .+)$/;

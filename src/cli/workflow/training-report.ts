@@ -2,11 +2,16 @@ import { plot, type TextSeries } from "../../draw/text.ts";
 import type { Terminal } from "../terminal.ts";
 import type { CurvePoint, TrainedModel } from "./train.ts";
 
-/** Shows where a running job is: the latest epoch's accuracy, or what its log last said before there is one. */
+/** Shows where a running job is: the latest epoch's accuracy, or what its log last said before there is one. What it warns of stays in sight. */
 export function trainingProgress(terminal: Terminal, line: string, curve: CurvePoint[]): void {
+  const text = line.replace(/^\[[^\]]*\]\s*/, "");
+  if (text.startsWith("Warning: ")) {
+    terminal.note(`    ${text}`);
+    return;
+  }
   const last = curve.at(-1);
   if (!last) {
-    terminal.progress(line.replace(/^\[[^\]]*\]\s*/, ""));
+    terminal.progress(text);
     return;
   }
   const selection = curve.findLast((point) => point.selectionAccuracy !== undefined)?.selectionAccuracy;

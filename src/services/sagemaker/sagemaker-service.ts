@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { metricDefinitions, trainingCommand } from "../../learn/training-command.ts";
+import { metricDefinitions, trainingCommand, warning } from "../../learn/training-command.ts";
 import type { Blobs } from "../../ports/blobs.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { EndpointLoads } from "../../ports/endpoint-loads.ts";
@@ -95,7 +95,7 @@ export interface Sagemaker {
 
 /** The algorithms that Scones brings itself. */
 const builtInAlgorithms: Algorithms = {
-  "image-classification": () => ({ ...trainingCommand(), metricDefinitions }),
+  "image-classification": () => ({ ...trainingCommand(), metricDefinitions, warning }),
 };
 
 export function sagemakerService(options: SagemakerOptions): Sagemaker {

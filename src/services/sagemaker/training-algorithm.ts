@@ -7,6 +7,8 @@ export interface TrainingAlgorithm {
   args: readonly string[];
   /** Read from its log lines; the first group is the value. */
   metricDefinitions: readonly { name: string; regex: string }[];
+  /** Finds a warning in a log line, as its first group; absent: its lines hold none that a job's description should show. */
+  warning?: RegExp;
 }
 
 /** The built-in algorithms, by the repository's name in their image URI. */

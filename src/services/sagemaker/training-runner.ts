@@ -18,6 +18,7 @@ import { downloadChannels, hasFiles, layOutFolder } from "./training-folder.ts";
 import { isEnded, type StageChange, type StoredMetric, type StoredTrainingJob, withStage } from "./training-job.ts";
 import { startTraining } from "./training-process.ts";
 import { countRuntime } from "./training-runtime.ts";
+import { warningReader } from "./training-warnings.ts";
 import { untilStored } from "./until-stored.ts";
 
 /*
@@ -313,11 +314,14 @@ export class TrainingRunner {
   ): Promise<number> {
     const { clock, logs, algorithms, environment, stopGraceMs } = this.#options;
     const stream = `${job.name}/algo-1-${Math.floor(job.createdMs / 1000)}`; // the same after a restart
-    const { command, args } = algorithmOf(job.request, algorithms);
+    const algorithm = algorithmOf(job.request, algorithms);
+    const { command, args } = algorithm;
+    const readWarnings = warningReader(job.name, algorithm, this.#options);
     const onLine = (message: string) => {
       const timestampMs = clock.now();
       logs.append("/aws/sagemaker/TrainingJobs", stream, [{ timestampMs, message }]);
       readMetrics(message, timestampMs);
+      readWarnings(message);
     };
     const program = startTraining({
       command,
