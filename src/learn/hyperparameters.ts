@@ -68,7 +68,8 @@ export const hyperparameterDocumentation: Readonly<Record<string, string>> = {
   preset: "fast, default or best: how long the recipe trains, and how many networks; ours",
   seed: "an integer; the same seed and data give the same model with any number of workers up to four; ours, default 1",
   workers: "threads that train side by side, 1 to 64; ours, default the number of cores",
-  max_image_side: "pictures larger than this are trained on at this side, 16 to 512; ours, default 64",
+  max_image_side:
+    "pictures larger than this are trained on at this side, 16 to 512, unless by a backbone; ours, default 64",
   max_seconds:
     "seconds in which the schedule of the training is run through, however slow the machine; ours, default no limit",
   hold_out: "share of the training pictures kept away to measure and calibrate on, 0 to 0.5; ours, default 0.1",

@@ -222,7 +222,7 @@ function sidesOf(
   const sides = { height: Math.round(height * shrink), width: Math.round(width * shrink) };
   if (shrink < 1) {
     log(
-      `image_shape asks for ${width}x${height}: training on ${sides.width}x${sides.height}, since max_image_side is ${maxImageSide}.`,
+      `Warning: image_shape asks for ${width}x${height}, but the network is trained on ${sides.width}x${sides.height}, since max_image_side is ${maxImageSide}; raise it to train on larger pictures.`,
     );
   }
   return sides;

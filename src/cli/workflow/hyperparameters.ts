@@ -22,6 +22,8 @@ export function hyperparametersOf(
   const seed = wholeNumberOption(invocation, "seed", { default: 1, min: 0, max: 2 ** 31 - 1 });
   return {
     image_shape: `3,${size},${size}`,
+    // Who asks for a size by this option is to get it, also where the algorithm by itself would train on smaller pictures.
+    ...(textOption(invocation, "image-size") === undefined ? {} : { max_image_side: String(size) }),
     num_classes: String(counts.classes),
     num_training_samples: String(counts.trainingImages),
     preset,
