@@ -5,14 +5,19 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { CreateBucketCommand, HeadObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import {
+  CreateEndpointCommand,
+  CreateEndpointConfigCommand,
+  CreateModelCommand,
   CreateTrainingJobCommand,
+  DescribeEndpointCommand,
   DescribeTrainingJobCommand,
   type DescribeTrainingJobResponse,
   SageMakerClient,
   StopTrainingJobCommand,
 } from "@aws-sdk/client-sagemaker";
+import { InvokeEndpointCommand, SageMakerRuntimeClient } from "@aws-sdk/client-sagemaker-runtime";
 import { stripes } from "./pictures.ts";
 import { program, projectFolder, runProgram, type Server, startServer } from "./server.ts";
 
@@ -39,8 +44,11 @@ interface Tuned {
 
 describe("training jobs", () => {
   let server: Server;
+  let sagemaker: SageMakerClient;
   before(async () => {
     server = await startServer();
+    sagemaker = new SageMakerClient(server.aws);
+    await stageStripes(server);
   });
   after(() => server?.stop());
 
@@ -93,13 +101,35 @@ describe("training jobs", () => {
     });
   });
 
-  describe("whose program is killed", () => {
-    let sagemaker: SageMakerClient;
-    before(async () => {
-      sagemaker = new SageMakerClient(server.aws);
-      await stageStripes(server);
-    });
+  test("in half precision make half as large a model, which is deployed and answers like any other", async () => {
+    await create(sagemaker, "whole", { epochs: "12" });
+    await create(sagemaker, "half", { epochs: "12", precision_dtype: "float16" });
+    const [whole, half] = [await ended(sagemaker, "whole"), await ended(sagemaker, "half")];
+    const ratio = (await sizeOf(server, half)) / (await sizeOf(server, whole));
+    assert.ok(ratio > 0.4 && ratio < 0.6, `${ratio}`);
+    await deploy(sagemaker, "half", half.ModelArtifacts?.S3ModelArtifacts as string);
+    const runtime = new SageMakerRuntimeClient(server.aws);
+    const answers: number[][] = [];
+    for (const kind of ["level", "upright"] as const) {
+      const asked = { EndpointName: "half", ContentType: "image/png", Body: stripes(kind, 99) };
+      const { Body } = await runtime.send(new InvokeEndpointCommand(asked));
+      answers.push(JSON.parse(Body.transformToString()) as number[]);
+    }
+    const [level, upright] = answers as [number[], number[]];
+    assert.ok(level[0]! > 0.5 && upright[1]! > 0.5, JSON.stringify(answers));
+  });
 
+  test("on pictures smaller than image_shape say so where the job is described", async () => {
+    await create(sagemaker, "large", { epochs: "1", image_shape: "3,96,48" });
+    const { SecondaryStatusTransitions = [] } = await ended(sagemaker, "large");
+    const training = SecondaryStatusTransitions.find(({ Status }) => Status === "Training");
+    assert.match(
+      training?.StatusMessage ?? "",
+      /in progress\. Warning: image_shape asks for 48x96, but the network is trained on 32x64, since max_image_side/,
+    );
+  });
+
+  describe("whose program is killed", () => {
     test("go on from their checkpoint, and keep their model when they are stopped", async () => {
       await create(sagemaker, "killed-once", { epochs: "100000", checkpoint_frequency: "5" });
       const checkpoint = join(folderOf("killed-once"), "checkpoints", "training.checkpoint");
@@ -224,6 +254,31 @@ async function create(sagemaker: SageMakerClient, name: string, given: Record<st
       },
     }),
   );
+}
+
+/** Of the model's archive. */
+async function sizeOf({ aws }: Server, { ModelArtifacts }: DescribeTrainingJobResponse): Promise<number> {
+  const Key = ModelArtifacts?.S3ModelArtifacts?.replace("s3://stripes/", "");
+  const s3 = new S3Client({ ...aws, forcePathStyle: true });
+  return (await s3.send(new HeadObjectCommand({ Bucket: "stripes", Key }))).ContentLength ?? 0;
+}
+
+async function deploy(sagemaker: SageMakerClient, name: string, ModelDataUrl: string): Promise<void> {
+  const PrimaryContainer = { Image: "image-classification:1", ModelDataUrl };
+  const ExecutionRoleArn = "arn:aws:iam::123456789012:role/scones";
+  const variant = {
+    VariantName: "all",
+    ModelName: name,
+    InstanceType: "ml.m5.large",
+    InitialInstanceCount: 1,
+  } as const;
+  await sagemaker.send(new CreateModelCommand({ ModelName: name, ExecutionRoleArn, PrimaryContainer }));
+  await sagemaker.send(new CreateEndpointConfigCommand({ EndpointConfigName: name, ProductionVariants: [variant] }));
+  await sagemaker.send(new CreateEndpointCommand({ EndpointName: name, EndpointConfigName: name }));
+  await until(async () => {
+    const { EndpointStatus } = await sagemaker.send(new DescribeEndpointCommand({ EndpointName: name }));
+    return EndpointStatus === "InService";
+  });
 }
 
 async function ended(sagemaker: SageMakerClient, TrainingJobName: string): Promise<DescribeTrainingJobResponse> {
