@@ -11,6 +11,7 @@ import { initialWeights } from "../../src/learn/initial-weights.ts";
 import { layoutOf, type Network } from "../../src/learn/network.ts";
 import { residualNetwork } from "../../src/learn/networks.ts";
 import { randomFrom } from "../../src/learn/random.ts";
+import { oneLabel } from "../../src/learn/task/one-label.ts";
 import { viewsOf } from "../../src/learn/views.ts";
 import type { ModelManifest } from "../../src/ports/model-package.ts";
 import { packFolder } from "../../src/serve/pack-folder.ts";
@@ -56,7 +57,7 @@ export function modelFolder(network: Network): string {
   const layout = layoutOf(network);
   const members = [initialWeights(layout, 1)];
   const weights = { members, views: viewsOf(1), mean: [128, 128, 128], deviation: [64, 64, 64], temperature: 1 };
-  const model = servedModel(network, layout, { weights, height: side, width: side });
+  const model = servedModel(network, layout, { task: oneLabel(network.classes), weights, height: side, width: side });
   return packageFolder(model, { side, classes: network.classes, mean: 0, deviation: 1 });
 }
 

@@ -70,3 +70,13 @@ test("pictures of the model's quality are drawn", (context) => {
     ["confusion-matrix.png", "reliability.png", "risk-coverage.png"],
   );
 });
+
+test("a model of several labels per picture is refused with where its quality stands", (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "threshold-"));
+  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  const path = join(folder, "evaluation.json");
+  writeFileSync(path, JSON.stringify({ format: "scones.evaluation/1", task: "multi_label" }));
+  const { status, stderr } = threshold(path);
+  assert.equal(status, 1);
+  assert.match(stderr, /was trained with multi_label=1: a threshold is chosen for pictures with one label each/);
+});

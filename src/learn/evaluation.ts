@@ -1,10 +1,17 @@
 import { fitTemperature, type Measurement, measure, probabilitiesOf, temperatures } from "./metrics.ts";
+import {
+  fitLabelTemperature,
+  labelProbabilities,
+  type MultiLabelMeasurement,
+  measureLabels,
+  type Weighing,
+} from "./multi-label-metrics.ts";
 import { type Goal, guaranteedThreshold, type RiskCoverage, riskCoverage, type Scored } from "./risk.ts";
 
 // What a model is worth, calibrated: from logits and the truth of the pictures that it was trained on, that were kept away from it,
 // and that it was only measured on.
 
-export interface Evaluation {
+interface MeasuredSets<Measured> {
   format: "scones.evaluation/1";
   labels: string[];
   /** How the stored weights were chosen, and what they were never chosen by. */
@@ -16,13 +23,25 @@ export interface Evaluation {
     /** Of the same pictures with a temperature of 1 and with the one that was fitted. */
     expectedCalibrationError?: { before: number; after: number };
   };
-  train: Measurement;
+  train: Measured;
   /** Kept away from training. Calibration and early stopping look at these pictures, weights never. */
-  heldOut?: Measurement;
+  heldOut?: Measured;
   /** The validation channel: only measured, never chosen by. */
-  validation?: Measurement;
+  validation?: Measured;
+}
+
+export interface Evaluation extends MeasuredSets<Measurement> {
+  task?: undefined;
   /** What each set of pictures proves about thresholds (`risk.ts`). */
   guarantees: { heldOut?: Guarantees; validation?: Guarantees };
+}
+
+export interface MultiLabelEvaluation extends MeasuredSets<MultiLabelMeasurement> {
+  task: "multi_label";
+  /** What probabilities say. */
+  probabilities: string;
+  /** What is of pictures with one label, and therefore not here. */
+  notMeasured: string;
 }
 
 export interface Guarantees extends RiskCoverage {
@@ -51,27 +70,71 @@ export interface EvaluationInput {
 export function evaluationOf(input: EvaluationInput): Evaluation {
   const { labels, train, heldOut, validation } = input;
   const classes = labels.length;
-  const calibration = input.calibration ?? { ...heldOut, name: "held-out pictures" };
-  const isCalibrated = calibration.truth.length >= leastForCalibration;
-  const temperature = isCalibrated ? fitTemperature(calibration.logits, calibration.truth, classes) : 1;
-  const measured = ({ logits, truth }: Scored, heat = temperature) =>
-    measure(probabilitiesOf(logits, classes, heat), truth, labels);
+  const sets = measuredSets(input, {
+    columns: 1,
+    fit: ({ logits, truth }) => fitTemperature(logits, truth, classes),
+    measured: ({ logits, truth }, temperature) => measure(probabilitiesOf(logits, classes, temperature), truth, labels),
+  });
+  const { temperature, pictures } = sets.calibration;
   const guarantees = (set: Scored, choices: number): Guarantees => {
     const coverage = riskCoverage(train, set, { classes, temperature, temperatures: choices });
     return { ...coverage, table: shownRisks.map((risk) => guaranteeRow(coverage, { risk, confidence: 0.95 })) };
   };
-  const choices = isCalibrated && input.calibration === undefined ? temperatures.length : 1;
+  const choices = pictures > 0 && input.calibration === undefined ? temperatures.length : 1;
   const unsoundBecause = "early stopping chose the epoch by these pictures: what they prove is too good";
   return {
+    ...sets,
+    guarantees: {
+      heldOut:
+        heldOut.truth.length > 0
+          ? { ...guarantees(heldOut, choices), ...(input.isSelectedByHeldOut ? { unsoundBecause } : {}) }
+          : undefined,
+      validation: validation && guarantees(validation, 1),
+    },
+  };
+}
+
+/** Where a picture may show any number of the classes. One temperature for all of them: few pictures show a rare one. */
+export function multiLabelEvaluationOf(input: EvaluationInput, weighing: Weighing): MultiLabelEvaluation {
+  const { labels } = input;
+  const { weights } = weighing;
+  return {
+    task: "multi_label",
+    probabilities:
+      weights === undefined
+        ? "of each class, that a picture shows it; they do not add up to 1"
+        : "of each class, as if every second picture showed it, since the loss was weighted: higher for rare classes than they are found, which the calibration error tells; they do not add up to 1",
+    notMeasured:
+      "confusion matrix, risk and coverage by threshold, guaranteed thresholds: they are of pictures with one label each",
+    ...measuredSets(input, {
+      columns: weighing.classes,
+      fit: ({ logits, truth }) => fitLabelTemperature(logits, truth, weighing),
+      measured: ({ logits, truth }, temperature) =>
+        measureLabels(labelProbabilities(logits, temperature), truth, { labels, weights }),
+    }),
+  };
+}
+
+function measuredSets<Measured extends { expectedCalibrationError: number }>(
+  input: EvaluationInput,
+  how: { columns: number; fit(set: Scored): number; measured(set: Scored, temperature: number): Measured },
+): MeasuredSets<Measured> {
+  const { train, heldOut, validation } = input;
+  const calibration = input.calibration ?? { ...heldOut, name: "held-out pictures" };
+  const pictures = calibration.truth.length / how.columns;
+  const isCalibrated = pictures >= leastForCalibration;
+  const temperature = isCalibrated ? how.fit(calibration) : 1;
+  const measured = (set: Scored, heat = temperature) => how.measured(set, heat);
+  return {
     format: "scones.evaluation/1",
-    labels,
+    labels: input.labels,
     selection: input.selection,
     calibration: {
       temperature,
       fittedOn: isCalibrated ? calibration.name : "nothing: too few pictures",
-      pictures: isCalibrated ? calibration.truth.length : 0,
+      pictures: isCalibrated ? pictures : 0,
       expectedCalibrationError:
-        calibration.truth.length === 0
+        pictures === 0
           ? undefined
           : {
               before: measured(calibration, 1).expectedCalibrationError,
@@ -81,13 +144,6 @@ export function evaluationOf(input: EvaluationInput): Evaluation {
     train: measured(train),
     heldOut: heldOut.truth.length > 0 ? measured(heldOut) : undefined,
     validation: validation && measured(validation),
-    guarantees: {
-      heldOut:
-        heldOut.truth.length > 0
-          ? { ...guarantees(heldOut, choices), ...(input.isSelectedByHeldOut ? { unsoundBecause } : {}) }
-          : undefined,
-      validation: validation && guarantees(validation, 1),
-    },
   };
 }
 

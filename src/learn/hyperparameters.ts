@@ -26,6 +26,9 @@ export interface Hyperparameters {
   ensembleSize?: number;
   /** Views of each picture that the model averages; absent: as many as the preset has. */
   views?: ViewCount;
+  /** Whether a picture may show several classes, or none. */
+  multiLabel: boolean;
+  useWeightedLoss: boolean;
   balanceClasses: boolean;
   /** Absent: no limit. With one, a slow machine gives a model of fewer epochs, and not the same one twice. */
   maxSeconds?: number;
@@ -99,12 +102,13 @@ export const hyperparameterDocumentation: Readonly<Record<string, string>> = {
   top_k: "2 or more: the accuracy with the k best answers counted is reported as well; default not",
   resize:
     "the shorter side that pictures are resized to, of which the middle is seen at image_shape, in training and in serving; default: pictures are resized to image_shape whole",
-  use_weighted_loss: "accepted and without effect: AWS uses it for multi_label=1 only",
+  multi_label: "1: a picture may show any number of the classes, or none; default 0: one of them",
+  use_weighted_loss:
+    "1: with multi_label=1, a class that is rare, or absence that is, counts as much as its opposite, up to 20 times; default 0; without multi_label no effect, as on AWS",
   use_pretrained_model:
     "1: begin with the model in the channel `model`, a backbone or one that Scones trained; 0: train from scratch; default 1 where that channel holds a backbone and pictures are larger than 64, else 0",
   precision_dtype:
     "float32 or float16: the precision of the weights that are trained with, measured and stored; default float32",
-  multi_label: "0; nothing else",
   kv_store: "device, dist_sync or dist_async; without effect: there is one machine",
   checkpoint_frequency:
     "epochs between two stored models, which become part of the archive; default only the final one, and a state to resume from every 10 s",
@@ -147,7 +151,10 @@ export function parseHyperparameters(strings: Readonly<Record<string, string>>):
     ensembleSize: given.integer("ensemble_size", 1, 16),
     views: viewCountOf(given),
     maxSeconds: given.number("max_seconds", 1, 30 * 86_400),
-    balanceClasses: given.flag("balance_classes") ?? true,
+    multiLabel: given.flag("multi_label") ?? false,
+    useWeightedLoss: given.flag("use_weighted_loss") ?? false,
+    // Of several labels one may be rare and another common.
+    balanceClasses: given.flag("balance_classes") ?? !given.flag("multi_label"),
     numLayers: given.integer("num_layers", 1, 1000),
     epochs: given.integer("epochs", 1, 100_000),
     miniBatchSize: given.integer("mini_batch_size", 1, 8192),
@@ -197,8 +204,7 @@ function refuseWhatIsNotSupported(given: Reader): void {
   if (layers !== undefined && ![...largeNetworks, ...smallNetworks].includes(layers)) {
     throw refused(`${layers} is not one of [${[...largeNetworks, ...smallNetworks].join(", ")}] (num_layers)`);
   }
-  if (given.flag("multi_label")) throw refused("multi_label=1 is not supported: every picture has one label");
-  given.flag("use_weighted_loss");
+  if (given.flag("multi_label")) refuseWhatIsOfOneLabel(given);
   given.oneOf("kv_store", ["device", "local", "dist_sync", "dist_async"]);
   const [frequency, epochs] = [given.integer("checkpoint_frequency", 1, 100_000), given.integer("epochs", 1, 100_000)];
   if (frequency !== undefined && epochs !== undefined && frequency > epochs) {
@@ -214,6 +220,18 @@ function refuseWhatIsNotSupported(given: Reader): void {
   }
   if (given.flag("early_stopping") && given.number("hold_out", 0, 0.5) === 0) {
     throw refused("early_stopping needs held-out pictures to decide on: leave hold_out above 0");
+  }
+}
+
+/** A choice between classes is asked of pictures that show one of them. */
+function refuseWhatIsOfOneLabel(given: Reader): void {
+  if (given.text("top_k") !== undefined) {
+    throw refused("top_k is the rank of a picture's one class: leave it out with multi_label=1");
+  }
+  if (given.flag("balance_classes")) {
+    throw refused(
+      "balance_classes shows pictures of rare classes more often, and with multi_label=1 a picture may have a common one as well: give use_weighted_loss=1 instead",
+    );
   }
 }
 

@@ -136,12 +136,17 @@ export const temperatures: readonly number[] = Array.from({ length: 17 }, (_, i)
  * 1.65 away from 1 costs half a unit of log-likelihood.
  */
 export function fitTemperature(logits: ArrayLike<number>, truth: ArrayLike<number>, classes: number): number {
-  const costOf = (temperature: number) => {
+  return bestTemperature((temperature) => {
     const probabilities = probabilitiesOf(logits, classes, temperature);
-    let cost = 2 * Math.log(temperature) ** 2;
-    for (let n = 0; n < truth.length; n++) cost -= Math.log(Math.max(1e-12, probabilities[n * classes + truth[n]!]!));
-    return cost;
-  };
+    let loss = 0;
+    for (let n = 0; n < truth.length; n++) loss -= Math.log(Math.max(1e-12, probabilities[n * classes + truth[n]!]!));
+    return loss;
+  });
+}
+
+/** The one of least loss, which is of all pictures together, and least distance from 1. */
+export function bestTemperature(lossAt: (temperature: number) => number): number {
+  const costOf = (temperature: number) => lossAt(temperature) + 2 * Math.log(temperature) ** 2;
   return temperatures.reduce((best, one) => (costOf(one) < costOf(best) ? one : best), 1);
 }
 
@@ -158,7 +163,8 @@ function classMeasurement(label: string, k: number, matrix: readonly (readonly n
   };
 }
 
-function reliabilityOf(answers: readonly { confidence: number; isRight: boolean }[]): ReliabilityBin[] {
+/** Answers in bins of equal width of their confidence; those without any are left out. */
+export function reliabilityOf(answers: readonly { confidence: number; isRight: boolean }[]): ReliabilityBin[] {
   const bins = Array.from({ length: calibrationBins }, () => ({ count: 0, confidence: 0, right: 0 }));
   for (const { confidence, isRight } of answers) {
     const bin = bins[Math.min(calibrationBins - 1, Math.floor(confidence * calibrationBins))]!;
@@ -175,11 +181,11 @@ function reliabilityOf(answers: readonly { confidence: number; isRight: boolean 
     }));
 }
 
-function calibrationError(bins: readonly ReliabilityBin[], pictures: number): number {
+export function calibrationError(bins: readonly ReliabilityBin[], answers: number): number {
   const sum = bins.reduce((total, bin) => total + bin.pictures * Math.abs(bin.confidence - bin.accuracy), 0);
-  return sum / Math.max(1, pictures);
+  return sum / Math.max(1, answers);
 }
 
-function share(part: number, whole: number): number | null {
+export function share(part: number, whole: number): number | null {
   return whole === 0 ? null : part / whole;
 }

@@ -4,11 +4,10 @@ import { basename, dirname, join } from "node:path";
 import type { ModelManifest } from "../ports/model-package.ts";
 import { openPictures, type PictureSet } from "./data/picture-set.ts";
 import type { Data } from "./data/read-data.ts";
-import { type Evaluation, evaluationOf } from "./evaluation.ts";
+import type { Evaluation, MultiLabelEvaluation } from "./evaluation.ts";
 import { servedModel } from "./graph/models.ts";
-import { probabilitiesOf } from "./metrics.ts";
+import type { Task } from "./task/task.ts";
 import { type Answers, answering } from "./training/answers.ts";
-import { score } from "./training/evaluate.ts";
 import { floatsOf, floatTensor, openSession } from "./training/runtime.ts";
 import type { Trained } from "./training/train.ts";
 import type { EpochReport } from "./training/worker-job.ts";
@@ -20,7 +19,7 @@ import { viewsOf } from "./views.ts";
 // X3. Everything is written to drafts and renamed when all of it is written: a model folder is whole or empty.
 
 export interface Finished {
-  evaluation: Evaluation;
+  evaluation: Evaluation | MultiLabelEvaluation;
   manifest: ModelManifest;
   model: Uint8Array;
 }
@@ -38,7 +37,7 @@ export async function finishModel(
   provenance: Record<string, unknown>,
 ): Promise<Finished> {
   const { plan, layout, normalisation, heldOutIndices } = members[0]!;
-  const classes = data.labels.length;
+  const { task } = data;
   const sides = { height: plan.height, width: plan.width };
   const everything = (set: PictureSet) => Uint32Array.from({ length: set.count }, (_, i) => i);
   const trainIndices = spread(members[0]!.trainIndices, picturesFor(forThresholds, members));
@@ -47,7 +46,7 @@ export async function finishModel(
   const heldOut = await answersOf(data.train, heldOutIndices);
   const validation = data.validation && (await answersOf(data.validation, everything(data.validation)));
 
-  const evaluation = evaluationOf({
+  const evaluation = task.evaluationOf({
     labels: data.labels,
     train,
     heldOut,
@@ -57,13 +56,13 @@ export async function finishModel(
   });
   const { temperature } = evaluation.calibration;
   const weights = { members, views: viewsOf(plan.views), ...normalisation, temperature };
-  const model = servedModel(plan.network, layout, { weights, ...sides });
+  const model = servedModel(plan.network, layout, { task, weights, ...sides });
   // First what the network has not seen, then what it has.
   const compared = validation === undefined ? { set: data.train, ...train } : { set: data.validation!, ...validation };
   const indices = validation === undefined ? trainIndices : everything(data.validation!);
   await refuseDifference(model, compared.set, {
     indices: indices.subarray(0, picturesFor(forComparison, members)),
-    expected: probabilitiesOf(compared.logits, classes, temperature),
+    expected: task.probabilitiesOf(compared.logits, temperature),
   });
   const manifest: ModelManifest = {
     format: "scones.image-classifier/1",
@@ -76,7 +75,7 @@ export async function finishModel(
       mean: [0, 0, 0],
       deviation: [1, 1, 1],
     },
-    output: { name: "probabilities", kind: "probabilities" },
+    output: outputOf(task),
     labels: data.labels,
     provenance: {
       ...provenance,
@@ -92,8 +91,8 @@ export async function finishModel(
       members: members.map((one, member) => ({
         seed: one.plan.seed,
         steps: one.steps,
-        heldOutAccuracy: accuracyOf(heldOut, { member, classes }),
-        validationAccuracy: validation && accuracyOf(validation, { member, classes }),
+        heldOutAccuracy: accuracyOf(heldOut, { member, task }),
+        validationAccuracy: validation && accuracyOf(validation, { member, task }),
       })),
       selection: evaluation.selection,
       temperature,
@@ -106,6 +105,11 @@ export async function finishModel(
     },
   };
   return { evaluation, manifest, model };
+}
+
+/** What the output of every model is that we write. */
+export function outputOf({ multiLabel }: Task): ModelManifest["output"] {
+  return { name: "probabilities", kind: "probabilities", ...(multiLabel && { isMultiLabel: true }) };
 }
 
 /** As many pictures as need so many answers of single networks for single views. */
@@ -122,8 +126,8 @@ function spread(indices: Uint32Array, most: number): Uint32Array {
   return Uint32Array.from({ length: count }, (_, i) => indices[Math.floor((i * indices.length) / count)]!);
 }
 
-function accuracyOf({ byMember, truth }: Answers, { member, classes }: { member: number; classes: number }) {
-  return truth.length === 0 ? undefined : score(byMember[member]!, truth, { classes }).accuracy;
+function accuracyOf({ byMember, truth }: Answers, { member, task }: { member: number; task: Task }) {
+  return truth.length === 0 ? undefined : task.score(byMember[member]!, truth).accuracy;
 }
 
 function selectionOf(members: readonly Trained[]): string {

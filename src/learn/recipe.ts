@@ -3,6 +3,7 @@ import type { AugmentationName, Hyperparameters, OptimizerName, Preset } from ".
 import type { Network, Precision } from "./network.ts";
 import { residualNetwork, resnet9 } from "./networks.ts";
 import { randomFrom } from "./random.ts";
+import type { MultiLabel } from "./task/task.ts";
 import type { ViewCount } from "./views.ts";
 
 // What is done when little is said. Chosen by measurement on small pictures; every part of it gives way to a
@@ -10,6 +11,8 @@ import type { ViewCount } from "./views.ts";
 
 export interface Plan {
   network: Network;
+  /** Absent: every picture has one label. */
+  multiLabel?: MultiLabel;
   /** Networks that the job trains, one after the other, and whose answers the model averages. */
   members: number;
   /** Of each picture, whose answers the model averages too (`viewsOf`). */
@@ -145,6 +148,8 @@ export interface Circumstances {
   known?: Network;
   /** Which of the networks, from 0. */
   member: number;
+  /** Absent: every picture has one label. */
+  multiLabel?: MultiLabel;
 }
 
 /** How many networks a job trains. */
@@ -153,7 +158,10 @@ export function membersOf(asked: Hyperparameters, { isFineTuning }: { isFineTuni
 }
 
 /** The whole of what will be done for one network, before anything is done. */
-export function planOf(asked: Hyperparameters, { pictures, cores, block, known, member }: Circumstances): Plan {
+export function planOf(
+  asked: Hyperparameters,
+  { pictures, cores, block, known, member, multiLabel }: Circumstances,
+): Plan {
   const preset = known === undefined ? presets[asked.preset] : fineTuning;
   const members = membersOf(asked, { isFineTuning: known !== undefined });
   const batch = asked.miniBatchSize ?? defaultBatch;
@@ -173,6 +181,7 @@ export function planOf(asked: Hyperparameters, { pictures, cores, block, known, 
   const width = Math.round(asked.imageShape.width * shrink);
   return {
     network: known ?? scratchNetwork(asked, Math.max(height, width) > largestSmallSide),
+    ...(multiLabel && { multiLabel }),
     members,
     views: asked.views ?? preset.views,
     height,

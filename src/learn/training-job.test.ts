@@ -63,12 +63,15 @@ test("a job trains a model that recognises what it was shown", async (context) =
   assert.ok(Math.abs(probabilities[0]! + probabilities[1]! - 1) < 1e-5);
 });
 
-test("the service finds its metrics in the log lines", async (context) => {
-  const folder = jobFolder(context);
-  folder.pictures("train", 80);
-  folder.pictures("validation", 8);
-  folder.hyperparameters({ ...small, top_k: "2" });
-  const { lines } = await run(folder);
+test("the service finds its metrics in the log lines of jobs of one label and of several", async (context) => {
+  const [one, several] = [jobFolder(context), jobFolder(context)];
+  one.pictures("train", 80);
+  one.pictures("validation", 8);
+  one.hyperparameters({ ...small, top_k: "2" });
+  several.multiLabelPictures("train", 80);
+  several.multiLabelPictures("validation", 8);
+  several.hyperparameters({ ...small, epochs: "1", multi_label: "1" });
+  const lines = [...(await run(one)).lines, ...(await run(several)).lines];
   const found = metricDefinitions.map(({ name, regex }) => [name, lines.some((line) => new RegExp(regex).test(line))]);
   assert.deepEqual(
     found,

@@ -4,18 +4,17 @@ import { join } from "node:path";
 import type { CentreCrop } from "../images/centre-crop.ts";
 import { Fault } from "../kit/fault.ts";
 import { codeVersion } from "./code-version.ts";
-import { balanceOf } from "./data/balance.ts";
 import { dataFault } from "./data/data-fault.ts";
 import { readData } from "./data/read-data.ts";
 import { type Hyperparameters, parseHyperparameters } from "./hyperparameters.ts";
 import { type Finished, writeModelFolder } from "./model-folder.ts";
 import { networkJob, storedModels } from "./network-job.ts";
-import { oneLabel } from "./task/one-label.ts";
+import { taskOf } from "./task/task-of.ts";
 import { hasCheckpoint } from "./training/checkpoint.ts";
 import type { Training } from "./training/train.ts";
 import { DivergedError } from "./training/worker-group.ts";
 import type { EpochReport } from "./training/worker-job.ts";
-import { logBalance, logResult, pythonDictionary } from "./training-log.ts";
+import { logClassSizes, logResult, pythonDictionary } from "./training-log.ts";
 import { knownWeights } from "./transfer/known-weights.ts";
 import { type Pretrained, readPretrained } from "./transfer/pretrained.ts";
 import { transferJob } from "./transfer/transfer-job.ts";
@@ -105,10 +104,10 @@ async function runJob(
   const block = await options.block();
   const pretrained = chosenModel(asked, await readPretrained(join(prefix, "input", "data", "model")), log);
   const { height, width } = sidesOf(asked, pretrained, log);
-  const data = await readData({
+  const read = await readData({
     channels: join(prefix, "input", "data"),
     pictures: picturesFolder(prefix),
-    task: oneLabel(asked.numClasses),
+    task: taskOf(asked.numClasses, asked.multiLabel ? {} : undefined),
     height,
     width,
     crop: cropOf(asked),
@@ -120,7 +119,8 @@ async function runJob(
     if (reading.aborted) return undefined;
     throw error;
   });
-  if (data === undefined) return log(stoppedEarly);
+  if (read === undefined) return log(stoppedEarly);
+  const data = asked.useWeightedLoss ? { ...read, task: read.task.weighted(read.train.labels) } : read;
   log(
     `Done reading ${data.train.count} training and ${data.validation?.count ?? 0} validation pictures of ${data.labels.length} classes.`,
   );
@@ -130,7 +130,7 @@ async function runJob(
     );
   }
 
-  logBalance(balanceOf(data.train.labels, asked.numClasses), { asked, labels: data.labels, log });
+  logClassSizes(data, { asked, log });
   const checkpoints = checkpointsFolder(prefix);
   if (isStopping() && !hasCheckpoint(checkpoints)) return log(stoppedEarly);
   const dataSha256 = data.train.sha256;

@@ -1,8 +1,11 @@
 import { join } from "node:path";
-import type { Balance } from "./data/balance.ts";
+import { type Balance, balanceOf } from "./data/balance.ts";
+import type { Data } from "./data/read-data.ts";
+import type { Evaluation } from "./evaluation.ts";
 import type { Hyperparameters } from "./hyperparameters.ts";
 import type { Measurement } from "./metrics.ts";
 import type { Finished } from "./model-folder.ts";
+import type { MultiLabelMeasurement } from "./multi-label-metrics.ts";
 import type { Plan } from "./recipe.ts";
 import { smallestGuaranteedRisk } from "./risk.ts";
 import type { EpochReport } from "./training/worker-job.ts";
@@ -50,7 +53,28 @@ export function logPlan(
   for (const [name, value] of lines) log(`${name}: ${value}`);
 }
 
-export function logBalance(
+/** How many pictures show each class, and what is done about it. */
+export function logClassSizes(
+  { task, train, labels }: Data,
+  { asked, log }: { asked: Hyperparameters; log: (line: string) => void },
+): void {
+  if (task.multiLabel === undefined) {
+    logBalance(balanceOf(train.labels, task.classes), { asked, labels, log });
+    return;
+  }
+  const sizes = task.sizesOf(train.labels);
+  log(
+    `Of ${train.count} training pictures so many show each class: ${labels.map((name, k) => `${name} ${sizes[k]}`).join(", ")}.`,
+  );
+  const { weights } = task.multiLabel;
+  if (weights === undefined) return;
+  const said = labels.map(
+    (name, k) => `${name} ${weights[k]!.toFixed(2)} and ${weights[labels.length + k]!.toFixed(2)}`,
+  );
+  log(`use_weighted_loss: presence and absence count ${said.join(", ")}.`);
+}
+
+function logBalance(
   { factors, isNeeded }: Balance,
   { asked, labels, log }: { asked: Hyperparameters; labels: readonly string[]; log: (line: string) => void },
 ): void {
@@ -109,8 +133,9 @@ export function logResult({ evaluation }: Finished, folder: string, log: (line: 
     log(`Final ${name}-accuracy=${one.accuracy.toFixed(6)}`);
     log(`Final ${name}-loss=${one.loss.toFixed(6)}`);
     log(
-      `${one.correct} of ${one.pictures} ${name.toLowerCase()} pictures are right: an accuracy between ${low} and ${high}, with a confidence of 0.95.`,
+      `${saidOf(one, name.toLowerCase())} pictures are right: an accuracy between ${low} and ${high}, with a confidence of 0.95.`,
     );
+    if ("exactMatch" in one) logMatches(name, one, log);
     logClasses(name, one, log);
   }
   for (const [name, one] of [
@@ -120,15 +145,35 @@ export function logResult({ evaluation }: Finished, folder: string, log: (line: 
     if (one !== undefined) log(`${name}-calibration-error=${one.expectedCalibrationError.toFixed(6)}`);
   }
   logCalibration(evaluation, log);
-  logGuarantees(evaluation, log);
+  if (evaluation.task === undefined) logGuarantees(evaluation, log);
+  else log(`Not measured: ${evaluation.notMeasured}.`);
   log(`Stored: ${evaluation.selection}.`);
   log(`Saved model to "${join(folder, "model.onnx")}"`);
+}
+
+function saidOf(one: Measurement | MultiLabelMeasurement, name: string): string {
+  if (!("exactMatch" in one)) return `${one.correct} of ${one.pictures} ${name}`;
+  const labels = one.pictures * one.perClass.length;
+  return `${Math.round(one.accuracy * labels)} of ${labels} labels of ${one.pictures} ${name}`;
+}
+
+function logMatches(name: string, one: MultiLabelMeasurement, log: (line: string) => void): void {
+  log(`${name}-exact-match=${one.exactMatch.toFixed(6)}`);
+  if (one.meanAveragePrecision !== null) log(`${name}-mean-average-precision=${one.meanAveragePrecision.toFixed(6)}`);
+  const [low, high] = one.exactMatchInterval95.map((value) => value.toFixed(4));
+  log(
+    `${one.correct} of ${one.pictures} ${name.toLowerCase()} pictures are right in all labels: a share between ${low} and ${high}.`,
+  );
 }
 
 /** How many classes are named; of more of them, those that are found worst. */
 const mostClasses = 10;
 
-function logClasses(name: string, { perClass }: Measurement, log: (line: string) => void): void {
+function logClasses(
+  name: string,
+  { perClass }: Measurement | MultiLabelMeasurement,
+  log: (line: string) => void,
+): void {
   const mean = (values: (number | null)[]) => values.reduce<number>((sum, one) => sum + (one ?? 0), 0) / values.length;
   log(`${name}-precision=${mean(perClass.map(({ precision }) => precision)).toFixed(6)}`);
   log(`${name}-recall=${mean(perClass.map(({ recall }) => recall)).toFixed(6)}`);
@@ -148,7 +193,7 @@ function logCalibration({ calibration }: Finished["evaluation"], log: (line: str
 }
 
 /** What the held-out pictures prove, for the goal that they can prove at all: the threshold is chosen, not guessed. */
-function logGuarantees({ guarantees: { heldOut } }: Finished["evaluation"], log: (line: string) => void): void {
+function logGuarantees({ guarantees: { heldOut } }: Evaluation, log: (line: string) => void): void {
   if (heldOut === undefined || heldOut.unsoundBecause !== undefined) return;
   const confidence = 0.95;
   const found = smallestGuaranteedRisk(heldOut, confidence);

@@ -27,8 +27,10 @@ export interface ModelManifest {
     /** Name of the graph's output: float32 (or float64) [N, labels.length]. */
     name: string;
     kind: "probabilities" | "logits";
-    /** Logits are divided by it before the softmax; 1 when absent. */
+    /** Logits are divided by it before the softmax or sigmoid; 1 when absent. */
     temperature?: number;
+    /** Whether each class has a probability of its own (a sigmoid of its logit), so that they do not add up to 1; not when absent. */
+    isMultiLabel?: boolean;
   };
   /** Class names in the order of the output. */
   labels: string[];

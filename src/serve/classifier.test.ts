@@ -89,6 +89,28 @@ test("a network that does not say how pixels become numbers is refused with the 
   assert.equal(await ask(plain("red")), 0);
 });
 
+test("each class has a probability of its own where the manifest says that several may be there", async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "classifier-"));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const given = writeTinyModel(folder);
+  const network = tinyNetwork({ output: "logits" });
+  writeFileSync(join(folder, "model.onnx"), network);
+  const model = { file: "model.onnx", sha256: createHash("sha256").update(network).digest("hex") };
+  const several = { name: "logits", kind: "logits", temperature: 2, isMultiLabel: true };
+  writeManifest(folder, { ...given, model, output: several });
+  const classifier = await loadClassifier(folder, { maxBatch: 1, threads: 1 });
+  const [answer] = await classifier.classify([plain("red")]);
+  await classifier.close();
+  assert.ok(answer !== undefined && "probabilities" in answer, JSON.stringify(answer));
+  // The logits are 4 and -4, by half.
+  assert.deepEqual(
+    [...answer.probabilities].map((value) => value.toFixed(4)),
+    ["0.8808", "0.1192"],
+  );
+  const wrong = JSON.stringify({ ...given, output: { ...several, isMultiLabel: "yes" } });
+  assert.throws(() => parseManifest(wrong), /output\.isMultiLabel is "yes", expected true or false/);
+});
+
 const rest = { format: "scones.image-classifier/1", labels: ["red", "blue"] };
 const output = { name: "probabilities", kind: "probabilities" };
 

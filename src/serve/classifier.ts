@@ -10,7 +10,7 @@ import type { ModelManifest } from "../ports/model-package.ts";
 import { bestBatch } from "./best-batch.ts";
 import { inferManifest } from "./inferred-manifest.ts";
 import { parseManifest } from "./manifest.ts";
-import { isDistribution, networkOf, type Run } from "./network.ts";
+import { areProbabilities, networkOf, type Run } from "./network.ts";
 
 /*
  * A network ready to answer: picture bytes in, probabilities out. It blocks its thread while it runs, so it lives in worker
@@ -58,9 +58,12 @@ export async function loadClassifier(
   const run = networkOf(session, manifest, maxBatch);
   for (const size of [1, maxBatch]) {
     const trial = await run(Array.from({ length: size }, () => middleGrey(manifest)));
-    if (trial.some((probabilities) => !isDistribution(probabilities))) {
+    if (trial.some((probabilities) => !areProbabilities(probabilities, manifest.output))) {
       const { kind } = manifest.output;
-      const advice = kind === "probabilities" ? "; if they are logits, set output.kind in model.json" : "";
+      const advice =
+        kind === "probabilities"
+          ? "; if they are logits, set output.kind in model.json, and output.isMultiLabel if classes do not exclude each other"
+          : "";
       throw new Error(`the trial inference gave numbers that are no probabilities${advice}`);
     }
   }
@@ -90,7 +93,7 @@ async function inferred(session: InferenceSession, model: ModelManifest["model"]
   const manifest = inferManifest(session, model);
   const asProbabilities: ModelManifest = { ...manifest, output: { ...manifest.output, kind: "probabilities" } };
   const [answer] = await networkOf(session, asProbabilities, 1)([middleGrey(manifest)]);
-  return answer !== undefined && isDistribution(answer) ? asProbabilities : manifest;
+  return answer !== undefined && areProbabilities(answer, asProbabilities.output) ? asProbabilities : manifest;
 }
 
 /** What telephones take, 4096 x 3072: decoding one costs a worker at most 90 MB and some 0.2 s, however small its file is. */
@@ -112,7 +115,7 @@ async function classify(pictures: readonly Uint8Array[], manifest: ModelManifest
   if (images.length === 0) return answers;
   const results = await run(images);
   results.forEach((probabilities, i) => {
-    answers[positions[i] as number] = isDistribution(probabilities)
+    answers[positions[i] as number] = areProbabilities(probabilities, manifest.output)
       ? { probabilities }
       : { status: 500, message: "the network gave numbers that are no probabilities" };
   });

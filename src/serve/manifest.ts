@@ -37,7 +37,12 @@ export function parseManifest(text: string): ModelManifest {
       ...(input["crop"] === undefined ? {} : { crop: crop(input["crop"]) }),
       ...layoutOf(input),
     },
-    output: { name: textOf(output["name"], "output.name"), kind, temperature: temperature(output["temperature"]) },
+    output: {
+      name: textOf(output["name"], "output.name"),
+      kind,
+      temperature: temperature(output["temperature"]),
+      ...(isTrue(output["isMultiLabel"], "output.isMultiLabel") && { isMultiLabel: true }),
+    },
     labels,
     ...(root["provenance"] === undefined ? {} : { provenance: record(root["provenance"], "provenance") }),
   };
@@ -112,6 +117,11 @@ function temperature(value: unknown): number | undefined {
     throw wrong("output.temperature", value, "a number above zero");
   }
   return value;
+}
+
+function isTrue(value: unknown, name: string): boolean {
+  if (value !== undefined && typeof value !== "boolean") throw wrong(name, value, "true or false");
+  return value === true;
 }
 
 function wrong(name: string, value: unknown, expected: string): Error {

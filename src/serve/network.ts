@@ -154,8 +154,14 @@ function rowsOf(output: Tensor, count: number, manifest: ModelManifest): Float32
   const values = output.data as Float32Array | Float64Array;
   return Array.from({ length: count }, (_, n) => {
     const row = Float32Array.from(values.subarray(n * classes, (n + 1) * classes));
-    return manifest.output.kind === "logits" ? softmax(row, manifest.output.temperature ?? 1) : row;
+    const { kind, temperature = 1, isMultiLabel } = manifest.output;
+    if (kind === "probabilities") return row;
+    return isMultiLabel ? sigmoid(row, temperature) : softmax(row, temperature);
   });
+}
+
+function sigmoid(logits: Float32Array, temperature: number): Float32Array {
+  return logits.map((logit) => 1 / (1 + Math.exp(-logit / temperature)));
 }
 
 function softmax(logits: Float32Array, temperature: number): Float32Array {
@@ -165,7 +171,9 @@ function softmax(logits: Float32Array, temperature: number): Float32Array {
   return Float32Array.from(powers, (power) => power / total);
 }
 
-export function isDistribution(probabilities: Float32Array): boolean {
-  const sum = probabilities.reduce((total, value) => total + value, 0);
-  return Math.abs(sum - 1) < 1e-3 && probabilities.every((value) => value >= 0);
+/** Of classes that exclude each other they add up to 1, else each is one on its own. */
+export function areProbabilities(values: Float32Array, { isMultiLabel }: ModelManifest["output"]): boolean {
+  if (isMultiLabel) return values.every((value) => value >= 0 && value <= 1);
+  const sum = values.reduce((total, value) => total + value, 0);
+  return Math.abs(sum - 1) < 1e-3 && values.every((value) => value >= 0);
 }

@@ -5,7 +5,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { GetObjectCommand } from "@aws-sdk/client-s3";
 import { extract } from "tar-stream";
-import type { Evaluation } from "../../learn/evaluation.ts";
+import type { Evaluation, MultiLabelEvaluation } from "../../learn/evaluation.ts";
 import type { EpochReport } from "../../learn/training/worker-job.ts";
 import type { Clients } from "../clients.ts";
 import { latestModel, modelOfJob } from "./latest-job.ts";
@@ -79,13 +79,18 @@ async function fromArchive(source: string, archive: Readable): Promise<ReadEvalu
 }
 
 function parsed(source: string, text: string): Evaluation {
-  let value: Partial<Evaluation> | null;
+  let value: Partial<Evaluation> | Partial<MultiLabelEvaluation> | null;
   try {
-    value = JSON.parse(text) as Partial<Evaluation> | null;
+    value = JSON.parse(text) as typeof value;
   } catch (error) {
     throw new Error(`${source} is no JSON: ${(error as Error).message}`, { cause: error });
   }
-  if (value?.format !== "scones.evaluation/1" || value.guarantees === undefined) {
+  if (value?.task === "multi_label") {
+    throw new Error(
+      `${source} was trained with multi_label=1: a threshold is chosen for pictures with one label each; precision, recall and average precision of each class are in its ${names.evaluation}`,
+    );
+  }
+  if (value?.format !== "scones.evaluation/1" || !("guarantees" in value)) {
     throw new Error(`${source} is no evaluation.json with guarantees: train the model again with this version`);
   }
   return value as Evaluation;

@@ -17,6 +17,8 @@ import { mostNamed, shortList } from "./short-list.ts";
 // by one, so that a channel may be larger than memory; all labels are checked before the first picture is decoded.
 
 export interface Data {
+  /** What the pictures' labels are, and what is learnt of them. */
+  task: Task;
   /** Names of the classes in the order of the labels. */
   labels: string[];
   train: PictureSet;
@@ -88,7 +90,7 @@ export async function readData(options: DataOptions): Promise<Data> {
 
 /** `listed` finds nothing where there is no such channel. */
 async function readChannels(listed: (channel: string) => Listing | undefined, options: DataOptions): Promise<Data> {
-  const seen = options.crop === undefined ? {} : { crop: options.crop };
+  const seen = { task: options.task, ...(options.crop && { crop: options.crop }) };
   const { task } = options;
   const listing = listed("train")!;
   const labels = listing.labels ?? labelNames(options) ?? Array.from({ length: task.classes }, (_, i) => String(i));

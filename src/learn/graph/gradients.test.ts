@@ -47,7 +47,7 @@ const everyLayer: Layer[] = [
 
 const everything = { name: "all", classes: 3, layers: everyLayer };
 /** With outcomes that count more and less than others. */
-const severalLabels = multiLabel(3, [2, 0.5, 1, 0.7, 4, 1]);
+const severalLabels = multiLabel(3, { weights: [2, 0.5, 1, 0.7, 4, 1] });
 
 /** Channels enough for tiles on sides of up to 12. */
 const tiledLayers = (block: number): Layer[] => {

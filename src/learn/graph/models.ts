@@ -84,7 +84,7 @@ export interface ServedWeights {
   /** Per channel, on the scale of 0 to 255. */
   mean: readonly number[];
   deviation: readonly number[];
-  /** Logits are divided by it before the softmax. */
+  /** Logits are divided by it before they become probabilities. */
   temperature: number;
 }
 
@@ -97,7 +97,7 @@ export function nameInModel(name: string, member: number): string {
 export function servedModel(
   network: Network,
   layout: Layout,
-  { weights, height, width }: { weights: ServedWeights } & Sides,
+  { task, weights, height, width }: { task: Task; weights: ServedWeights } & Sides,
 ): Uint8Array {
   const writer = new ModelWriter();
   const image = writer.input("image", ["N", 3, height, width]);
@@ -127,9 +127,7 @@ export function servedModel(
     views.length === 1
       ? ofNetworks
       : meanOfViews(writer, ofNetworks, { views: views.length, classes: network.classes });
-  const calibrated = writer.node("Div", [ofViews, writer.scalar(weights.temperature)]);
-  writer.node("Softmax", [calibrated], { attributes: { axis: 1 }, names: ["probabilities"] });
-  writer.output("probabilities", ["N", network.classes]);
+  task.appendProbabilities(writer, writer.node("Div", [ofViews, writer.scalar(weights.temperature)]));
   return writer.finish();
 }
 

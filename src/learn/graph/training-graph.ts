@@ -1,6 +1,7 @@
 import type { Norm, Operators, Parameter } from "../network.ts";
 import type { Attribute, ModelWriter } from "../onnx/model-writer.ts";
 import type { Losses } from "../task/task.ts";
+import { appendBinaryLoss } from "./binary-loss.ts";
 import { convolutionGradients } from "./convolution.ts";
 import { type Activation, blockedForm, type Form, plainForm, type Shape } from "./form.ts";
 import type { Blocking } from "./weight-order.ts";
@@ -189,18 +190,9 @@ export class TrainingGraph implements Operators<Tensor>, Losses<Tensor, string, 
   /** Mean of the losses of all classes, each on its own; target: what it counts that a class is there, and after that, that it is not. */
   binaryCrossEntropy(logits: Tensor, target: string): string {
     const [batch, classes] = logits.shape;
-    const halves = { attributes: { axis: 1 }, outputs: 2 };
-    const [there, absent] = this.writer.nodes("Split", [target, this.integers([classes, classes])], halves);
-    const either = this.op("Add", [there!, absent!]);
-    // -log(1 - p) is the softplus of the logit, and -log(p) that less the logit.
-    const ofAbsence = this.op("Mul", [either, this.op("Softplus", [logits.name])]);
-    const losses = this.op("Sub", [ofAbsence, this.op("Mul", [there!, logits.name])]);
-    const sum = this.op("ReduceSum", [losses, this.integers([0, 1])], { keepdims: 0 });
-    this.#tape.push(() => {
-      const expected = this.op("Mul", [either, this.op("Sigmoid", [logits.name])]);
-      this.addGradient(logits, this.op("Mul", [this.op("Sub", [expected, there!]), this.scalar(1 / batch)]));
-    });
-    return this.op("Mul", [sum, this.scalar(1 / batch)]);
+    const sums = appendBinaryLoss(this.writer, { logits: logits.name, target, classes });
+    this.#tape.push(() => this.addGradient(logits, this.op("Mul", [sums.gradient, this.scalar(1 / batch)])));
+    return this.op("Mul", [sums.loss, this.scalar(1 / batch)]);
   }
 
   backward(): void {

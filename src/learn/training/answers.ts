@@ -1,4 +1,4 @@
-import { openPictures, type PictureSet } from "../data/picture-set.ts";
+import { labelsOf, openPictures, type PictureSet } from "../data/picture-set.ts";
 import { evaluationModel } from "../graph/models.ts";
 import type { Scored } from "../risk.ts";
 import { viewsOf } from "../views.ts";
@@ -30,7 +30,7 @@ export async function answering(
         for (const view of views) byView.push(await logits(pictures, indices, view));
         byMember.push(meanOf(byView));
       }
-      return { logits: meanOf(byMember), byMember, truth: Array.from(indices, (index) => set.labels[index]!) };
+      return { logits: meanOf(byMember), byMember, truth: labelsOf(set, indices) };
     } finally {
       pictures.close();
     }

@@ -10,7 +10,6 @@ import { type Layout, layoutOf } from "../network.ts";
 import { leastInfiniteHalf } from "../onnx/half-precision.ts";
 import { randomFrom } from "../random.ts";
 import { type Plan, planOf } from "../recipe.ts";
-import { oneLabel } from "../task/one-label.ts";
 import type { KnownWeights } from "../transfer/known-weights.ts";
 import { type Normalisation, normalisationOf, plainPicture } from "./augmentation.ts";
 import {
@@ -65,12 +64,20 @@ export interface Training {
 /** Starts the training of one network; checkpoints are all that it leaves on the disk. */
 export function startTraining(options: TrainingOptions): Training {
   const { asked, data, cores, block, member, log } = options;
+  const { task } = data;
   const { train: trainIndices, heldOut: heldOutIndices } = data.split;
   const { labels, count } = data.train;
   const showings = asked.balanceClasses
     ? balancedShowings(trainIndices, { labels, count, classes: asked.numClasses, seed: asked.seed })
     : trainIndices;
-  const plan = planOf(asked, { pictures: showings.length, cores, block, known: options.known?.network, member });
+  const plan = planOf(asked, {
+    pictures: showings.length,
+    cores,
+    block,
+    known: options.known?.network,
+    member,
+    multiLabel: task.multiLabel,
+  });
   options.onPlan(plan, { train: trainIndices.length, heldOut: heldOutIndices.length });
   const layout = layoutOf(plan.network, plan.precision);
   const blocking = { batch: plan.group, block: plan.block };
@@ -119,7 +126,7 @@ export function startTraining(options: TrainingOptions): Training {
     {
       plan,
       layout,
-      gradientModel: gradientModel(plan.network, layout, { task: oneLabel(asked.numClasses), blocking, ...sides }),
+      gradientModel: gradientModel(plan.network, layout, { task, blocking, ...sides }),
       evaluationModel: evaluationModel(plan.network, layout, sides),
       set: data.train,
       showings,

@@ -1,10 +1,10 @@
 import type { PictureSet } from "../data/picture-set.ts";
 import type { Layout } from "../network.ts";
 import type { Plan } from "../recipe.ts";
+import type { Score } from "../task/task.ts";
 import type { Normalisation } from "./augmentation.ts";
 import { controlWords } from "./barrier.ts";
 import type { CheckpointPlan } from "./checkpoint.ts";
-import type { Score } from "./evaluate.ts";
 
 type Floats = Float32Array<SharedArrayBuffer>;
 
@@ -25,7 +25,7 @@ export interface SharedState {
   /** Per group of pictures. */
   gradients: Floats;
   batchStatistics: Floats;
-  /** Per group: loss, share of pictures right, share right among the best answers. */
+  /** Per group: loss, share of labels right, share of pictures right among the best answers. */
   tallies: Float64Array<SharedArrayBuffer>;
   /** One number from 0 to 1: how far the training is. */
   progress: Float64Array<SharedArrayBuffer>;

@@ -1,13 +1,14 @@
-import { openPictures } from "../data/picture-set.ts";
+import { labelsOf, openPictures } from "../data/picture-set.ts";
 import { servedModel } from "../graph/models.ts";
 import { toPlainOrder } from "../graph/weight-order.ts";
 import { randomFrom, shuffled } from "../random.ts";
 import { learningRateAt, type Plan } from "../recipe.ts";
+import { taskOf } from "../task/task-of.ts";
 import { viewsOf } from "../views.ts";
 import { augmenter } from "./augmentation.ts";
 import { meeting } from "./barrier.ts";
 import { type Choice, type Progress, saveCheckpoint, writeWhole } from "./checkpoint.ts";
-import { evaluationChunk, evaluator, score } from "./evaluate.ts";
+import { evaluationChunk, evaluator } from "./evaluate.ts";
 import { updater } from "./optimiser.ts";
 import { floatsOf, floatTensor, openSession } from "./runtime.ts";
 import type { EpochReport, WorkerJob, WorkerMessage } from "./worker-job.ts";
@@ -110,18 +111,18 @@ type Share = (epoch: number, order: Uint32Array, stepOfEpoch: number) => Promise
 async function gradientsOfShare(job: WorkerJob): Promise<Share> {
   const { worker, plan, layout, shared, set, showings } = job;
   const { group: size, batch, workers } = plan;
-  const { classes } = plan.network;
+  const { outcomes, columns, fillTarget, score } = taskOf(plan.network.classes, plan.multiLabel);
   const floats = 3 * set.height * set.width;
   const session = await openSession(job.gradientModel);
   const augment = augmenter(openPictures(set), job.normalisation, plan.augmentation);
   const x = new Float32Array(size * floats);
-  const target = new Float32Array(size * classes);
+  const target = new Float32Array(size * outcomes);
   const parameters = new Float32Array(layout.total);
   const gradients = new Float32Array(layout.total);
-  const labels = new Int32Array(size);
+  const labels = new Int32Array(size * columns);
   const feeds = {
     x: floatTensor(x, [size, 3, set.height, set.width]),
-    target: floatTensor(target, [size, classes]),
+    target: floatTensor(target, [size, outcomes]),
     P: floatTensor(parameters, [layout.total]),
   };
   const fetches = { G: floatTensor(gradients, [layout.total]), loss: null, logits: null, S: null };
@@ -129,18 +130,18 @@ async function gradientsOfShare(job: WorkerJob): Promise<Share> {
     parameters.set(shared.parameters);
     for (let group = worker; group < batch / size; group += workers) {
       const first = stepOfEpoch * batch + group * size;
-      target.fill(plan.labelSmoothing / classes);
       for (let i = 0; i < size; i++) {
         const showing = showings[order[(first + i) % order.length]!]!;
         const index = showing % set.count;
         augment.picture(index, randomFrom(plan.seed, 3, epoch, showing), { target: x, offset: i * floats });
-        labels[i] = set.labels[index]!;
-        target[i * classes + labels[i]!]! += 1 - plan.labelSmoothing;
+        const own = set.labels.subarray(index * columns, (index + 1) * columns);
+        labels.set(own, i * columns);
+        fillTarget(target.subarray(i * outcomes, (i + 1) * outcomes), own, plan.labelSmoothing);
       }
       const outputs = await session.run(feeds, fetches);
       shared.gradients.set(gradients, group * layout.total);
       shared.batchStatistics.set(floatsOf(outputs, "S"), group * layout.statistics);
-      const { accuracy, topKAccuracy = 0 } = score(floatsOf(outputs, "logits"), labels, { classes, topK: plan.topK });
+      const { accuracy, topKAccuracy = 0 } = score(floatsOf(outputs, "logits"), labels, plan.topK);
       shared.tallies.set([floatsOf(outputs, "loss")[0]!, accuracy, topKAccuracy], 3 * group);
     }
   };
@@ -221,13 +222,12 @@ async function evaluation(job: WorkerJob, barrier: () => void): Promise<() => Pr
 }
 
 function scores({ shared, set, heldOutIndices, validation, plan }: WorkerJob): Partial<EpochReport> {
-  const how = { classes: plan.network.classes, topK: plan.topK };
+  const { classes, score } = taskOf(plan.network.classes, plan.multiLabel);
   const held = heldOutIndices.length;
-  const labels = Array.from(heldOutIndices, (index) => set.labels[index]!);
   const result: Partial<EpochReport> = {};
-  if (held > 0) result.heldOut = score(shared.logits, labels, how);
+  if (held > 0) result.heldOut = score(shared.logits, labelsOf(set, heldOutIndices), plan.topK);
   if (validation !== undefined) {
-    result.validation = score(shared.logits.subarray(held * how.classes), validation.labels, how);
+    result.validation = score(shared.logits.subarray(held * classes), validation.labels, plan.topK);
   }
   return result;
 }
@@ -259,7 +259,8 @@ function saveModel({ plan, layout, shared, normalisation }: WorkerJob, folder: s
     statistics: new Float32Array(shared.averageStatistics),
   };
   const weights = { members: [network], views: viewsOf(plan.views), temperature: 1, ...normalisation };
-  const model = servedModel(plan.network, layout, { weights, height: plan.height, width: plan.width });
+  const task = taskOf(plan.network.classes, plan.multiLabel);
+  const model = servedModel(plan.network, layout, { task, weights, height: plan.height, width: plan.width });
   return writeWhole(folder, { name: `image-classification-${String(epoch).padStart(4, "0")}.onnx`, parts: [model] });
 }
 

@@ -2,6 +2,7 @@ import { dataFault } from "../data/data-fault.ts";
 import type { Sides } from "../graph/models.ts";
 import { namesIn, readModel } from "../onnx/model-reader.ts";
 import { ModelWriter } from "../onnx/model-writer.ts";
+import type { Task } from "../task/task.ts";
 import type { BackboneManifest } from "./pretrained.ts";
 
 // Models around a backbone: its nodes and weights stand unchanged between ours. Pictures of any size come in as RGB of 0 to 255; they
@@ -11,7 +12,7 @@ import type { BackboneManifest } from "./pretrained.ts";
 const operatorSets = { least: 13, most: 21 };
 
 export interface Head {
-  classes: number;
+  task: Task;
   /** [classes, features] and [classes], for features as the backbone gives them. */
   weights: Float32Array;
   biases: Float32Array;
@@ -35,13 +36,12 @@ export function transferModel(
   { head, ...sides }: Sides & { head: Head },
 ): Uint8Array {
   const { writer, features } = grafted(manifest, backbone, sides);
-  const { classes, temperature, isHalf } = head;
+  const { task, temperature, isHalf } = head;
+  const { classes } = task;
   const weights = writer.weight("head", head.weights, { shape: [classes, head.weights.length / classes], isHalf });
   const biases = writer.weight("head.bias", head.biases, { shape: [classes], isHalf });
   const logits = writer.node("Gemm", [features, weights, biases], { attributes: { transB: 1 } });
-  const calibrated = writer.node("Div", [logits, writer.scalar(temperature)]);
-  writer.node("Softmax", [calibrated], { attributes: { axis: 1 }, names: ["probabilities"] });
-  writer.output("probabilities", ["N", classes]);
+  task.appendProbabilities(writer, writer.node("Div", [logits, writer.scalar(temperature)]));
   return writer.finish();
 }
 

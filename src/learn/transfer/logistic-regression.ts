@@ -1,14 +1,16 @@
 import { ModelWriter } from "../onnx/model-writer.ts";
+import type { Task } from "../task/task.ts";
 import { floatsOf, floatTensor, openSession } from "../training/runtime.ts";
 import { minimise } from "./minimise.ts";
 
-// Multinomial logistic regression with L2 on standardised features. Loss and gradient run on ONNX Runtime's matrix product; rows
-// have weights, so that a fold is left out by weighing it nothing and rare classes can count more.
+// Logistic regression with L2 on standardised features: multinomial, or one per class where a picture may show several. Loss and gradient
+// run on ONNX Runtime's matrix product; rows have weights, so that a fold is left out by weighing it nothing and rare classes can count more.
 
 export interface Features {
   /** Rows of `width` numbers. */
   values: Float32Array;
   width: number;
+  /** As many of each row as the task has. */
   labels: ArrayLike<number>;
 }
 
@@ -28,10 +30,11 @@ const mostSteps = 200;
 
 export async function regression(
   features: Features,
-  { classes, threads }: { classes: number; threads: number },
+  { task, threads }: { task: Task; threads: number },
 ): Promise<Regression> {
   const { width, labels } = features;
-  const count = labels.length;
+  const { classes, columns, outcomes } = task;
+  const count = labels.length / columns;
   const { mean, deviation } = momentsOf(features);
   const standardised = new Float32Array(count * width);
   for (let n = 0; n < count; n++) {
@@ -39,20 +42,28 @@ export async function regression(
       standardised[n * width + i] = (features.values[n * width + i]! - mean[i]!) / deviation[i]!;
     }
   }
-  const session = await openSession(lossModel({ count, width, classes }), threads);
+  const session = await openSession(lossModel({ count, width, task }), threads);
   const x = floatTensor(standardised, [count, width]);
   const solution = new Float64Array(classes * (width + 1));
   return {
     async fit(rowWeights, penalty) {
       const total = rowWeights.reduce((sum, weight) => sum + weight, 0);
-      const target = new Float32Array(count * classes);
-      for (let n = 0; n < count; n++) target[n * classes + labels[n]!] = rowWeights[n]! / total;
+      const target = new Float32Array(count * outcomes);
+      for (let n = 0; n < count; n++) {
+        const row = target.subarray(n * outcomes, (n + 1) * outcomes);
+        task.fillTarget(
+          row,
+          Array.from({ length: columns }, (_, k) => labels[n * columns + k]!),
+          0,
+        );
+        row.set(row.map((value) => value * (rowWeights[n]! / total)));
+      }
       const size = classes * width;
       const objective = async (point: Float64Array) => {
         const single = Float32Array.from(point);
         const outputs = await session.run({
           x,
-          target: floatTensor(target, [count, classes]),
+          target: floatTensor(target, [count, outcomes]),
           W: floatTensor(single.subarray(0, size), [classes, width]),
           b: floatTensor(single.subarray(size), [classes]),
         });
@@ -88,8 +99,8 @@ export function logitsOf({ weights, biases }: Classifier, { values, width }: Omi
   return logits;
 }
 
-function momentsOf({ values, width, labels }: Features): { mean: Float64Array; deviation: Float64Array } {
-  const count = labels.length;
+function momentsOf({ values, width }: Features): { mean: Float64Array; deviation: Float64Array } {
+  const count = values.length / width;
   const mean = new Float64Array(width);
   const squares = new Float64Array(width);
   for (let n = 0; n < count; n++) for (let i = 0; i < width; i++) mean[i]! += values[n * width + i]! / count;
@@ -119,22 +130,19 @@ function unstandardised(
   return { weights, biases };
 }
 
-/** Inputs x, W, b and target (rows that sum up to their weight); outputs loss, dW, db. */
-function lossModel({ count, width, classes }: { count: number; width: number; classes: number }): Uint8Array {
+/** Inputs x, W, b and target (as the task has it, times the weight of the row); outputs loss, dW, db. */
+function lossModel({ count, width, task }: { count: number; width: number; task: Task }): Uint8Array {
+  const { classes } = task;
   const writer = new ModelWriter();
   const x = writer.input("x", [count, width]);
-  const target = writer.input("target", [count, classes]);
+  const target = writer.input("target", [count, task.outcomes]);
   const weights = writer.input("W", [classes, width]);
   const biases = writer.input("b", [classes]);
   const logits = writer.node("Gemm", [x, weights, biases], { attributes: { transB: 1 } });
-  const products = writer.node("Mul", [target, writer.node("LogSoftmax", [logits], { attributes: { axis: 1 } })]);
-  const sum = writer.node("ReduceSum", [products, writer.integers([0, 1])], { attributes: { keepdims: 0 } });
-  writer.node("Neg", [sum], { names: ["loss"] });
-  const rowWeights = writer.node("ReduceSum", [target, writer.integers([1])], { attributes: { keepdims: 1 } });
-  const expected = writer.node("Mul", [writer.node("Softmax", [logits], { attributes: { axis: 1 } }), rowWeights]);
-  const residual = writer.node("Sub", [expected, target]);
-  writer.node("Gemm", [residual, x], { attributes: { transA: 1 }, names: ["dW"] });
-  writer.node("ReduceSum", [residual, writer.integers([0])], { attributes: { keepdims: 0 }, names: ["db"] });
+  const { loss, gradient } = task.appendLoss(writer, logits, target);
+  writer.node("Identity", [loss], { names: ["loss"] });
+  writer.node("Gemm", [gradient, x], { attributes: { transA: 1 }, names: ["dW"] });
+  writer.node("ReduceSum", [gradient, writer.integers([0])], { attributes: { keepdims: 0 }, names: ["db"] });
   writer.output("loss", []);
   writer.output("dW", [classes, width]);
   writer.output("db", [classes]);

@@ -1,8 +1,8 @@
 import { balanceOf } from "../data/balance.ts";
-import type { PictureSet } from "../data/picture-set.ts";
-import { probabilitiesOf } from "../metrics.ts";
+import { labelsOf, type PictureSet } from "../data/picture-set.ts";
 import { randomFrom, shuffled } from "../random.ts";
 import type { Scored } from "../risk.ts";
+import type { Task } from "../task/task.ts";
 import type { ExtractedFeatures } from "./extract-features.ts";
 import { type Classifier, logitsOf, regression } from "./logistic-regression.ts";
 
@@ -18,7 +18,7 @@ export interface TrainedHead {
 }
 
 export interface HeadOptions {
-  classes: number;
+  task: Task;
   threads: number;
   seed: number;
   balanceClasses: boolean;
@@ -33,10 +33,11 @@ export async function trainHead(
   { features, set, indices }: { features: ExtractedFeatures; set: PictureSet; indices: Uint32Array },
   options: HeadOptions,
 ): Promise<TrainedHead> {
-  const { classes, threads, seed, log } = options;
+  const { task, threads, seed, log } = options;
+  const { classes } = task;
   const count = indices.length;
   const { width } = features;
-  const truth = Int32Array.from(indices, (index) => set.labels[index]!);
+  const truth = labelsOf(set, indices);
   const rows = new Float32Array(2 * count * width);
   indices.forEach((index, n) => {
     for (const [row, at] of [
@@ -46,33 +47,33 @@ export async function trainHead(
       rows.set(features.values.subarray(row * width, (row + 1) * width), at * width);
     }
   });
-  const labels = Int32Array.from({ length: 2 * count }, (_, row) => truth[row % count]!);
-  const problem = await regression({ values: rows, width, labels }, { classes, threads });
-  const foldOf = stratifiedFolds(truth, seed);
+  const labels = Int32Array.from({ length: 2 * truth.length }, (_, i) => truth[i % truth.length]!);
+  const problem = await regression({ values: rows, width, labels }, { task, threads });
+  const foldOf = stratifiedFolds(task.strataOf(truth), seed);
   const { factors, isNeeded } = balanceOf(truth, classes);
-  const weightOf = (label: number) => (options.balanceClasses && isNeeded ? factors[label]! : 1);
+  const weights = Float64Array.from({ length: 2 * count }, (_, row) =>
+    options.balanceClasses && isNeeded ? factors[truth[row % count]!]! : 1,
+  );
   const plain = rows.subarray(0, count * width);
 
   const path: (TrainedHead["path"][number] & { logits: Float64Array })[] = [];
   for (const penalty of penalties) {
     const logits = new Float64Array(count * classes);
     for (let fold = 0; fold < folds; fold++) {
-      const rowWeights = Float64Array.from(labels, (label, row) =>
-        foldOf[row % count] === fold ? 0 : weightOf(label),
-      );
+      const rowWeights = weights.map((weight, row) => (foldOf[row % count] === fold ? 0 : weight));
       const all = logitsOf(await problem.fit(rowWeights, penalty), { values: plain, width });
       for (let n = 0; n < count; n++) {
         if (foldOf[n] === fold) logits.set(all.subarray(n * classes, (n + 1) * classes), n * classes);
       }
     }
-    const { loss, accuracy } = scoreOf(logits, truth, classes);
+    const { loss, accuracy } = task.score(logits, truth);
     path.push({ penalty, loss, accuracy, logits });
     log(`Cross-validation with a penalty of ${penalty}: loss ${loss.toFixed(4)}, accuracy ${accuracy.toFixed(4)}`);
     // Weaker penalties only fit the training pictures closer once the loss has risen this far.
     if (loss > 1.5 * Math.min(...path.map((one) => one.loss))) break;
   }
   const best = path.reduce((least, one) => (one.loss < least.loss ? one : least));
-  const classifier = await problem.fit(Float64Array.from(labels, weightOf), best.penalty);
+  const classifier = await problem.fit(weights, best.penalty);
   return {
     classifier,
     penalty: best.penalty,
@@ -82,24 +83,13 @@ export async function trainHead(
 }
 
 /** Every class spreads evenly over the folds. */
-function stratifiedFolds(truth: Int32Array, seed: number): Uint8Array {
-  const foldOf = new Uint8Array(truth.length);
+function stratifiedFolds(strata: ArrayLike<number>, seed: number): Uint8Array {
+  const foldOf = new Uint8Array(strata.length);
   const seen = new Map<number, number>();
-  for (const n of shuffled(truth.length, randomFrom(seed, 6))) {
-    const place = seen.get(truth[n]!) ?? 0;
+  for (const n of shuffled(strata.length, randomFrom(seed, 6))) {
+    const place = seen.get(strata[n]!) ?? 0;
     foldOf[n] = place % folds;
-    seen.set(truth[n]!, place + 1);
+    seen.set(strata[n]!, place + 1);
   }
   return foldOf;
-}
-
-function scoreOf(logits: Float64Array, truth: Int32Array, classes: number): { loss: number; accuracy: number } {
-  const probabilities = probabilitiesOf(logits, classes);
-  let [loss, right] = [0, 0];
-  truth.forEach((label, n) => {
-    const row = logits.subarray(n * classes, (n + 1) * classes);
-    if (row.indexOf(Math.max(...row)) === label) right++;
-    loss -= Math.log(Math.max(1e-12, probabilities[n * classes + label]!));
-  });
-  return { loss: loss / truth.length, accuracy: right / truth.length };
 }

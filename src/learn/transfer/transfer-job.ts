@@ -1,11 +1,9 @@
 import { createHash } from "node:crypto";
 import { dataFault } from "../data/data-fault.ts";
-import type { PictureSet } from "../data/picture-set.ts";
+import { labelsOf, type PictureSet } from "../data/picture-set.ts";
 import type { Data } from "../data/read-data.ts";
-import { evaluationOf } from "../evaluation.ts";
 import type { Hyperparameters } from "../hyperparameters.ts";
-import { probabilitiesOf } from "../metrics.ts";
-import { type Finished, refuseDifference } from "../model-folder.ts";
+import { type Finished, outputOf, refuseDifference } from "../model-folder.ts";
 import { fromHalf, toHalf } from "../onnx/half-precision.ts";
 import { type ExtractedFeatures, extractFeatures } from "./extract-features.ts";
 import { inputName, transferModel } from "./graft.ts";
@@ -27,7 +25,7 @@ export async function transferJob(
 ): Promise<Finished> {
   const { manifest, model } = backbone;
   const { asked, cores, log } = options;
-  const classes = data.labels.length;
+  const { task } = data;
   const threads = Math.min(asked.workers ?? cores, 64);
   const features = (set: PictureSet, hasMirrors: boolean) =>
     extractFeatures(set, { ...backbone, hasMirrors, threads, cacheFolder: options.cacheFolder, log });
@@ -36,7 +34,7 @@ export async function transferJob(
   const { split } = data;
   const { penalty, outOfFold, path, ...head } = await trainHead(
     { features: trainFeatures, set: data.train, indices: split.train },
-    { classes, threads, seed: asked.seed, balanceClasses: asked.balanceClasses, log },
+    { task, threads, seed: asked.seed, balanceClasses: asked.balanceClasses, log },
   );
   const isHalf = asked.precision === "float16";
   const classifier = isHalf ? inHalfPrecision(head.classifier) : head.classifier;
@@ -45,12 +43,12 @@ export async function transferJob(
     for (let n = 0; n < indices.length; n++) {
       rows.set(values.subarray(indices[n]! * width, (indices[n]! + 1) * width), n * width);
     }
-    return { logits: logitsOf(classifier, { values: rows, width }), truth: Array.from(indices, (i) => set.labels[i]!) };
+    return { logits: logitsOf(classifier, { values: rows, width }), truth: labelsOf(set, indices) };
   };
   const everything = (set: PictureSet) => Uint32Array.from({ length: set.count }, (_, i) => i);
   const train = scored(data.train, trainFeatures, split.train);
   const validation = data.validation && scored(data.validation, validationFeatures!, everything(data.validation));
-  const evaluation = evaluationOf({
+  const evaluation = task.evaluationOf({
     labels: data.labels,
     train,
     heldOut: scored(data.train, trainFeatures, split.heldOut),
@@ -70,14 +68,14 @@ export async function transferJob(
   const { temperature } = evaluation.calibration;
   const { height, width } = data.train;
   const served = transferModel(manifest, model, {
-    head: { ...classifier, isHalf, classes, temperature },
+    head: { ...classifier, isHalf, task, temperature },
     height,
     width,
   });
   await refuseDifference(served, data.validation ?? data.train, {
     input: inputName(manifest),
     indices: (validation === undefined ? split.train : everything(data.validation!)).subarray(0, mostCompared),
-    expected: probabilitiesOf((validation ?? train).logits, classes, temperature),
+    expected: task.probabilitiesOf((validation ?? train).logits, temperature),
   });
   return {
     evaluation,
@@ -93,7 +91,7 @@ export async function transferJob(
         mean: [0, 0, 0],
         deviation: [1, 1, 1],
       },
-      output: { name: "probabilities", kind: "probabilities" },
+      output: outputOf(task),
       labels: data.labels,
       provenance: {
         ...options.provenance,

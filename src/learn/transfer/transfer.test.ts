@@ -4,11 +4,12 @@ import { cpSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { ModelManifest } from "../../ports/model-package.ts";
-import type { Evaluation } from "../evaluation.ts";
+import type { Evaluation, MultiLabelEvaluation } from "../evaluation.ts";
 import { fromHalf, toHalf } from "../onnx/half-precision.ts";
 import { readWeights } from "../onnx/model-reader.ts";
 import { ModelWriter } from "../onnx/model-writer.ts";
 import { randomFrom } from "../random.ts";
+import { oneLabel } from "../task/one-label.ts";
 import { type JobFolder, jobFolder } from "../testing/job-folder.ts";
 import { safeBlockSize } from "../training/block-size.ts";
 import { startJob } from "../training-job.ts";
@@ -89,6 +90,19 @@ test("the head on a backbone is stored in half precision where that is asked for
     const { values } = weights.get(name)!;
     assert.deepEqual(values, fromHalf(toHalf(values)));
   }
+});
+
+test("a head says of every class whether it is there, where pictures show several", async (context) => {
+  const folder = jobFolder(context);
+  folder.multiLabelPictures("train", 80);
+  folder.multiLabelPictures("validation", 40);
+  folder.hyperparameters({ ...shape, use_pretrained_model: "1", multi_label: "1", use_weighted_loss: "1" });
+  withBackbone(folder, { side: 48 });
+  const { code, text } = await run(folder);
+  assert.equal(code, 0, text);
+  const { validation } = jsonOf<MultiLabelEvaluation>(folder, "model/metrics/evaluation.json");
+  assert.ok(validation!.accuracy >= 0.8, JSON.stringify(validation));
+  assert.equal(jsonOf<ModelManifest>(folder, "model/model.json").output.isMultiLabel, true);
 });
 
 test("a backbone is chosen by default for pictures larger than 64, and not for smaller ones", async (context) => {
@@ -183,7 +197,7 @@ test("the gradient of the regression vanishes where it ends, against plain sums"
   const [count, width, classes, penalty] = [60, 5, 3, 0.05];
   const values = Float32Array.from({ length: count * width }, () => 2 + 3 * random.normal());
   const labels = Array.from({ length: count }, (_, n) => (values[n * width]! > 3 ? 2 : random.integer(2)));
-  const problem = await regression({ values, width, labels }, { classes, threads: 1 });
+  const problem = await regression({ values, width, labels }, { task: oneLabel(classes), threads: 1 });
   const best = await problem.fit(new Float64Array(count).fill(1), penalty);
   const cost = costOf(best, { values, width, labels, penalty });
   for (const index of [0, 4, 7, 14]) {
