@@ -7,6 +7,7 @@ import type { Channel, CreateTrainingJobRequest, S3DataSource } from "@aws-sdk/c
 import type { Blobs } from "../../ports/blobs.ts";
 import { type LabelledObject, labelledObjects } from "./augmented-manifest.ts";
 import { downloadSome, downloadSource } from "./download-objects.ts";
+import { labelReader } from "./manifest-labels.ts";
 
 type Request = Omit<CreateTrainingJobRequest, "Tags">;
 
@@ -54,13 +55,15 @@ export async function downloadChannels(
   signal: AbortSignal,
 ): Promise<void> {
   setMaxListeners(0, signal); // every download under way listens to it
-  for (const { ChannelName, DataSource } of request.InputDataConfig ?? []) {
+  for (const channel of request.InputDataConfig ?? []) {
+    const { ChannelName, DataSource } = channel;
     const target = join(folder, "input", "data", ChannelName as string);
     await mkdir(target, { recursive: true });
     const source: Partial<S3DataSource> = DataSource?.S3DataSource ?? {};
     const download = { blobs, target, signal };
     if (source.S3DataType === "AugmentedManifestFile") {
-      const listed = withListFile(labelledObjects(source, blobs), join(target, `${ChannelName}.lst`));
+      const objects = labelledObjects(source, { blobs, labelsOf: labelReader(channel, request) });
+      const listed = withListFile(objects, join(target, `${ChannelName}.lst`));
       await downloadSome(listed, { ...download, uri: source.S3Uri as string });
     } else {
       await downloadSource(source, download);
@@ -68,15 +71,15 @@ export async function downloadChannels(
   }
 }
 
-/** Writes beside what is fetched which class each file belongs to: a `.lst` file, as the built-in algorithm reads it. */
+/** Writes beside what is fetched which classes each file shows: a `.lst` file, as the built-in algorithm reads it. */
 async function* withListFile(objects: AsyncGenerator<LabelledObject>, path: string): AsyncGenerator<LabelledObject> {
   const lines = createWriteStream(path);
   const classNames: string[] = [];
   let index = 0;
   try {
     for await (const object of objects) {
-      if (object.className !== undefined) classNames[object.label] = object.className;
-      lines.write(`${index++}\t${object.label}\t${object.name}\n`);
+      for (const [id, name] of Object.entries(object.classNames)) classNames[Number(id)] = name;
+      lines.write(`${[index++, ...object.labels, object.name].join("\t")}\n`);
       yield object;
     }
   } finally {

@@ -72,6 +72,50 @@ test("an augmented manifest becomes pictures with a list of their classes", asyn
   world.forget();
 });
 
+test("an augmented manifest may list the classes of a picture, or a 0 or a 1 for each class", async () => {
+  const world = await keepingInputs();
+  const line = (labels: unknown) =>
+    JSON.stringify({ "source-ref": "s3://data/set/train/a.txt", class: labels, ...named });
+  const named = { "class-metadata": { "class-map": { 0: "bicycle", 1: "bus", 2: "train" } } };
+  await world.blobs.put("data/lists/hot", [line([1, 0, 1]), line("[0, 0, 0]")].join("\n"));
+  await world.blobs.put("data/lists/ids", [line([2, 0]), line([])].join("\n"));
+  await world.blobs.put("data/lists/wrong", line([3]));
+  const sagemaker = world.start();
+  const jobWith = async (name: string, format: string) => {
+    const source = {
+      S3DataType: "AugmentedManifestFile",
+      S3Uri: `s3://data/lists/${name}`,
+      AttributeNames: ["source-ref", "class"],
+    };
+    const given = { ContentType: `application/x-recordio${format}`, RecordWrapperType: "RecordIO" };
+    const HyperParameters = { multi_label: "1", num_classes: "3" };
+    await create(sagemaker, name, "", { ...builtIn, ...channel(source, given), HyperParameters });
+    return ended(sagemaker, name);
+  };
+  const jobs = [
+    await jobWith("hot", ""),
+    await jobWith("ids", "; label-format=class-id"),
+    await jobWith("wrong", "; label-format=class-id"),
+  ];
+  const listOf = async (name: string) => {
+    const folder = await unpacked(world, `out/models/${name}/output/model.tar.gz`);
+    return (
+      readFileSync(join(folder, "data/train/train.lst"), "utf8") +
+      readFileSync(join(folder, "data/train/label_categories.json"))
+    );
+  };
+  const names = '{"key_mapping":{"0":"bicycle","1":"bus","2":"train"}}';
+  const lists = [await listOf("hot"), await listOf("ids")];
+  await sagemaker.close();
+  const list = `0\t1\t0\t1\t1-a.txt\n1\t0\t0\t0\t2-a.txt\n${names}`;
+  assert.deepEqual(lists, [list, list]);
+  assert.equal(
+    jobs[2]?.FailureReason,
+    'ClientError: Data download failed:Line 1 of the augmented manifest s3://data/lists/wrong has no list of class numbers below num_classes=3 in "class".',
+  );
+  world.forget();
+});
+
 test("a manifest that is damaged or names what is not there fails the job with its line", async () => {
   const world = await keepingInputs();
   await world.blobs.put("data/lists/damaged", "no list");
