@@ -54,6 +54,18 @@ test("the Kolmogorov-Smirnov p-value is the exact share of all splits", () => {
     assert.ok(Math.abs(kolmogorovSmirnov(stepsOf(a), stepsOf(b)).p - exactShare(a, b)) < 1e-12);
 });
 
+test("of classes that may be there together each probability is compared, though another one stays the largest", () => {
+  const random = seeded(3);
+  const answers = (ofLast: number): Observation[] =>
+    Array.from({ length: 200 }, () => {
+      const probabilities = [0.9 + random() * 0.1, random() * 0.2, ofLast + random() * 0.2];
+      return { probabilities, confidence: probabilities[0]!, predictedLabel: 0 };
+    });
+  const report = driftReport(answers(0.1), answers(0.5), { random });
+  assert.ok(report.isDrifting, JSON.stringify(report));
+  assert.equal(report.features[0]?.feature, "probability of class 2");
+});
+
 test("large samples get the p-value of the series, close to the exact one", () => {
   const ramp = (n: number, shift: number) => Array.from({ length: n }, (_, i) => i / n + shift);
   const exact = kolmogorovSmirnov(stepsOf(ramp(2000, 0)), stepsOf(ramp(1999, 0.04)));

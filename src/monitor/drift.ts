@@ -40,17 +40,31 @@ function numericRows(reference: readonly Observation[], window: readonly Observa
       of: (observation: Observation) => observation.statistics?.[name],
     })),
     { feature: "confidence", family: "prediction", of: ({ confidence }) => confidence },
-    // Of two classes one tells both; of more, shares and confidence have to do.
-    {
-      feature: "probability of class 1",
-      family: "prediction",
-      of: ({ probabilities }) => (probabilities?.length === 2 ? probabilities[1] : undefined),
-    },
+    ...comparedClasses([...reference, ...window]).map((k) => ({
+      feature: `probability of class ${k}`,
+      family: "prediction" as const,
+      of: ({ probabilities }: Observation) => probabilities?.[k],
+    })),
   ];
   return numbers.flatMap(({ feature, family, of }) => {
     const [expected, actual] = [present(reference.map(of)), present(window.map(of))];
     return expected.length === 0 || actual.length === 0 ? [] : [{ feature, family, ...moved(expected, actual) }];
   });
+}
+
+/** More tests of one family than these would see nothing any more. */
+const mostCompared = 20;
+
+/**
+ * Classes whose probabilities are compared. Of two that exclude each other one tells both, and of more, shares and confidence have to do; of
+ * classes that may be there together (their probabilities do not add up to 1) each is a question of its own.
+ */
+function comparedClasses(observations: readonly Observation[]): number[] {
+  const answers = present(observations.map(({ probabilities }) => probabilities));
+  const classes = answers[0]?.length ?? 0;
+  const isSum = (probabilities: readonly number[]) => Math.abs(probabilities.reduce((a, b) => a + b, 0) - 1) <= 0.01;
+  if (answers.every(isSum)) return classes === 2 ? [1] : [];
+  return Array.from({ length: Math.min(classes, mostCompared) }, (_, k) => k);
 }
 
 function moved(reference: number[], window: number[]): Omit<MeasuredDrift, "feature" | "family"> {

@@ -58,12 +58,14 @@ function otherCells(answer: unknown): NamedCell[] {
   return flatCells(Object.fromEntries(members.filter(([name]) => name !== holder)));
 }
 
-/** Numbers are taken for class probabilities when there are at least two and they add up to one. */
+/**
+ * Numbers from 0 to 1 are taken for class probabilities when there are at least two. They need not add up to one: each class may have its own,
+ * and the rows of one endpoint must have the same columns.
+ */
 function classProbabilities(body: CapturedBody): number[] | undefined {
   const numbers = probabilitiesOf(body);
-  if (numbers === undefined || numbers.length < 2 || numbers.some((value) => value < 0)) return undefined;
-  const sum = numbers.reduce((total, value) => total + value, 0);
-  return Math.abs(sum - 1) <= 0.01 ? numbers : undefined;
+  if (numbers === undefined || numbers.length < 2) return undefined;
+  return numbers.every((value) => value >= 0 && value <= 1) ? numbers : undefined;
 }
 
 function predictionCells(probabilities: number[]): NamedCell[] {

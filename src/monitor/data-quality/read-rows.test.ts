@@ -109,6 +109,18 @@ test("a captured picture becomes its statistics, and class probabilities become 
   assert.equal(Object.keys(rest).filter((name) => name.startsWith("picture_")).length, 9);
 });
 
+test("probabilities of classes that do not exclude each other are the same columns, whatever they add up to", async () => {
+  const input = { encoding: "CSV", data: "5" };
+  const columnsOf = async (data: string) =>
+    Object.keys((await rowsIn(captured(input, { encoding: "JSON", data }), { format: capture }))[0] ?? {});
+  const columns = ["predicted_class", "confidence", "probability_0", "probability_1", "_c0"];
+  assert.deepEqual(
+    [await columnsOf("[0.9, 0.8]"), await columnsOf("[0.1, 0.05]"), await columnsOf("[0.7, 0.3]")],
+    [columns, columns, columns],
+  );
+  assert.deepEqual((await columnsOf("[0.9, 7]")).includes("probability_0"), false);
+});
+
 test("what an answer says beside its probabilities is kept", async () => {
   const answer = '{"probabilities":[[0.9,0.1]],"label":"bicycle","model":{"version":3}}';
   const [row] = await rowsIn(captured({ encoding: "CSV", data: "5" }, { encoding: "JSON", data: answer }), {
