@@ -138,6 +138,14 @@ test("a disk too full for the model is named, and leaves nothing half-written", 
   assert.deepEqual(modelFiles(folder), ["metrics"]);
 });
 
+test("the model of an epoch is stored before the checkpoint that a restart goes on from behind it", async (context) => {
+  const folder = folderWith(context, small);
+  mkdirSync(join(folder.prefix, "checkpoints"));
+  symlinkSync("/dev/full", join(folder.prefix, "checkpoints/training.checkpoint.draft"));
+  await run(folder);
+  assert.ok(modelFiles(folder).includes("image-classification-0002.onnx"));
+});
+
 test("memory that runs out is named, with what would help", async (context) => {
   const folder = folderWith(context, small);
   folder.write("worker.mjs", `throw new RangeError("Array buffer allocation failed");`);

@@ -241,9 +241,10 @@ function checkpointing(job: WorkerJob, tell: (message: WorkerMessage) => void): 
     const isAsked = checkpoint.everyEpochs !== undefined && progress.epoch % checkpoint.everyEpochs === 0;
     if (!isAsked && performance.now() - writtenMs < checkpointEveryMs) return;
     try {
-      const paths = [saveCheckpoint(checkpoint, progress, shared)];
-      if (isAsked) paths.push(saveModel(job, checkpoint.folder, checkpoint.epochsBefore + progress.epoch));
-      tell({ kind: "checkpoint", paths });
+      // The model first: who goes on from the checkpoint never comes by this epoch again.
+      const epoch = checkpoint.epochsBefore + progress.epoch;
+      const models = isAsked ? [saveModel(job, checkpoint.folder, epoch)] : [];
+      tell({ kind: "checkpoint", paths: [...models, saveCheckpoint(checkpoint, progress, shared)] });
     } catch (error) {
       tell({ kind: "checkpointFailed", message: (error as Error).message });
     }
