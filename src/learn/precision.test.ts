@@ -108,6 +108,16 @@ test("networks of 20 layers, several of them and with views, have weights of hal
   }
 });
 
+test("networks that say of every class whether it is there have weights of half precision", async (context) => {
+  const folder = jobFolder(context);
+  folder.multiLabelPictures("train", 80);
+  folder.hyperparameters({ ...half, multi_label: "1", epochs: "1" });
+  const { code, text } = await run(folder);
+  assert.equal(code, 0, text);
+  const { values } = readWeights(modelOf(folder)).get("head")!;
+  assert.deepEqual(values, fromHalf(toHalf(values)));
+});
+
 test("a model of half precision is trained on, in either precision", async (context) => {
   const parent = await trained(context, half);
   const gentle = { use_pretrained_model: "1", epochs: "1", learning_rate: "0.000001" };
