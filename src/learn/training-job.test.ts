@@ -169,6 +169,23 @@ test("a loss that is no number ends the job with the step and no model", async (
   assert.deepEqual(modelFiles(folder), []);
 });
 
+test("a network whose answers are no numbers ends the job with what to do and no model", async (context) => {
+  const folder = jobFolder(context);
+  folder.pictures("train", 80);
+  // Adam's steps are of the size of its rate: the weights of a single one are huge, and still finite.
+  folder.hyperparameters({
+    ...small,
+    mini_batch_size: "64",
+    optimizer: "adam",
+    learning_rate: "1000000",
+    weight_decay: "0",
+    epochs: "1",
+  });
+  assert.equal((await run(folder)).code, 1);
+  assert.match(failureOf(folder), /^ClientError: the answers of the trained network are no numbers: use a lower/);
+  assert.deepEqual(modelFiles(folder), []);
+});
+
 test("a worker that dies ends the job and lets the others go", async (context) => {
   const folder = jobFolder(context);
   folder.pictures("train", 80);

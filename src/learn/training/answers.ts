@@ -5,6 +5,7 @@ import { viewsOf } from "../views.ts";
 import { evaluator } from "./evaluate.ts";
 import { openSession } from "./runtime.ts";
 import type { Trained } from "./train.ts";
+import { DivergedError } from "./worker-group.ts";
 
 /** What the networks of a job say about some pictures. */
 export interface Answers extends Scored {
@@ -30,7 +31,12 @@ export async function answering(
         for (const view of views) byView.push(await logits(pictures, indices, view));
         byMember.push(meanOf(byView));
       }
-      return { logits: meanOf(byMember), byMember, truth: labelsOf(set, indices) };
+      const mean = meanOf(byMember);
+      // Finite weights may be so large that what they compute is not.
+      if (!mean.every(Number.isFinite)) {
+        throw new DivergedError("the answers of the trained network are no numbers: use a lower learning_rate");
+      }
+      return { logits: mean, byMember, truth: labelsOf(set, indices) };
     } finally {
       pictures.close();
     }
