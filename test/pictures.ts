@@ -27,6 +27,38 @@ export function stripes(
   return pngOf(side, rows);
 }
 
+export const shapeNames = ["disc", "square", "cross"] as const;
+
+/** A PNG of grey ground with any of three shapes, each of its colour, at places that the number chooses. */
+export function shapes(shown: readonly (typeof shapeNames)[number][], number: number, side = 32): Buffer {
+  const rows = Buffer.alloc(side * (1 + side * 3));
+  const placed = shown.map((name, i) => {
+    const place = (number * 7 + i * 13) % 97;
+    return {
+      channel: shapeNames.indexOf(name),
+      name,
+      x: 6 + (place % (side - 12)),
+      y: 6 + ((place * 5) % (side - 12)),
+    };
+  });
+  for (let y = 0; y < side; y++) {
+    for (let x = 0; x < side; x++) {
+      const ground = 60 + ((x * 7 + y * 13 + number * 29) % 40);
+      for (let channel = 0; channel < 3; channel++) {
+        const isShape = placed.some((shape) => shape.channel === channel && isIn(shape.name, x - shape.x, y - shape.y));
+        rows[y * (1 + side * 3) + 1 + x * 3 + channel] = isShape ? 230 : ground;
+      }
+    }
+  }
+  return pngOf(side, rows);
+}
+
+function isIn(name: (typeof shapeNames)[number], x: number, y: number): boolean {
+  if (name === "disc") return x * x + y * y <= 25;
+  if (name === "square") return Math.max(Math.abs(x), Math.abs(y)) <= 4;
+  return Math.min(Math.abs(x), Math.abs(y)) <= 1 && Math.max(Math.abs(x), Math.abs(y)) <= 5;
+}
+
 /** The rows begin with a zero each: no filter. */
 function pngOf(side: number, rows: Buffer): Buffer {
   const header = Buffer.alloc(13);
