@@ -132,7 +132,7 @@ describe("training jobs", () => {
   describe("whose program is killed", () => {
     test("go on from their checkpoint, and keep their model when they are stopped", async () => {
       await create(sagemaker, "killed-once", { epochs: "100000", checkpoint_frequency: "5" });
-      const checkpoint = join(folderOf("killed-once"), "checkpoints", "training.checkpoint");
+      const checkpoint = join(folderOf("killed-once"), "ml", "checkpoints", "training.checkpoint");
       await until(() => existsSync(checkpoint));
       killProgramOf("killed-once");
       await until(async () => (await describeJob(sagemaker, "killed-once")).includes("Restarting"));
@@ -208,7 +208,7 @@ describe("training jobs", () => {
     const processes = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
     const found = processes.find((id) => {
       const [environment, command] = [readIfThere(`/proc/${id}/environ`), readIfThere(`/proc/${id}/cmdline`)];
-      return environment.includes(`SCONES_ML_PREFIX=${folderOf(job)}\0`) && /^[^\0]*node\0/.test(command);
+      return environment.includes(`SCONES_ML_PREFIX=${join(folderOf(job), "ml")}\0`) && /^[^\0]*node\0/.test(command);
     });
     return found === undefined ? undefined : Number(found);
   }

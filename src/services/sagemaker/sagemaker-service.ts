@@ -17,6 +17,7 @@ import { AsyncInference } from "./async-inference.ts";
 import { endpointConfigHandlers } from "./endpoint-configs.ts";
 import { EndpointFleet } from "./endpoint-fleet.ts";
 import { endpointHandlers } from "./endpoints.ts";
+import { mlPlaces } from "./ml-place.ts";
 import { modelRegistryHandlers } from "./model-registry/model-packages.ts";
 import { modelHandlers } from "./models.ts";
 import { monitoring as modelMonitoring } from "./monitoring/monitoring.ts";
@@ -150,12 +151,14 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
     invoke: (name, request) => gateway.invokeQueued(name, request),
     report,
   });
+  const places = mlPlaces(join(options.directory, "ml-probe"), programEnvironment);
   const runner = new TrainingRunner({
     resources,
     blobs,
     logs,
     clock,
     algorithms,
+    places,
     directory: join(options.directory, "training"),
     environment: programEnvironment,
     capacity,
@@ -202,6 +205,7 @@ export function sagemakerService(options: SagemakerOptions): Sagemaker {
     clock,
     directory: join(options.directory, "processing"),
     programs: monitoringPrograms,
+    places,
     environment: programEnvironment,
     stopGraceMs: options.stopGraceMs ?? defaultStopGraceMs,
     onChange: (job) => {

@@ -1,21 +1,24 @@
 import { join } from "node:path";
+import { type MlPlace, mlRoot } from "./ml-place.ts";
 import type { StoredTrainingJob } from "./training-job.ts";
 
 /**
- * What a training program finds in its environment: `SCONES_ML_PREFIX` is the folder that stands for /opt/ml, the rest is what
+ * What a training program finds in its environment: `SCONES_ML_PREFIX` is /opt/ml or the folder that stands for it, the rest is what
  * the SageMaker training toolkit sets. Nothing else of ours gets in.
  */
 export function trainingEnvironment(
   job: StoredTrainingJob,
-  folder: string,
+  { inPlace }: Pick<MlPlace, "inPlace">,
   base: Readonly<Record<string, string>>,
 ): Record<string, string> {
   const { request } = job;
   const channels = (request.InputDataConfig ?? []).map(({ ChannelName }) => ChannelName as string);
   const hyperparameters = request.HyperParameters ?? {};
+  const folder = inPlace(mlRoot);
+  const variables = Object.entries(request.Environment ?? {});
   return {
     ...base,
-    ...request.Environment,
+    ...Object.fromEntries(variables.map(([name, value]) => [name, inPlace(value)])),
     SCONES_ML_PREFIX: folder,
     TRAINING_JOB_NAME: job.name,
     TRAINING_JOB_ARN: job.arn,

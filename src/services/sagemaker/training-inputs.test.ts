@@ -169,7 +169,7 @@ test("a job whose data fill the disk of the store itself fails all the same, and
   const update = world.resources.update;
   const folder = join(world.directory, "training", "job");
   world.resources.update = (...given) => {
-    if (existsSync(join(folder, "input/data/train/a.txt"))) throw new Error("database or disk is full");
+    if (existsSync(join(folder, "ml/input/data/train/a.txt"))) throw new Error("database or disk is full");
     return update(...given);
   };
   const sagemaker = world.start();

@@ -75,8 +75,8 @@ test("a job finds its contract's folder, and its model, metrics and log can be r
   assert.equal(read("files"), "input/data/train/a.txt\ninput/data/train/deep/b.txt\ninput/data/train_lst/train.lst\n");
   assert.equal(read("a.txt"), "first");
   assert.match(read("environment"), /^SM_HP_IMAGE_SHAPE=3,32,32$/m);
-  assert.match(read("environment"), /^SM_CHANNEL_TRAIN=.*\/job\/input\/data\/train$/m);
-  assert.match(read("environment"), /^SM_MODEL_DIR=.*\/job\/model$/m);
+  assert.match(read("environment"), /^SM_CHANNEL_TRAIN=.*\/ml\/input\/data\/train$/m);
+  assert.match(read("environment"), /^SM_MODEL_DIR=.*\/ml\/model$/m);
   assert.deepEqual(lines, ["Epoch[0] Train-accuracy=0.5", "unfinished", "Epoch[1] Train-accuracy=0.75"].toSorted());
   assert.ok(world.blobs.contents.has("out/models/job/output/output.tar.gz"));
   assert.deepEqual(readdirSync(join(world.directory, "training")), []);
@@ -231,6 +231,23 @@ test("a job that was running when the server ended begins again with its checkpo
   assert.equal(job.TrainingJobStatus, "Completed");
   assert.ok(job.SecondaryStatusTransitions.some((one: { Status: string }) => one.Status === "Restarting"));
   assert.deepEqual(readdirSync(folder), ["half"]);
+  world.forget();
+});
+
+test("a program that names /opt/ml finds its job's folder there", async () => {
+  const world = await withData();
+  const sagemaker = world.start();
+  const program =
+    'cp /opt/ml/input/config/hyperparameters.json "$SM_MODEL_DIR/" && cp "$SM_CHANNEL_TRAIN/a.txt" "$COPY" && ls /opt/ml';
+  await create(sagemaker, "job", program, { Environment: { COPY: "/opt/ml/model/copy.txt" } });
+  const job = await ended(sagemaker, "job");
+  const lines = logOf(world, "job");
+  assert.equal(job.TrainingJobStatus, "Completed", lines.join("\n"));
+  const folder = await unpacked(world, "out/models/job/output/model.tar.gz");
+  await sagemaker.close();
+  assert.deepEqual(readdirSync(folder).sort(), ["copy.txt", "hyperparameters.json"]);
+  assert.deepEqual(lines, ["checkpoints", "code", "input", "model", "output"]);
+  assert.ok(!existsSync("/opt/ml/model"));
   world.forget();
 });
 

@@ -8,9 +8,10 @@ import { packFolder } from "../../serve/pack-folder.ts";
 import type { ProcessGroup } from "../../serve/process-group.ts";
 import { failureOfJob, failureOfProgram, isClientsFault } from "./failure-reason.ts";
 import { metricScraper } from "./metric-scraper.ts";
+import { hostPlace, type MlPlace, type MlPlaces } from "./ml-place.ts";
 import { kindOf, parseS3Uri } from "./resource-names.ts";
 import { sweepFolder } from "./sweep-folder.ts";
-import { type Algorithms, algorithmOf } from "./training-algorithm.ts";
+import { type Algorithms, algorithmOf, isOwnProgram } from "./training-algorithm.ts";
 import { hasRoom, type TrainingCapacity } from "./training-capacity.ts";
 import { fetchCheckpoints, keepCheckpoints } from "./training-checkpoints.ts";
 import { trainingEnvironment } from "./training-environment.ts";
@@ -32,9 +33,10 @@ export interface TrainingRunnerOptions {
   blobs: Blobs;
   logs: Logs;
   clock: Clock;
-  /** A folder per running job. */
+  /** A folder per running job; below it, `ml` is what /opt/ml is in a container. */
   directory: string;
   algorithms: Algorithms;
+  places: MlPlaces;
   /** What every training program finds in its environment: a PATH, and how to reach this server. */
   environment: () => Readonly<Record<string, string>>;
   capacity: TrainingCapacity;
@@ -57,6 +59,15 @@ interface Running {
   metrics?: () => StoredMetric[];
   program?: ProcessGroup;
   endsBecause?: Ending;
+}
+
+/** What a program is started with. */
+interface Attempt {
+  job: StoredTrainingJob;
+  ml: string;
+  place: MlPlace;
+  running: Running;
+  readMetrics: (line: string, atMs: number) => void;
 }
 
 const kind = kindOf("training-job");
@@ -206,8 +217,9 @@ export class TrainingRunner {
   async #run(job: StoredTrainingJob, running: Running): Promise<void> {
     const { name } = job;
     const folder = join(this.#options.directory, name);
+    const ml = join(folder, "ml");
     const most = job.request.RetryStrategy?.MaximumRetryAttempts ?? 0;
-    let outcome = await this.#attempt(job, folder, running);
+    let outcome = await this.#attempt(job, ml, running);
     for (let retries = job.retries ?? 0; outcome?.failureReason?.startsWith(ourFault) && retries < most; ) {
       const message = `The training job failed (${outcome.failureReason}): it is tried again`.slice(
         0,
@@ -215,7 +227,7 @@ export class TrainingRunner {
       );
       this.#options.resources.update<StoredTrainingJob>(kind, name, (old) => ({ ...old, retries: ++retries }));
       this.#change(name, { secondary: "Restarting", message });
-      outcome = await this.#attempt(job, folder, running);
+      outcome = await this.#attempt(job, ml, running);
     }
     if (outcome === undefined) return; // the document stays as it is: the next start begins the job again
     const removeFolder = () => rm(folder, { recursive: true, force: true });
@@ -233,9 +245,9 @@ export class TrainingRunner {
   }
 
   /** How the job ended; `undefined` when only the server has. */
-  async #attempt(job: StoredTrainingJob, folder: string, running: Running): Promise<StageChange | undefined> {
+  async #attempt(job: StoredTrainingJob, ml: string, running: Running): Promise<StageChange | undefined> {
     try {
-      return await this.#train(job, folder, running);
+      return await this.#train(job, ml, running);
     } catch (error) {
       if (this.#isClosing) return undefined;
       if (running.endsBecause === undefined && !isClientsFault(error))
@@ -244,41 +256,38 @@ export class TrainingRunner {
     }
   }
 
-  async #train(job: StoredTrainingJob, folder: string, running: Running): Promise<StageChange> {
+  async #train(job: StoredTrainingJob, ml: string, running: Running): Promise<StageChange> {
     const { blobs, algorithms } = this.#options;
     const { request, name } = job;
     this.#change(name, { secondary: "Starting", message: "Preparing the instances for training" });
     const algorithm = algorithmOf(request, algorithms);
     const scraper = metricScraper(algorithm.metricDefinitions, (metric) => this.#options.onMetric(job, metric));
     running.metrics = scraper.last;
-    await layOutFolder(folder, request);
+    await layOutFolder(ml, request);
     running.abort.signal.throwIfAborted(); // after Stopping nothing but Stopped may follow
     this.#change(name, { secondary: "Downloading", message: "Downloading input data" });
-    await downloadChannels(folder, request, blobs, running.abort.signal);
+    await downloadChannels(ml, request, blobs, running.abort.signal);
+    const place = isOwnProgram(request) ? await this.#options.places(ml) : hostPlace(ml);
     running.abort.signal.throwIfAborted();
     this.#change(name, {
       secondary: "Training",
       message: "Training image download completed. Training in progress.",
     });
-    const exitCode = await this.#runWithCheckpoints(job, folder, running, scraper.read);
+    const exitCode = await this.#runWithCheckpoints({ job, ml, place, running, readMetrics: scraper.read });
     if (this.#isClosing) throw new Error("the server is closing");
     if (exitCode !== 0 && running.endsBecause === undefined) {
-      const failureReason = await failureOfProgram(folder, exitCode);
+      const failureReason = await failureOfProgram(ml, exitCode);
       return { secondary: "Failed", message: "Training job failed", status: "Failed", failureReason };
     }
-    await this.#upload(job, folder);
+    await this.#upload(job, ml);
     return this.#outcomeOf(running, undefined);
   }
 
   /** A program that is killed while it leaves checkpoints goes on from them; one without would only begin anew. */
-  async #runWithCheckpoints(
-    job: StoredTrainingJob,
-    folder: string,
-    running: Running,
-    readMetrics: (line: string, atMs: number) => void,
-  ): Promise<number> {
+  async #runWithCheckpoints(attempt: Attempt): Promise<number> {
+    const { job, ml, running } = attempt;
     const { blobs, resources, clock, report } = this.#options;
-    const checkpoints = { folder, config: job.request.CheckpointConfig, blobs };
+    const checkpoints = { folder: ml, config: job.request.CheckpointConfig, blobs };
     await fetchCheckpoints(checkpoints, running.abort.signal);
     const sync = keepCheckpoints(checkpoints, {
       clock,
@@ -291,9 +300,9 @@ export class TrainingRunner {
     });
     try {
       for (let kills = 0; ; kills++) {
-        const exitCode = await this.#runProgram(job, folder, running, readMetrics);
+        const exitCode = await this.#runProgram(attempt);
         const mayGoOn = exitCode === killedExitCode && running.endsBecause === undefined && !this.#isClosing;
-        if (!mayGoOn || kills === maxRestarts || !(await hasFiles(join(folder, "checkpoints")))) return exitCode;
+        if (!mayGoOn || kills === maxRestarts || !(await hasFiles(join(ml, "checkpoints")))) return exitCode;
         this.#change(job.name, {
           secondary: "Restarting",
           message: "The training program was killed: it goes on from its last checkpoint",
@@ -306,12 +315,7 @@ export class TrainingRunner {
     }
   }
 
-  async #runProgram(
-    job: StoredTrainingJob,
-    folder: string,
-    running: Running,
-    readMetrics: (line: string, atMs: number) => void,
-  ): Promise<number> {
+  async #runProgram({ job, ml, place, running, readMetrics }: Attempt): Promise<number> {
     const { clock, logs, algorithms, environment, stopGraceMs } = this.#options;
     const stream = `${job.name}/algo-1-${Math.floor(job.createdMs / 1000)}`; // the same after a restart
     const algorithm = algorithmOf(job.request, algorithms);
@@ -324,10 +328,9 @@ export class TrainingRunner {
       readWarnings(message);
     };
     const program = startTraining({
-      command,
-      args,
-      folder,
-      environment: trainingEnvironment(job, folder, environment()),
+      ...place.wrap({ command, args: isOwnProgram(job.request) ? args.map(place.inPlace) : args }),
+      folder: ml,
+      environment: trainingEnvironment(job, place, environment()),
       clock,
       stopGraceMs,
       onLine,
@@ -341,17 +344,17 @@ export class TrainingRunner {
     }
   }
 
-  async #upload(job: StoredTrainingJob, folder: string): Promise<void> {
+  async #upload(job: StoredTrainingJob, ml: string): Promise<void> {
     const { blobs, resources, clock } = this.#options;
     const isStopped = this.#running.get(job.name)?.endsBecause !== undefined;
-    if (isStopped && !(await hasFiles(join(folder, "model")))) return; // it was stopped before it had a model
+    if (isStopped && !(await hasFiles(join(ml, "model")))) return; // it was stopped before it had a model
     this.#change(job.name, { secondary: "Uploading", message: "Uploading generated training model" });
     const { bucket, key } = parseS3Uri(job.request.OutputDataConfig?.S3OutputPath as string);
     const target = [bucket, ...key.split("/").filter((part) => part !== ""), job.name, "output"].join("/");
     const headers = { "content-type": "application/gzip" };
-    await blobs.put(`${target}/model.tar.gz`, packFolder(join(folder, "model")), { headers });
-    if (await hasFiles(join(folder, "output", "data"))) {
-      await blobs.put(`${target}/output.tar.gz`, packFolder(join(folder, "output", "data")), { headers });
+    await blobs.put(`${target}/model.tar.gz`, packFolder(join(ml, "model")), { headers });
+    if (await hasFiles(join(ml, "output", "data"))) {
+      await blobs.put(`${target}/output.tar.gz`, packFolder(join(ml, "output", "data")), { headers });
     }
     resources.update<StoredTrainingJob>(kind, job.name, (stored) => ({
       ...stored,

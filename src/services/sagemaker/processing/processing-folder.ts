@@ -5,9 +5,9 @@ import type { ProcessingOutput } from "@aws-sdk/client-sagemaker";
 import type { Blobs } from "../../../ports/blobs.ts";
 import { downloadSource } from "../download-objects.ts";
 import type { FolderToStore } from "../folder-sync.ts";
+import { mlRoot } from "../ml-place.ts";
 import { invalid, parseS3Uri } from "../resource-names.ts";
 import { startOfFile } from "../start-of-file.ts";
-import { mlRoot } from "./ml-place.ts";
 import { maxRuntimeSecondsOf, type ProcessingRequest, type StoredProcessingJob } from "./processing-job.ts";
 
 /** As AWS bounds an ExitMessage. */

@@ -9,9 +9,9 @@ import { type ProcessGroup, startProcessGroup } from "../../../serve/process-gro
 import { ClientError } from "../download-objects.ts";
 import { failureOfJob, failureOfProgram, isClientsFault } from "../failure-reason.ts";
 import { keepStored, storeChanges } from "../folder-sync.ts";
+import { type MlPlace, type MlPlaces, mlRoot } from "../ml-place.ts";
 import { kindOf } from "../resource-names.ts";
 import { sweepFolder } from "../sweep-folder.ts";
-import { findMlPlaces, type MlPlace, mlRoot, probeName } from "./ml-place.ts";
 import { downloadInputs, exitMessageOf, layOutFolder, outputsOf, placeOf } from "./processing-folder.ts";
 import { hasEnded, maxRuntimeSecondsOf, type StoredProcessingJob } from "./processing-job.ts";
 import { type ProcessingPrograms, programOf } from "./processing-program.ts";
@@ -31,6 +31,7 @@ export interface ProcessingRunnerOptions {
   /** A folder per running job. */
   directory: string;
   programs: ProcessingPrograms;
+  places: MlPlaces;
   /** What every program finds in its environment: a PATH, and how to reach this server. */
   environment: () => Readonly<Record<string, string>>;
   /** From SIGTERM to SIGKILL. */
@@ -63,7 +64,6 @@ export class ProcessingRunner {
   readonly #waiting: string[] = [];
   readonly #running = new Map<string, Running>();
   readonly #work = new Set<Promise<void>>();
-  #places: ReturnType<typeof findMlPlaces> | undefined;
   #isClosing = false;
 
   constructor(options: ProcessingRunnerOptions) {
@@ -75,7 +75,7 @@ export class ProcessingRunner {
     const { resources, directory, clock, report } = this.#options;
     const jobs = resources.list<StoredProcessingJob>(kind).map(({ value }) => value);
     const open = jobs.filter((job) => !hasEnded(job)).sort((a, b) => a.createdMs - b.createdMs);
-    const wanted = new Set([...open.map(({ name }) => name), probeName]);
+    const wanted = new Set(open.map(({ name }) => name));
     this.#keep(sweepFolder(directory, wanted), "folders of ended processing jobs", report);
     for (const { name, status, startedMs, restarts } of open) {
       if (status === "Stopping") this.#change(name, { status: "Stopped", endedMs: clock.now() });
@@ -155,7 +155,7 @@ export class ProcessingRunner {
   }
 
   async #process(job: StoredProcessingJob, folder: string, running: Running): Promise<Outcome> {
-    const { blobs, clock, directory, environment, onProgramEnd, report } = this.#options;
+    const { blobs, clock, places, onProgramEnd, report } = this.#options;
     const { name, request } = job;
     const { signal } = running.abort;
     const ml = join(folder, "ml");
@@ -163,11 +163,7 @@ export class ProcessingRunner {
     await layOutFolder(ml, job);
     await this.#checkBuckets(job);
     await downloadInputs(ml, { request, blobs, signal });
-    this.#places ??= findMlPlaces(directory, environment()).catch((error: unknown) => {
-      this.#places = undefined; // the next job tries again
-      throw error;
-    });
-    const place = await (await this.#places)(folder);
+    const place = await places(ml);
     signal.throwIfAborted(); // after Stopping nothing but Stopped may follow
     this.#change(name, { startedMs: job.startedMs ?? clock.now() });
     const outputs = outputsOf(request).map(({ prefix, localPath, isContinuous }) => {

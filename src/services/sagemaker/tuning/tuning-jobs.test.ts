@@ -136,8 +136,8 @@ test("trials run side by side, as many as may and each with its part of the core
   const sagemaker = world.start();
   // Each waits until it is one of two.
   const program = `
-    touch "$SCONES_ML_PREFIX/../began-$SM_JOB_NAME"
-    while [ "$(ls "$SCONES_ML_PREFIX/.." | grep -c ^began-)" -lt 2 ]; do sleep 0.02; done
+    touch "${world.directory}/began-$SM_JOB_NAME"
+    while [ "$(ls "${world.directory}" | grep -c ^began-)" -lt 2 ]; do sleep 0.02; done
     echo "cores=$SM_NUM_CPUS"`;
   await createTuning(sagemaker, "tune", {
     config: {

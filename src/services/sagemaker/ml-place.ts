@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rm, symlink } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 /*
  * Programs written for SageMaker find their files below /opt/ml. Where Linux lets us (root or unprivileged user namespaces), a
@@ -18,6 +18,14 @@ export interface MlPlace {
   wrap(program: { command: string; args: readonly string[] }): { command: string; args: readonly string[] };
 }
 
+/** Finds a program its place, with `ml` as /opt/ml; beside `ml` there must be nothing named `opt`. */
+export type MlPlaces = (ml: string) => Promise<MlPlace>;
+
+/** The folder under its own name: for programs that ask for it, and where nothing else can be had. */
+export function hostPlace(ml: string): MlPlace {
+  return { inPlace: (text) => text.replaceAll(mlRoot, ml), wrap: (program) => program };
+}
+
 // /opt as the program sees it: the host's entries as links into .host, and beside them ml.
 const script = `
 opt=$1; ml=$2; shift 2
@@ -25,42 +33,45 @@ mount --rbind "$ml" "$opt/ml" && mount --rbind /opt "$opt/.host" && mount --rbin
 exec "$@"
 `;
 const probeTimeoutMs = 5_000;
-/** Beside the folders of jobs; no job has such a name. */
-export const probeName = ".probe";
 
-/** Finds out what this machine allows; `directory` is ours to try in. */
-export async function findMlPlaces(
-  directory: string,
-  environment: Readonly<Record<string, string>>,
-): Promise<(jobFolder: string) => Promise<MlPlace>> {
+/** Finds out what this machine allows, when that is asked for first; `directory` is ours to try in. */
+export function mlPlaces(directory: string, environment: () => Readonly<Record<string, string>>): MlPlaces {
+  let found: Promise<MlPlaces> | undefined;
+  return async (ml) => {
+    found ??= findPlaces(directory, environment()).catch((error: unknown) => {
+      found = undefined; // the next job tries again
+      throw error;
+    });
+    return (await found)(ml);
+  };
+}
+
+async function findPlaces(directory: string, environment: Readonly<Record<string, string>>): Promise<MlPlaces> {
   if (process.platform === "linux" && existsSync("/opt")) {
-    const probe = join(directory, probeName);
+    const ml = join(directory, "ml");
     try {
-      await mkdir(join(probe, "ml", "processing"), { recursive: true });
+      await mkdir(join(ml, "input"), { recursive: true });
       for (const rights of [[], ["--user", "--map-root-user"]]) {
-        await rm(join(probe, "opt"), { recursive: true, force: true });
-        const places = (jobFolder: string) => mounted(jobFolder, rights);
-        const { command, args } = (await places(probe)).wrap({ command: "test", args: ["-d", `${mlRoot}/processing`] });
+        const places: MlPlaces = (folder) => mounted(folder, rights);
+        const { command, args } = (await places(ml)).wrap({ command: "test", args: ["-d", `${mlRoot}/input`] });
         if (await succeeds(command, args, environment)) return places;
       }
     } finally {
-      await rm(probe, { recursive: true, force: true });
+      await rm(directory, { recursive: true, force: true });
     }
   }
-  return async (jobFolder) => ({
-    inPlace: (text) => text.replaceAll(mlRoot, join(jobFolder, "ml")),
-    wrap: (program) => program,
-  });
+  return async (ml) => hostPlace(ml);
 }
 
-async function mounted(jobFolder: string, rights: readonly string[]): Promise<MlPlace> {
-  const opt = join(jobFolder, "opt");
+async function mounted(ml: string, rights: readonly string[]): Promise<MlPlace> {
+  const opt = join(dirname(ml), "opt");
+  await rm(opt, { recursive: true, force: true }); // of the same job, before it was interrupted
   await mkdir(join(opt, "ml"), { recursive: true });
   await mkdir(join(opt, ".host"), { recursive: true });
   for (const name of await readdir("/opt")) {
     if (name !== "ml") await symlink(join(".host", name), join(opt, name));
   }
-  const enter = [...rights, "--mount", "/bin/sh", "-c", script, "sh", opt, join(jobFolder, "ml")];
+  const enter = [...rights, "--mount", "/bin/sh", "-c", script, "sh", opt, ml];
   return {
     inPlace: (text) => text,
     wrap: ({ command, args }) => ({ command: "unshare", args: [...enter, command, ...args] }),

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { findMlPlaces } from "./ml-place.ts";
+import { mlPlaces } from "./ml-place.ts";
 
 const path = { PATH: "/usr/local/bin:/usr/bin:/bin" };
 const tries = "unshare --mount true || unshare --user --map-root-user --mount true";
@@ -13,7 +13,7 @@ const mountsAreRefused = !mounts && "this machine allows no mounts of one's own"
 
 test("a program finds its job's folder at /opt/ml, and nobody else does", { skip: mountsAreRefused }, async () => {
   const { directory, folder } = jobFolder();
-  const place = await (await findMlPlaces(directory, path))(folder);
+  const place = await mlPlaces(join(directory, "probe"), () => path)(join(folder, "ml"));
   const { command, args } = place.wrap({
     command: "/bin/sh",
     args: ["-c", "echo written > /opt/ml/processing/file; ls /opt"],
@@ -28,10 +28,11 @@ test("a program finds its job's folder at /opt/ml, and nobody else does", { skip
 
 test("where no mounts can be made, paths are told as they are", async () => {
   const { directory, folder } = jobFolder();
-  const place = await (await findMlPlaces(directory, { PATH: directory }))(folder);
+  const place = await mlPlaces(join(directory, "probe"), () => ({ PATH: directory }))(join(folder, "ml"));
   const program = { command: "cat", args: [] };
   assert.equal(place.inPlace("--data=/opt/ml/processing/x"), `--data=${folder}/ml/processing/x`);
   assert.equal(place.wrap(program), program);
+  assert.deepEqual(readdirSync(directory), ["job"]);
   rmSync(directory, { recursive: true });
 });
 
