@@ -13,10 +13,14 @@ const points = tile + 2;
 /** The five numbers. Results are rounded little more than those of a plain convolution; with 0, +-1 and +-2 it would be half as much again. */
 const numbers = [0, 0.75, -0.75, 1.5, -1.5];
 
-/** Changes cost more than they save where pictures are large and channels few, or tiles half empty. */
-export function isWorthTiles({ inputs, height, width, kernel, stride }: Shape): boolean {
-  const area = tilesAlong(height) * tilesAlong(width) * tile * tile;
-  return kernel === 3 && stride === 1 && 2 * Math.max(height, width) <= inputs && 2 * height * width >= area;
+/**
+ * Whether the changes cost less than they save: those of activations where there are many channels for the size of the picture and tiles are
+ * not half empty, those of weights where there are many tiles for the channels.
+ */
+export function isWorthTiles({ batch, inputs, outputs, height, width, kernel, stride }: Shape): boolean {
+  const tiles = tilesAlong(height) * tilesAlong(width);
+  if (kernel !== 3 || stride !== 1 || 2 * height * width < tiles * tile * tile) return false;
+  return 2 * Math.max(height, width) <= inputs && 4 * tiles * batch >= Math.max(inputs, outputs);
 }
 
 /** Of weights in blocks, and of activations in blocks. */
