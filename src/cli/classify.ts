@@ -1,4 +1,5 @@
 import { table } from "../draw/text.ts";
+import { namedClasses } from "../monitor/capture-record.ts";
 import { connect } from "./clients.ts";
 import { exitCodes, type Invocation, textOption } from "./command.ts";
 import { classify } from "./workflow/classify.ts";
@@ -16,14 +17,18 @@ export async function run(invocation: Invocation): Promise<number> {
     for (const image of positionals) {
       const bytes = await readImage(image);
       const asked = classify(clients, endpointName, { name: image, bytes }, signal);
-      const { label, confidence, probabilities } = await asked.catch((error: Error) => {
+      const { confidence, probabilities } = await asked.catch((error: Error) => {
         throw Object.assign(error, { message: `${image}: ${error.message}` });
       });
-      results.push({ image, prediction: labels[label] ?? `class-${label}`, confidence, probabilities });
+      const said = namedClasses(probabilities).map((k) => labels[k] ?? `class-${k}`);
+      results.push({ image, prediction: said.join(" and ") || "none", confidence, probabilities });
     }
     terminal.json(results);
     if (!terminal.isJson) {
-      const rows = results.map((result) => [result.image, result.prediction, result.confidence.toFixed(3)]);
+      const rows = results.map(({ image, prediction, confidence, probabilities }) => {
+        const said = namedClasses(probabilities).map((k) => probabilities[k]!.toFixed(3));
+        return [image, prediction, said.join(" ") || confidence.toFixed(3)];
+      });
       for (const line of table(
         [{ title: "image" }, { title: "prediction" }, { title: "confidence", align: "right" }],
         rows,

@@ -1,6 +1,6 @@
 import { InvokeEndpointCommand } from "@aws-sdk/client-sagemaker-runtime";
 import { table } from "../draw/text.ts";
-import { bytesOf, type CaptureRecord, probabilitiesOf } from "../monitor/capture-record.ts";
+import { bytesOf, type CaptureRecord, namedClasses, probabilitiesOf } from "../monitor/capture-record.ts";
 import { type Pace, replayPlan } from "../traffic/replay-plan.ts";
 import { runTraffic, type TrafficReport } from "../traffic/run-traffic.ts";
 import { mostItems } from "../traffic/traffic-plan.ts";
@@ -137,15 +137,17 @@ function compare(
   else comparison.changes.push({ eventId, inferenceTime, captured: captured.text, answered: answered.text });
 }
 
-/** An answer as people compare it: the class of a classifier, with its probability beside it; else its text. */
+/** An answer as people compare it: the classes that a classifier names, with their probabilities beside them; else its text. */
 function spoken(body: Buffer, labels: readonly string[]): { meaning: string; text: string } {
   const text = body.toString().trim();
   const probabilities = probabilitiesOf({ contentType: "application/json", encoding: "JSON", data: text });
   if (probabilities === undefined) return { meaning: text, text: text.slice(0, 80) };
-  const confidence = Math.max(...probabilities);
-  const label = probabilities.indexOf(confidence);
-  const meaning = labels[label] ?? `class-${label}`;
-  return { meaning, text: `${meaning} ${confidence.toFixed(3)}` };
+  const named = namedClasses(probabilities);
+  const nameOf = (label: number) => labels[label] ?? `class-${label}`;
+  return {
+    meaning: named.map(nameOf).join(),
+    text: named.map((label) => `${nameOf(label)} ${probabilities[label]!.toFixed(3)}`).join(", ") || "none",
+  };
 }
 
 function printReport(terminal: Terminal, { latency }: TrafficReport, { same, changes }: Comparison): void {

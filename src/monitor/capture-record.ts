@@ -48,8 +48,26 @@ export function probabilitiesOf(body: CapturedBody): number[] | undefined {
   }
 }
 
-/** Members of an answer that hold class probabilities. */
-export const probabilityMembers: readonly string[] = ["probabilities", "predictions", "outputs", "scores"];
+/** Whether the numbers are probabilities of classes that do not exclude each other: each is one, and they do not add up to 1. */
+export function areOfSeveralClasses(probabilities: readonly number[]): boolean {
+  const sum = probabilities.reduce((total, value) => total + value, 0);
+  return Math.abs(sum - 1) > 0.01 && probabilities.every((value) => value >= 0 && value <= 1);
+}
+
+/** The classes that an answer names: the most probable one, or where several may be there, those that probably are. */
+export function namedClasses(probabilities: readonly number[]): number[] {
+  if (!areOfSeveralClasses(probabilities)) return [probabilities.indexOf(Math.max(...probabilities))];
+  return [...probabilities.keys()].filter((k) => probabilities[k]! >= 0.5);
+}
+
+/** Members of an answer that hold class probabilities; the last one is that of AWS's algorithm in lines of JSON. */
+export const probabilityMembers: readonly string[] = [
+  "probabilities",
+  "predictions",
+  "outputs",
+  "scores",
+  "prediction",
+];
 
 function listIn(value: unknown, depth = 0): number[] | undefined {
   if (depth > 3) return undefined;

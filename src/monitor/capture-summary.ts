@@ -1,4 +1,4 @@
-import type { CaptureRecord } from "./capture-record.ts";
+import { type CaptureRecord, namedClasses } from "./capture-record.ts";
 
 export interface CaptureSummary {
   /** Every record, with or without a prediction. */
@@ -31,6 +31,7 @@ export interface ConfidenceFigures {
 export interface ClassFigures {
   label: number;
   name: string;
+  /** Answers that name the class (`namedClasses`). */
   count: number;
   belowThreshold: number;
   meanConfidence: number;
@@ -106,13 +107,17 @@ function classFigures(records: readonly CaptureRecord[], threshold: number, labe
     0,
   );
   return Array.from({ length: size }, (_, label) => {
-    const own = records.filter((record) => record.predictedLabel === label);
-    const sum = own.reduce((total, record) => total + (record.confidence as number), 0);
+    const own = records.flatMap(({ probabilities }) =>
+      probabilities !== undefined && namedClasses(probabilities).includes(label)
+        ? [probabilities[label] as number]
+        : [],
+    );
+    const sum = own.reduce((total, confidence) => total + confidence, 0);
     return {
       label,
       name: labels[label] ?? `class ${label}`,
       count: own.length,
-      belowThreshold: own.filter((record) => (record.confidence as number) < threshold).length,
+      belowThreshold: own.filter((confidence) => confidence < threshold).length,
       meanConfidence: own.length === 0 ? 0 : sum / own.length,
     };
   });

@@ -156,3 +156,22 @@ test("no captures make a summary that says so", () => {
   const summary = captureSummary([], { threshold: 0.9, labels: ["bicycle"] });
   assert.deepEqual([summary.count, summary.confidence, summary.classes[0]?.count], [0, undefined, 0]);
 });
+
+test("answers count for every class that they name: the most probable one, or all that are there", () => {
+  const answers = ["[0.7, 0.2, 0.1]", '{"prediction": [0.9, 0.8, 0.1]}', "[0.1, 0.2, 0.1]"];
+  const line = (data: string) =>
+    JSON.stringify({
+      captureData: { endpointOutput: { observedContentType: "application/json", encoding: "JSON", data } },
+      eventMetadata: { eventId: data, inferenceTime: "2026-01-01T10:00:00Z" },
+    });
+  const { records } = parseCaptures(answers.map(line).join("\n"));
+  const { classes } = captureSummary(records, { threshold: 0.85 });
+  assert.deepEqual(
+    classes.map(({ count, belowThreshold, meanConfidence }) => [count, belowThreshold, meanConfidence]),
+    [
+      [2, 1, 0.8],
+      [1, 1, 0.8],
+      [0, 0, 0],
+    ],
+  );
+});

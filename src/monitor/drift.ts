@@ -1,3 +1,4 @@
+import { areOfSeveralClasses } from "./capture-record.ts";
 import { categoryDrift } from "./category-drift.ts";
 import { difference, stepsOf } from "./distribution-steps.ts";
 import { type DriftFamily, type DriftReport, driftVerdict, type MeasuredDrift } from "./drift-verdict.ts";
@@ -62,8 +63,7 @@ const mostCompared = 20;
 function comparedClasses(observations: readonly Observation[]): number[] {
   const answers = present(observations.map(({ probabilities }) => probabilities));
   const classes = answers[0]?.length ?? 0;
-  const isSum = (probabilities: readonly number[]) => Math.abs(probabilities.reduce((a, b) => a + b, 0) - 1) <= 0.01;
-  if (answers.every(isSum)) return classes === 2 ? [1] : [];
+  if (!answers.some(areOfSeveralClasses)) return classes === 2 ? [1] : [];
   return Array.from({ length: Math.min(classes, mostCompared) }, (_, k) => k);
 }
 
