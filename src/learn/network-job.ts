@@ -7,7 +7,7 @@ import { membersOf, type Plan } from "./recipe.ts";
 import { startTraining, type Trained, type Training } from "./training/train.ts";
 import { DivergedError } from "./training/worker-group.ts";
 import type { EpochReport } from "./training/worker-job.ts";
-import { logEpoch, logPlan } from "./training-log.ts";
+import { logBatch, logEpoch, logPlan } from "./training-log.ts";
 import type { KnownWeights } from "./transfer/known-weights.ts";
 
 export interface NetworkJobOptions {
@@ -115,6 +115,9 @@ async function trainOnce(data: Data, options: MemberOptions, onPlan: (plan: Plan
       onPlan(made);
       if (member === 0) logPlan(made, { asked, strings, pictures, log });
       if (made.members > 1) log(`Network ${member + 1} of ${made.members}, with seed ${made.seed}.`);
+    },
+    onBatch(report) {
+      logBatch({ ...report, epoch: before.length + report.epoch }, { plan: plan!, member, curve, log });
     },
     onEpoch(report) {
       curve.push(numbered(report));

@@ -79,6 +79,18 @@ test("the service finds its metrics in the log lines of jobs of one label and of
   );
 });
 
+test("a job says after a few batches how long everything takes", async (context) => {
+  const folder = jobFolder(context);
+  folder.pictures("train", 400);
+  folder.hyperparameters({ ...small, num_training_samples: "400", mini_batch_size: "16", epochs: "2" });
+  const { lines } = await run(folder);
+  const at = lines.findIndex((line) =>
+    /^Epoch\[0\] Batch \[20\]#011Speed: [0-9.]+ samples\/sec#011accuracy=0\.\d{6}$/.test(line),
+  );
+  assert.match(lines[at + 1]!, /^ETA \d+ s for 2 more epochs at \d+ samples\/sec$/);
+  assert.match(lines[at + 2]!, /^Epoch\[0\] Train-accuracy=/);
+});
+
 test("the same seed gives the same model with one, two or three workers, to the last bit", async (context) => {
   const digests: string[] = [];
   for (const workers of ["1", "2", "2", "3"]) {

@@ -8,7 +8,7 @@ import type { Finished } from "./model-folder.ts";
 import type { MultiLabelMeasurement } from "./multi-label-metrics.ts";
 import type { Plan } from "./recipe.ts";
 import { smallestGuaranteedRisk } from "./risk.ts";
-import type { EpochReport } from "./training/worker-job.ts";
+import type { BatchReport, EpochReport } from "./training/worker-job.ts";
 
 // What a training job says, in the form of AWS's own algorithm: the service reads its metrics from these lines
 // (`metricDefinitions`), and people read the rest.
@@ -110,16 +110,48 @@ export function logEpoch(
     log(`Epoch[${epoch}] Validation-loss=${report.validation.loss.toFixed(6)}`);
   }
   const left = plan.epochs - curve.length;
-  const isMilestone = curve.length === 1 || left % Math.max(1, Math.round(plan.epochs / 10)) === 0;
+  if (curve.length === 1 || left % Math.max(1, Math.round(plan.epochs / 10)) === 0) {
+    logTimeLeft(report, { plan, member, epochs: curve.length, seconds: secondsOf(curve), log });
+  }
+}
+
+/** As AWS's algorithm says it, `#011` for a tab. */
+export function logBatch(
+  report: BatchReport,
+  {
+    plan,
+    member,
+    curve,
+    log,
+  }: { plan: Plan; member: number; curve: readonly EpochReport[]; log: (line: string) => void },
+): void {
+  const { epoch, batch, imagesPerSecond, trainAccuracy } = report;
+  log(
+    `Epoch[${epoch}] Batch [${batch}]#011Speed: ${imagesPerSecond.toFixed(1)} samples/sec#011accuracy=${trainAccuracy.toFixed(6)}`,
+  );
+  const seconds = secondsOf(curve) + ((batch + 1) * plan.batch) / imagesPerSecond;
+  logTimeLeft(report, { plan, member, epochs: curve.length + (batch + 1) / plan.stepsPerEpoch, seconds, log });
+}
+
+function secondsOf(curve: readonly EpochReport[]): number {
+  return curve.reduce((sum, one) => sum + one.seconds, 0);
+}
+
+/** `epochs` of this network were done in so many seconds. */
+function logTimeLeft(
+  { imagesPerSecond }: { imagesPerSecond: number },
+  done: { plan: Plan; member: number; epochs: number; seconds: number; log: (line: string) => void },
+): void {
+  const { plan, member, epochs } = done;
+  const left = plan.epochs - epochs;
   const later = plan.members - member - 1;
-  if (!isMilestone || left + later === 0) return;
-  const spent = curve.reduce((sum, one) => sum + one.seconds, 0);
-  const perEpoch = (plan.stepsPerEpoch * plan.batch) / report.imagesPerSecond;
+  if (left + later === 0) return;
+  const perEpoch = (plan.stepsPerEpoch * plan.batch) / imagesPerSecond;
   const limit = plan.maxSeconds ?? Number.POSITIVE_INFINITY;
   const seconds =
-    Math.min(left * perEpoch, Math.max(0, limit - spent)) + later * Math.min(plan.epochs * perEpoch, limit);
-  const epochs = Math.round(seconds / perEpoch);
-  log(`ETA ${seconds.toFixed(0)} s for ${epochs} more epochs at ${report.imagesPerSecond.toFixed(0)} samples/sec`);
+    Math.min(left * perEpoch, Math.max(0, limit - done.seconds)) + later * Math.min(plan.epochs * perEpoch, limit);
+  const more = Math.ceil(seconds / perEpoch - 1e-9);
+  done.log(`ETA ${seconds.toFixed(0)} s for ${more} more epochs at ${imagesPerSecond.toFixed(0)} samples/sec`);
 }
 
 export function logResult({ evaluation }: Finished, folder: string, log: (line: string) => void): void {

@@ -20,7 +20,7 @@ import {
   type TrainedNetwork,
 } from "./checkpoint.ts";
 import { DivergedError, startWorkers, type WorkerGroup } from "./worker-group.ts";
-import { type EpochReport, sharedState } from "./worker-job.ts";
+import { type BatchReport, type EpochReport, sharedState } from "./worker-job.ts";
 
 export interface Trained extends TrainedNetwork {
   plan: Plan;
@@ -40,6 +40,7 @@ export interface TrainingOptions {
   /** Which of the job's networks this is, from 0. All of them see the same pictures, and none the held-out ones. */
   member: number;
   onPlan(plan: Plan, pictures: { train: number; heldOut: number }): void;
+  onBatch(report: BatchReport): void;
   onEpoch(report: EpochReport): void;
   log(line: string): void;
   checkpoints?: {
@@ -137,6 +138,7 @@ export function startTraining(options: TrainingOptions): Training {
       checkpoint: checkpoint && { ...checkpoint, resumed },
     },
     {
+      onBatch: options.onBatch,
       onEpoch(report) {
         curve.push(report);
         options.onEpoch(report);

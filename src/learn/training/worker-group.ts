@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { AbortedError, meeting } from "./barrier.ts";
-import type { EpochReport, WorkerJob, WorkerMessage } from "./worker-job.ts";
+import type { BatchReport, EpochReport, WorkerJob, WorkerMessage } from "./worker-job.ts";
 
 /** The loss is no number any more: the learning rate is too high, most of the time. In half precision, so is it after a weight became infinite. */
 export class DivergedError extends Error {
@@ -14,6 +14,7 @@ export interface WorkerGroup {
 }
 
 export interface GroupOptions {
+  onBatch(report: BatchReport): void;
   onEpoch(report: EpochReport): void;
   log(line: string): void;
   /** The program of a worker; another one only in tests. */
@@ -42,6 +43,8 @@ export function startWorkers(job: Omit<WorkerJob, "worker">, options: GroupOptio
       const thread = new Worker(program, { workerData: { ...job, worker } satisfies WorkerJob });
       thread.on("message", (message: WorkerMessage) => {
         switch (message.kind) {
+          case "batch":
+            return options.onBatch(message.report);
           case "epoch":
             return options.onEpoch(message.report);
           case "checkpoint":

@@ -51,12 +51,24 @@ export interface WorkerJob {
 
 /** What a worker tells the main thread; all but the last come from the first worker. */
 export type WorkerMessage =
+  | { kind: "batch"; report: BatchReport }
   | { kind: "epoch"; report: EpochReport }
   | { kind: "checkpoint"; paths: string[] }
   | { kind: "checkpointFailed"; message: string }
   | { kind: "diverged"; epoch: number; step: number; loss: number }
   | { kind: "finished"; steps: number; bestEpoch?: number; isStopped: boolean }
   | { kind: "failed"; message: string; stack?: string };
+
+/** How an epoch comes along. */
+export interface BatchReport {
+  epoch: number;
+  /** The last one that was computed, from 0. */
+  batch: number;
+  /** Over the batches of the epoch so far. */
+  trainAccuracy: number;
+  /** Since the last report. */
+  imagesPerSecond: number;
+}
 
 export interface EpochReport {
   epoch: number;

@@ -35,6 +35,7 @@ export async function workerLoop(job: WorkerJob, tell: (message: WorkerMessage) 
   const curve: EpochReport[] = [...(resumed?.curve ?? [])];
   const beganMs = performance.now() - 1000 * (resumed?.elapsedSeconds ?? 0);
   const saveIfDue = checkpointing(job, tell);
+  const batches = batchReports(job, tell);
   let step = resumed?.step ?? 0;
   const isOver = () => meet.isStopping() || shared.progress[0]! >= 1;
 
@@ -42,6 +43,7 @@ export async function workerLoop(job: WorkerJob, tell: (message: WorkerMessage) 
     const startedMs = performance.now();
     const order = shuffled(job.showings.length, randomFrom(plan.seed, 2, epoch));
     let [loss, right, among, steps] = [0, 0, 0, 0];
+    batches.begin(epoch);
     for (; steps < stepsPerEpoch && !isOver(); steps++) {
       await gradients(epoch, order, steps);
       meet.barrier();
@@ -61,6 +63,7 @@ export async function workerLoop(job: WorkerJob, tell: (message: WorkerMessage) 
         }
         shared.progress[0] = progressAt(plan, step, (performance.now() - beganMs) / 1000);
         meet.agreeOnStop();
+        batches.done(steps, right / (steps + 1));
       }
       meet.barrier();
     }
@@ -103,6 +106,28 @@ export async function workerLoop(job: WorkerJob, tell: (message: WorkerMessage) 
 function progressAt({ epochs, stepsPerEpoch, maxSeconds }: Plan, step: number, elapsedSeconds: number): number {
   const bySteps = step / (epochs * stepsPerEpoch);
   return maxSeconds === undefined ? bySteps : Math.max(bySteps, elapsedSeconds / maxSeconds);
+}
+
+/** Told early once, so that it is known soon how long everything takes, and then in epochs that are long. */
+const firstTold = 20;
+const toldEveryMs = 10_000;
+
+function batchReports({ plan, checkpoint }: WorkerJob, tell: (message: WorkerMessage) => void) {
+  let [epoch, told, toldMs] = [0, -1, 0];
+  const firstEpoch = checkpoint?.resumed?.epoch ?? 0;
+  return {
+    begin(next: number) {
+      [epoch, told, toldMs] = [next, -1, performance.now()];
+    },
+    done(batch: number, trainAccuracy: number) {
+      const nowMs = performance.now();
+      const isFirst = epoch === firstEpoch && batch === firstTold && batch < plan.stepsPerEpoch - 1;
+      if (!isFirst && nowMs - toldMs < toldEveryMs) return;
+      const imagesPerSecond = (1000 * (batch - told) * plan.batch) / (nowMs - toldMs);
+      tell({ kind: "batch", report: { epoch, batch, trainAccuracy, imagesPerSecond } });
+      [told, toldMs] = [batch, nowMs];
+    },
+  };
 }
 
 type Share = (epoch: number, order: Uint32Array, stepOfEpoch: number) => Promise<void>;
