@@ -164,7 +164,7 @@ function classMeasurement(label: string, k: number, matrix: readonly (readonly n
 }
 
 /** Answers in bins of equal width of their confidence; those without any are left out. */
-export function reliabilityOf(answers: readonly { confidence: number; isRight: boolean }[]): ReliabilityBin[] {
+export function reliabilityOf(answers: Iterable<{ confidence: number; isRight: boolean }>): ReliabilityBin[] {
   const bins = Array.from({ length: calibrationBins }, () => ({ count: 0, confidence: 0, right: 0 }));
   for (const { confidence, isRight } of answers) {
     const bin = bins[Math.min(calibrationBins - 1, Math.floor(confidence * calibrationBins))]!;

@@ -61,29 +61,27 @@ export function measureLabels(
 ): MultiLabelMeasurement {
   const classes = labels.length;
   const pictures = truth.length / classes;
-  const answers = Array.from({ length: truth.length }, (_, i): Answer => {
-    const probability = probabilities[i]!;
-    return {
-      class: i % classes,
-      probability,
-      isThere: truth[i] === 1,
-      isRight: probability >= threshold === (truth[i] === 1),
-    };
-  });
-  const right = answers.filter(({ isRight }) => isRight).length;
-  let correct = 0;
-  for (let n = 0; n < pictures; n++) {
-    if (answers.slice(n * classes, (n + 1) * classes).every(({ isRight }) => isRight)) correct++;
-  }
+  const answerAt = (i: number): Answer => ({ confidence: probabilities[i]!, isThere: truth[i] === 1 });
+  // One class at a time, and one answer: of a large set nobody needs all of them at once.
   const perClass = labels.map((label, k) =>
     measurementOf(
       label,
-      answers.filter((answer) => answer.class === k),
+      Array.from({ length: pictures }, (_, n) => answerAt(n * classes + k)),
     ),
   );
+  function* allAnswers() {
+    for (let i = 0; i < truth.length; i++) yield answerAt(i);
+  }
+  let [right, correct] = [0, 0];
+  for (let n = 0; n < pictures; n++) {
+    let rightOfPicture = 0;
+    for (let i = n * classes; i < (n + 1) * classes; i++) if (isRight(answerAt(i))) rightOfPicture++;
+    right += rightOfPicture;
+    if (rightOfPicture === classes) correct++;
+  }
   const precisions = perClass.flatMap(({ averagePrecision: one }) => (one === null ? [] : [one]));
-  const reliability = reliabilityOfLabels(answers);
-  const accuracy = share(right, answers.length) ?? 0;
+  const reliability = reliabilityOf(asYes(allAnswers()));
+  const accuracy = share(right, truth.length) ?? 0;
   return {
     pictures,
     correct,
@@ -97,7 +95,7 @@ export function measureLabels(
       precisions.length,
     ),
     perClass,
-    expectedCalibrationError: calibrationError(reliability, answers.length),
+    expectedCalibrationError: calibrationError(reliability, truth.length),
     reliability,
   };
 }
@@ -127,36 +125,49 @@ export function labelProbabilities(logits: ArrayLike<number>, temperature = 1): 
   return Float64Array.from(logits, (logit) => 1 / (1 + Math.exp(-logit / temperature)));
 }
 
+/** Of one class for one picture: its probability, and whether it is there. */
 interface Answer {
-  class: number;
-  probability: number;
+  confidence: number;
   isThere: boolean;
-  isRight: boolean;
+}
+
+function isYes({ confidence }: Answer): boolean {
+  return confidence >= threshold;
+}
+
+/** Of yes and of no. */
+function isRight(answer: Answer): boolean {
+  return isYes(answer) === answer.isThere;
+}
+
+/** As if every answer were yes: then its probability is how sure it is. */
+function* asYes(answers: Iterable<Answer>): Generator<{ confidence: number; isRight: boolean }, void> {
+  for (const { confidence, isThere } of answers) yield { confidence, isRight: isThere };
 }
 
 function measurementOf(label: string, answers: readonly Answer[]): LabelMeasurement {
-  const pictures = answers.filter(({ isThere }) => isThere).length;
-  const said = answers.filter(({ probability }) => probability >= threshold);
-  const found = said.filter(({ isThere }) => isThere).length;
+  const pictures = answers.filter((answer) => answer.isThere).length;
+  const said = answers.filter(isYes);
+  const found = said.filter((answer) => answer.isThere).length;
   return {
     label,
     pictures,
-    accuracy: share(answers.filter(({ isRight }) => isRight).length, answers.length) ?? 0,
+    accuracy: share(answers.filter(isRight).length, answers.length) ?? 0,
     precision: share(found, said.length),
     recall: share(found, pictures),
     f1: share(2 * found, said.length + pictures),
     averagePrecision: pictures === 0 ? null : averagePrecision(answers, pictures),
-    expectedCalibrationError: calibrationError(reliabilityOfLabels(answers), answers.length),
+    expectedCalibrationError: calibrationError(reliabilityOf(asYes(answers)), answers.length),
   };
 }
 
 /** The mean, over the pictures that show the class, of the precision where recall comes to them; equal probabilities come together. */
 function averagePrecision(answers: readonly Answer[], pictures: number): number {
-  const sorted = answers.toSorted((a, b) => b.probability - a.probability);
+  const sorted = answers.toSorted((a, b) => b.confidence - a.confidence);
   let [area, found] = [0, 0];
   for (let from = 0; from < sorted.length; ) {
     let [to, more] = [from, 0];
-    for (; to < sorted.length && sorted[to]!.probability === sorted[from]!.probability; to++) {
+    for (; to < sorted.length && sorted[to]!.confidence === sorted[from]!.confidence; to++) {
       if (sorted[to]!.isThere) more++;
     }
     found += more;
@@ -164,8 +175,4 @@ function averagePrecision(answers: readonly Answer[], pictures: number): number 
     from = to;
   }
   return area;
-}
-
-function reliabilityOfLabels(answers: readonly Answer[]): ReliabilityBin[] {
-  return reliabilityOf(answers.map(({ probability, isThere }) => ({ confidence: probability, isRight: isThere })));
 }
