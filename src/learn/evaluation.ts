@@ -53,6 +53,10 @@ export interface Guarantees extends RiskCoverage {
 
 /** Fewer pictures than this say too little to calibrate by. */
 const leastForCalibration = 20;
+const unsoundBecause = {
+  heldOut: "early stopping chose the epoch by these pictures: what they prove is too good",
+  validation: "the epoch was chosen by these pictures (select_by_validation): what they prove is too good",
+};
 const shownRisks = [0.01, 0.02, 0.05, 0.1];
 
 export interface EvaluationInput {
@@ -61,8 +65,8 @@ export interface EvaluationInput {
   heldOut: Scored;
   validation?: Scored;
   selection: string;
-  /** Then these pictures prove nothing any more. */
-  isSelectedByHeldOut: boolean;
+  /** The pictures by which an epoch was chosen: they prove nothing any more. */
+  selectedBy?: "heldOut" | "validation";
   /** Pictures to calibrate by, where there are better ones than the held-out pictures. */
   calibration?: Scored & { name: string };
 }
@@ -76,20 +80,17 @@ export function evaluationOf(input: EvaluationInput): Evaluation {
     measured: ({ logits, truth }, temperature) => measure(probabilitiesOf(logits, classes, temperature), truth, labels),
   });
   const { temperature, pictures } = sets.calibration;
-  const guarantees = (set: Scored, choices: number): Guarantees => {
+  const guarantees = (name: "heldOut" | "validation", set: Scored, choices: number): Guarantees => {
     const coverage = riskCoverage(train, set, { classes, temperature, temperatures: choices });
-    return { ...coverage, table: shownRisks.map((risk) => guaranteeRow(coverage, { risk, confidence: 0.95 })) };
+    const table = shownRisks.map((risk) => guaranteeRow(coverage, { risk, confidence: 0.95 }));
+    return { ...coverage, table, ...(input.selectedBy === name && { unsoundBecause: unsoundBecause[name] }) };
   };
   const choices = pictures > 0 && input.calibration === undefined ? temperatures.length : 1;
-  const unsoundBecause = "early stopping chose the epoch by these pictures: what they prove is too good";
   return {
     ...sets,
     guarantees: {
-      heldOut:
-        heldOut.truth.length > 0
-          ? { ...guarantees(heldOut, choices), ...(input.isSelectedByHeldOut ? { unsoundBecause } : {}) }
-          : undefined,
-      validation: validation && guarantees(validation, 1),
+      heldOut: heldOut.truth.length > 0 ? guarantees("heldOut", heldOut, choices) : undefined,
+      validation: validation && guarantees("validation", validation, 1),
     },
   };
 }

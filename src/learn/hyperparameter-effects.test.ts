@@ -65,6 +65,9 @@ test("num_layers, at every depth that AWS has and at any size", () => {
 
 test("early_stopping with its epochs, patience and tolerance; top_k", () => {
   assert.equal(plan({}).earlyStopping, undefined);
+  assert.equal(plan({}).selectedBy, undefined);
+  assert.equal(plan({ early_stopping: "1" }).selectedBy, "heldOut");
+  assert.equal(plan({ early_stopping: "1", select_by_validation: "True" }).selectedBy, "validation");
   assert.deepEqual(plan({ early_stopping: "1" }).earlyStopping, { minEpochs: 10, patience: 10, tolerance: 0.01 });
   const given = { early_stopping_min_epochs: "3", early_stopping_patience: "4", early_stopping_tolerance: "0.2" };
   assert.deepEqual(plan({ early_stopping: "True", ...given }).earlyStopping, {

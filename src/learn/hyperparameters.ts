@@ -57,6 +57,8 @@ export interface Hyperparameters {
   resize?: number;
   /** Absent: only the final model is stored. */
   checkpointFrequency?: number;
+  /** As AWS does: the epoch that is best on the validation channel is stored. */
+  selectByValidation: boolean;
   earlyStopping: boolean;
   earlyStoppingMinEpochs: number;
   earlyStoppingPatience: number;
@@ -112,6 +114,8 @@ export const hyperparameterDocumentation: Readonly<Record<string, string>> = {
   kv_store: "device, dist_sync or dist_async; without effect: there is one machine",
   checkpoint_frequency:
     "epochs between two stored models, which become part of the archive; default only the final one, and a state to resume from every 10 s",
+  select_by_validation:
+    "True or False: as AWS, store the epoch that is best on the validation channel, and let early_stopping look at it; the accuracy on that channel is then too good; without effect with a backbone; ours, default False",
   early_stopping: "True or False: stop when the held-out accuracy no longer improves; default False",
   early_stopping_min_epochs: "default 10",
   early_stopping_patience: "default 10",
@@ -174,6 +178,7 @@ export function parseHyperparameters(strings: Readonly<Record<string, string>>):
     precision: given.oneOf("precision_dtype", ["float32", "float16"]) ?? "float32",
     resize: resizeOf(given, imageShape),
     checkpointFrequency: given.integer("checkpoint_frequency", 1, 100_000),
+    selectByValidation: given.flag("select_by_validation") ?? false,
     earlyStopping: given.flag("early_stopping") ?? false,
     earlyStoppingMinEpochs: given.integer("early_stopping_min_epochs", 1, 100_000) ?? 10,
     earlyStoppingPatience: given.integer("early_stopping_patience", 1, 100_000) ?? 10,
@@ -218,7 +223,7 @@ function refuseWhatIsNotSupported(given: Reader): void {
   if (topK !== undefined && classes !== undefined && topK > classes) {
     throw refused(`${topK} is more than num_classes=${classes} (top_k)`);
   }
-  if (given.flag("early_stopping") && given.number("hold_out", 0, 0.5) === 0) {
+  if (given.flag("early_stopping") && !given.flag("select_by_validation") && given.number("hold_out", 0, 0.5) === 0) {
     throw refused("early_stopping needs held-out pictures to decide on: leave hold_out above 0");
   }
 }

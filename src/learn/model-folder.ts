@@ -52,7 +52,7 @@ export async function finishModel(
     heldOut,
     validation,
     selection: selectionOf(members),
-    isSelectedByHeldOut: members.some(({ bestEpoch }) => bestEpoch !== undefined),
+    selectedBy: members.some(({ bestEpoch }) => bestEpoch !== undefined) ? plan.selectedBy : undefined,
   });
   const { temperature } = evaluation.calibration;
   const weights = { members, views: viewsOf(plan.views), ...normalisation, temperature };
@@ -135,7 +135,11 @@ function selectionOf(members: readonly Trained[]): string {
   const best = members.flatMap(({ bestEpoch, curve }) => (bestEpoch === undefined ? [] : [curve[bestEpoch]!.epoch]));
   if (best.length === 0) return `${which}averaged weights after the last step; no epoch was selected`;
   const epochs = best.length === 1 ? `epoch ${best[0]}` : `epochs ${best.join(", ")}`;
-  return `${which}averaged weights of ${epochs}, selected by the held-out pictures (early stopping)`;
+  const how =
+    members[0]!.plan.selectedBy === "validation"
+      ? "the validation channel (select_by_validation), whose accuracy is therefore too good"
+      : "the held-out pictures (early stopping)";
+  return `${which}averaged weights of ${epochs}, selected by ${how}`;
 }
 
 /** X2. */

@@ -41,6 +41,8 @@ export interface Plan {
   evaluateEvery: number;
   /** The schedule of this network is run through by then, after however many epochs. */
   maxSeconds?: number;
+  /** The pictures by which the epoch is chosen that is stored; absent: the last one is. */
+  selectedBy?: "heldOut" | "validation";
   earlyStopping?: { minEpochs: number; patience: number; tolerance: number };
   /** Absent: only the best answer is looked at. */
   topK?: number;
@@ -174,6 +176,7 @@ export function planOf(
   const group = groupFor(batch, { workers: most, block });
   const epochs = asked.epochs ?? Math.min(preset.most, Math.max(preset.least, Math.round(preset.pictures / pictures)));
   const optimizer = asked.optimizer ?? "nag";
+  const selectedBy = asked.selectByValidation ? "validation" : asked.earlyStopping ? "heldOut" : undefined;
   const isAdaptive = optimizer === "adam" || optimizer === "rmsprop";
   const rate = asked.learningRate ?? (isAdaptive ? 0.002 : preset.rate * Math.min(2, batch / 64));
   const shrink = Math.min(1, asked.maxImageSide / Math.max(asked.imageShape.height, asked.imageShape.width));
@@ -210,7 +213,8 @@ export function planOf(
     averageDecay: 0.99,
     augmentation: asked.augmentation === undefined ? preset.augmentation : augmentations[asked.augmentation],
     hasWhitening: known === undefined && asked.numLayers === undefined,
-    evaluateEvery: asked.earlyStopping ? 1 : Math.ceil(epochs / 50),
+    evaluateEvery: selectedBy === undefined ? Math.ceil(epochs / 50) : 1,
+    selectedBy,
     maxSeconds: asked.maxSeconds && asked.maxSeconds / members,
     earlyStopping: asked.earlyStopping
       ? {

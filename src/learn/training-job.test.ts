@@ -13,6 +13,7 @@ import type { Evaluation } from "./evaluation.ts";
 import { type JobFolder, jobFolder } from "./testing/job-folder.ts";
 import { safeBlockSize } from "./training/block-size.ts";
 import { floatsOf, floatTensor, openSession } from "./training/runtime.ts";
+import type { EpochReport } from "./training/worker-job.ts";
 import { metricDefinitions, trainingCommand } from "./training-command.ts";
 import { startJob } from "./training-job.ts";
 
@@ -125,6 +126,30 @@ test("adam, a residual network of 20 layers and early stopping are honoured", as
     /selected by the held-out pictures/,
   );
   assert.equal(jsonOf<unknown[]>(folder, "model/metrics/training-curve.json").length < 6, true);
+});
+
+test("the epoch that is best on the validation channel is stored when that is asked for, and its proof is not believed", async (context) => {
+  const folder = jobFolder(context);
+  folder.pictures("train", 80);
+  folder.pictures("validation", 20);
+  folder.hyperparameters({ ...small, select_by_validation: "True" });
+  const { code, lines } = await run(folder);
+  assert.equal(code, 0, lines.join("\n"));
+  const { selection, guarantees } = jsonOf<Evaluation>(folder, "model/metrics/evaluation.json");
+  const curve = jsonOf<EpochReport[]>(folder, "model/metrics/training-curve.json");
+  const best = Math.max(...curve.map(({ validation }) => validation!.accuracy));
+  const chosen = Number(/averaged weights of epoch (\d), selected by the validation channel/.exec(selection)?.[1]);
+  assert.equal(curve[chosen]!.validation!.accuracy, best);
+  assert.match(guarantees.validation!.unsoundBecause!, /chosen by these pictures \(select_by_validation\)/);
+  assert.equal(guarantees.heldOut!.unsoundBecause, undefined);
+});
+
+test("a selection by a validation channel that is not there is refused", async (context) => {
+  const folder = jobFolder(context);
+  folder.pictures("train", 80);
+  folder.hyperparameters({ ...small, select_by_validation: "True" });
+  assert.equal((await run(folder)).code, 1);
+  assert.match(failureOf(folder), /^ClientError: select_by_validation=True needs a channel "validation"/);
 });
 
 test("top_k reports how often the class is among the best answers", async (context) => {

@@ -130,6 +130,9 @@ async function runJob(
     );
   }
 
+  if (asked.selectByValidation && data.validation === undefined) {
+    throw dataFault('select_by_validation=True needs a channel "validation": there is none');
+  }
   logClassSizes(data, { asked, log });
   const checkpoints = checkpointsFolder(prefix);
   if (isStopping() && !hasCheckpoint(checkpoints)) return log(stoppedEarly);

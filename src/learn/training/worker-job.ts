@@ -16,7 +16,7 @@ export interface SharedState {
   second: Floats;
   /** Running average of the parameters: what is evaluated and kept. */
   average: Floats;
-  /** The best average so far, where early stopping chooses one. */
+  /** The best average so far, where one is chosen. */
   best: Floats;
   /** Running means and variances of the norms, their average, and those of the best epoch. */
   statistics: Floats;
@@ -99,7 +99,7 @@ export function sharedState({
     new Float32Array(new SharedArrayBuffer(Math.max(1, length) * 4)).subarray(0, length);
   const usesSecond = plan.optimizer.name === "adam" || plan.optimizer.name === "rmsprop";
   const groups = plan.batch / plan.group;
-  const choosesBest = plan.earlyStopping !== undefined;
+  const choosesBest = plan.selectedBy !== undefined;
   return {
     control: new Int32Array(new SharedArrayBuffer(controlWords * 4)),
     parameters: floats(layout.total),

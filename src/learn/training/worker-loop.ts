@@ -290,21 +290,23 @@ function saveModel({ plan, layout, shared, normalisation }: WorkerJob, folder: s
   return writeWhole(folder, { name: `image-classification-${String(epoch).padStart(4, "0")}.onnx`, parts: [model] });
 }
 
-/** Early stopping, by the held-out pictures only: whether to stop after this epoch. Keeps the weights of the best one. */
+/** Keeps the weights of the best epoch, where one is chosen, and says whether to stop after this one. */
 function bestEpoch({ plan, shared, checkpoint }: WorkerJob) {
-  const rules = plan.earlyStopping;
-  if (rules === undefined) return undefined;
+  const { selectedBy, earlyStopping: rules } = plan;
+  if (selectedBy === undefined) return undefined;
   const memory: Choice = checkpoint?.resumed?.choice ?? { waited: 0 };
   const choose = (report: EpochReport): boolean => {
+    const score = report[selectedBy];
     // A set too small to hold anything out has nothing to choose by.
-    if (report.heldOut === undefined) return false;
-    const { accuracy, loss } = report.heldOut;
+    if (score === undefined) return false;
+    const { accuracy, loss } = score;
     const { best } = memory;
     if (best === undefined || accuracy > best.accuracy || (accuracy === best.accuracy && loss < best.loss)) {
       memory.best = { accuracy, loss, epoch: report.epoch };
       shared.best.set(shared.average);
       shared.bestStatistics.set(shared.averageStatistics);
     }
+    if (rules === undefined) return false;
     // As AWS has it: the tolerance is a share of what was reached before.
     if (memory.reference === undefined || accuracy > memory.reference * (1 + rules.tolerance)) {
       memory.reference = accuracy;

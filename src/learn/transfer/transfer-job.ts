@@ -54,7 +54,6 @@ export async function transferJob(
     heldOut: scored(data.train, trainFeatures, split.heldOut),
     validation,
     selection: `logistic regression on features of ${manifest.model.file}; its penalty of ${penalty} was chosen by 5-fold cross-validation on the training pictures`,
-    isSelectedByHeldOut: false,
     calibration: { ...outOfFold, name: "answers for training pictures in 5-fold cross-validation" },
   });
   // One pass over the pictures, as it were: the service reads its metrics from these lines.
