@@ -69,6 +69,7 @@ test("a malformed number is refused with its name and value", () => {
 
 test("what is not supported is refused, never ignored", () => {
   assert.match(refusal({ multi_label: "1", top_k: "2" }), /leave it out with multi_label=1/);
+  assert.match(refusal({ multi_label: "1", rotation_labels: "1" }), /rotation_labels.*leave it out with multi_label=1/);
   assert.match(refusal({ precision_dtype: "int8" }), /'int8' is not one of \['float32', 'float16'\]/);
   assert.match(refusal({ num_layers: "19" }), /19 is not one of \[18, 34/);
   assert.match(

@@ -47,6 +47,8 @@ export interface Hyperparameters {
   eps: number;
   gamma: number;
   augmentation?: AugmentationName;
+  /** Whether pictures are also shown turned by quarters, as classes of their own; absent: where the recipe does. */
+  rotationLabels?: boolean;
   /** Absent: only the best answer is looked at. */
   topK?: number;
   /** Absent: with a backbone, where pictures are too large to train on from scratch. */
@@ -101,6 +103,8 @@ export const hyperparameterDocumentation: Readonly<Record<string, string>> = {
   gamma: "decay of rmsprop; default 0.9",
   augmentation_type:
     "none, crop, crop_color or crop_color_transform; default crop_color_transform with cutout (fast: crop)",
+  rotation_labels:
+    "True or False: pictures are shown turned by 90, 180 and 270 degrees as well, and the network learns to tell class and turn together, of which the model keeps the class; ours, default True from scratch with the recipe's network and augmentation, at least 120 epochs, and one label per picture",
   top_k: "2 or more: the accuracy with the k best answers counted is reported as well; default not",
   resize:
     "the shorter side that pictures are resized to, of which the middle is seen at image_shape, in training and in serving; default: pictures are resized to image_shape whole",
@@ -173,6 +177,7 @@ export function parseHyperparameters(strings: Readonly<Record<string, string>>):
     eps: given.number("eps", 1e-12, 1) ?? 1e-8,
     gamma: given.number("gamma", 0, 0.999999) ?? 0.9,
     augmentation: given.oneOf("augmentation_type", ["none", "crop", "crop_color", "crop_color_transform"]),
+    rotationLabels: given.flag("rotation_labels"),
     topK: given.integer("top_k", 2, 10_000),
     usePretrainedModel: given.flag("use_pretrained_model"),
     precision: given.oneOf("precision_dtype", ["float32", "float16"]) ?? "float32",
@@ -232,6 +237,11 @@ function refuseWhatIsNotSupported(given: Reader): void {
 function refuseWhatIsOfOneLabel(given: Reader): void {
   if (given.text("top_k") !== undefined) {
     throw refused("top_k is the rank of a picture's one class: leave it out with multi_label=1");
+  }
+  if (given.flag("rotation_labels")) {
+    throw refused(
+      "rotation_labels makes classes of turned pictures, of which each picture shows one: leave it out with multi_label=1",
+    );
   }
   if (given.flag("balance_classes")) {
     throw refused(

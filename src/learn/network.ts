@@ -17,6 +17,12 @@ export interface Network {
   classes: number;
 }
 
+/** The same network with another number of outputs. */
+export function withOutputs(network: Network, classes: number): Network {
+  const layers = network.layers.map((layer) => (layer.kind === "linear" ? { ...layer, outputs: classes } : layer));
+  return { ...network, classes, layers };
+}
+
 export interface Parameter {
   name: string;
   kind: "convolution" | "linear" | "bias" | "scale" | "shift";

@@ -102,3 +102,11 @@ test("a learning rate with steps is multiplied at the epochs given", () => {
   );
   assert.deepEqual(rates, [1, 0.5, 0.25]);
 });
+
+test("pictures are turned where the recipe is left alone and passes over them often enough", () => {
+  const turns = (asked: Record<string, string>) => planFor(asked).turns;
+  assert.deepEqual([turns({}), turns({ preset: "best" }), turns({ epochs: "120" })], [4, 4, 4]);
+  assert.deepEqual([turns({ epochs: "119" }), turns({ preset: "fast" }), turns({ num_layers: "20" })], [1, 1, 1]);
+  assert.deepEqual([turns({ augmentation_type: "crop" }), turns({ multi_label: "1" })], [1, 1]);
+  assert.deepEqual([turns({ rotation_labels: "False" }), turns({ rotation_labels: "True", epochs: "5" })], [1, 4]);
+});

@@ -4,6 +4,7 @@ import type { Network, Precision } from "./network.ts";
 import { residualNetwork, resnet9 } from "./networks.ts";
 import { randomFrom } from "./random.ts";
 import type { MultiLabel } from "./task/task.ts";
+import type { Turns } from "./turns.ts";
 import type { ViewCount } from "./views.ts";
 
 // What is done when little is said. Chosen by measurement on small pictures; every part of it gives way to a
@@ -35,6 +36,8 @@ export interface Plan {
   /** Share of the past in the running average of the weights. */
   averageDecay: number;
   augmentation: Augmentation;
+  /** In how many ways each picture is shown; the network learns to tell them apart (`lessonOf`). */
+  turns: Turns;
   /** Whether the first layer begins with whitening filters. */
   hasWhitening: boolean;
   /** Epochs between two evaluations; the last epoch is always evaluated. */
@@ -99,7 +102,6 @@ const augmentations: Record<AugmentationName, Augmentation> = {
 const recipeAugmentation = { ...cropColorTransform, cutout: 0.25 };
 
 interface PresetRecipe {
-  /** What each of the networks costs is what one alone would: an average of several is worth more than one trained for longer. */
   members: number;
   views: ViewCount;
   /** Pictures that each network is trained on, and the fewest and most epochs: large sets need fewer passes. */
@@ -111,6 +113,8 @@ interface PresetRecipe {
   /** Without adaptive optimiser, for trainings of so many pictures; longer ones get less, so that they end with as much. */
   weightDecay: number;
   augmentation: Augmentation;
+  /** Of a training that passes over its pictures at least `leastEpochsOfTurns` times. */
+  turns: Turns;
 }
 
 const alone = { members: 1, views: 1 } as const;
@@ -121,11 +125,12 @@ const thorough = {
   rate: 0.05,
   weightDecay: 5e-3,
   augmentation: recipeAugmentation,
-};
+  turns: 4,
+} as const;
 
 /** A short training learns more from pictures that are changed less. Chosen by held-out pictures of the training set. */
 const presets: Record<Preset, PresetRecipe> = {
-  fast: { ...alone, pictures: 36_000, least: 6, most: 150, rate: 0.1, weightDecay: 5e-4, augmentation: crop },
+  fast: { ...alone, pictures: 36_000, least: 6, most: 150, rate: 0.1, weightDecay: 5e-4, augmentation: crop, turns: 4 },
   default: { ...alone, ...thorough },
   best: { members: 3, views: 10, ...thorough },
 };
@@ -139,6 +144,7 @@ const fineTuning: PresetRecipe = {
   rate: 0.02,
   weightDecay: 5e-4,
   augmentation: recipeAugmentation,
+  turns: 1,
 };
 
 export interface Circumstances {
@@ -212,6 +218,7 @@ export function planOf(
     labelSmoothing: 0.1,
     averageDecay: 0.99,
     augmentation: asked.augmentation === undefined ? preset.augmentation : augmentations[asked.augmentation],
+    turns: turnsFor(asked, { preset, epochs }),
     hasWhitening: known === undefined && asked.numLayers === undefined,
     evaluateEvery: selectedBy === undefined ? Math.ceil(epochs / 50) : 1,
     selectedBy,
@@ -226,6 +233,16 @@ export function planOf(
     topK: asked.topK,
     seed: seedOf(asked.seed, member),
   };
+}
+
+/** With fewer passes to share between the turns too little is learnt of pictures as they are. */
+const leastEpochsOfTurns = 120;
+
+/** Only the recipe turns pictures unasked: a network, or changes of the pictures, that were asked for are what was asked for. */
+function turnsFor(asked: Hyperparameters, { preset, epochs }: { preset: PresetRecipe; epochs: number }): Turns {
+  if (asked.rotationLabels !== undefined) return asked.rotationLabels ? 4 : 1;
+  const isOurs = asked.numLayers === undefined && asked.augmentation === undefined && !asked.multiLabel;
+  return isOurs && epochs >= leastEpochsOfTurns ? preset.turns : 1;
 }
 
 function decayFor(preset: PresetRecipe, pictures: number): number {

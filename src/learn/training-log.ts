@@ -46,6 +46,7 @@ export function logPlan(
     ["optimizer", pythonDictionary(plan.optimizer)],
     ["learning rate", pythonDictionary(plan.schedule)],
     ["augmentation", pythonDictionary(plan.augmentation)],
+    ["rotation_labels", plan.turns > 1],
     ["label_smoothing", plan.labelSmoothing],
     ["max_seconds", plan.maxSeconds ?? "no limit"],
     ["seed", plan.seed],

@@ -57,3 +57,26 @@ test("what a shift shows from beyond the border is the reflected picture", () =>
     sources.map((_, x) => reflected(x + shift)),
   );
 });
+
+test("a turn comes after the mirror and every other change, a quarter to one side for each", () => {
+  const side = 5;
+  const square = Uint8Array.from({ length: 3 * side * side }, (_, i) => (i * 37) % 256);
+  const pictures = { height: side, width: side, at: () => square, close: () => undefined };
+  const shown = (seed: number, turn: number) => {
+    const target = new Float32Array(3 * side * side);
+    augmenter(pictures, normalisation, moving).picture(0, randomFrom(seed), { target, offset: 0, turn });
+    return target;
+  };
+  const turned = (picture: Float32Array) =>
+    picture.map((_, i) => {
+      const [plane, y, x] = [i - (i % (side * side)), Math.floor((i % (side * side)) / side), i % side];
+      return picture[plane + x * side + (side - 1 - y)]!;
+    });
+  for (let seed = 1; seed <= 10; seed++) {
+    let expected = shown(seed, 0);
+    for (const turn of [1, 2, 3]) {
+      expected = turned(expected);
+      close(shown(seed, turn), expected);
+    }
+  }
+});

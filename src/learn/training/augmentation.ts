@@ -43,8 +43,8 @@ export function plainPicture(
 }
 
 export interface Augmenter {
-  /** A changed picture, normalised, into `target` at `offset`. */
-  picture(index: number, random: Random, options: { target: Float32Array; offset: number }): void;
+  /** A changed picture, normalised, into `target` at `offset`; in the end turned by so many quarters, default 0. */
+  picture(index: number, random: Random, options: { target: Float32Array; offset: number; turn?: number }): void;
 }
 
 /** Changes pictures at random: one resampling for everything geometric, with reflected borders, then colours, then a hole. */
@@ -65,7 +65,7 @@ export function augmenter(pictures: OpenPictures, { mean, deviation }: Normalisa
   };
 
   return {
-    picture(index, random, { target, offset }) {
+    picture(index, random, { target, offset, turn = 0 }) {
       const flip = how.flip && random.uniform() < 0.5 ? -1 : 1;
       const angle = (random.between(-1, 1) * how.rotationDegrees * Math.PI) / 180;
       const scale = Math.exp(random.between(-1, 1) * how.logScale);
@@ -77,13 +77,19 @@ export function augmenter(pictures: OpenPictures, { mean, deviation }: Normalisa
       const bias = [0, 1, 2].map((c) => brightness - (mean[c]! * gain[c]!) / deviation[c]!);
       const factor = [0, 1, 2].map((c) => gain[c]! / deviation[c]!);
       const [cosine, sine] = [Math.cos(angle) * scale, Math.sin(angle) * scale];
+      // From where a pixel stands back through the turn and the mirror, which come last, to where it was.
+      const [straight, across] = quarterTurns[turn]!;
+      const xOfX = cosine * flip * straight - sine * across;
+      const xOfY = -cosine * flip * across - sine * straight;
+      const yOfX = sine * flip * straight + cosine * across;
+      const yOfY = -sine * flip * across + cosine * straight;
 
       read(pictures.at(index));
       for (let y = 0; y < height; y++) {
         for (let x = 0; x < width; x++) {
-          const [u, v] = [(x - centreX) * flip, y - centreY];
-          const sourceX = reflect(cosine * u - sine * v + centreX + shiftX, width - 1);
-          const sourceY = reflect(sine * u + cosine * v + centreY + shiftY, height - 1);
+          const [u, v] = [x - centreX, y - centreY];
+          const sourceX = reflect(xOfX * u + xOfY * v + centreX + shiftX, width - 1);
+          const sourceY = reflect(yOfX * u + yOfY * v + centreY + shiftY, height - 1);
           // Both are positive: this rounds down.
           const left = sourceX | 0;
           const top = sourceY | 0;
@@ -117,6 +123,14 @@ export function augmenter(pictures: OpenPictures, { mean, deviation }: Normalisa
     },
   };
 }
+
+/** Cosine and sine. */
+const quarterTurns = [
+  [1, 0],
+  [0, 1],
+  [-1, 0],
+  [0, -1],
+] as const;
 
 function reflect(value: number, last: number): number {
   const positive = Math.abs(value);

@@ -11,6 +11,7 @@ import { leastInfiniteHalf } from "../onnx/half-precision.ts";
 import { randomFrom } from "../random.ts";
 import { type Plan, planOf } from "../recipe.ts";
 import type { KnownWeights } from "../transfer/known-weights.ts";
+import { lessonOf, withoutTurns } from "../turns.ts";
 import { type Normalisation, normalisationOf, plainPicture } from "./augmentation.ts";
 import {
   type CheckpointPlan,
@@ -80,7 +81,9 @@ export function startTraining(options: TrainingOptions): Training {
     multiLabel: task.multiLabel,
   });
   options.onPlan(plan, { train: trainIndices.length, heldOut: heldOutIndices.length });
+  const lesson = lessonOf(plan.network, task, plan.turns);
   const layout = layoutOf(plan.network, plan.precision);
+  const trainedLayout = layoutOf(lesson.network, plan.precision);
   const blocking = { batch: plan.group, block: plan.block };
   const sides = { height: plan.height, width: plan.width };
   const normalisation =
@@ -103,9 +106,9 @@ export function startTraining(options: TrainingOptions): Training {
   }
 
   const evaluated = heldOutIndices.length + (data.validation?.count ?? 0);
-  const shared = sharedState({ layout, plan, evaluated });
+  const shared = sharedState({ layout: trainedLayout, plan, evaluated });
 
-  const { parameters, statistics } = initialWeights(layout, plan.seed);
+  const { parameters, statistics } = initialWeights(trainedLayout, plan.seed);
   if (plan.hasWhitening) {
     const first = layout.parameters[0]!;
     const how = { normalisation, seed: plan.seed };
@@ -113,7 +116,7 @@ export function startTraining(options: TrainingOptions): Training {
     parameters.set(whiteningFilters(patches, first.shape[0]!), first.offset);
   }
   options.known?.fill(parameters, statistics, member);
-  shared.parameters.set(toBlockedOrder(parameters, layout, blocking));
+  shared.parameters.set(toBlockedOrder(parameters, trainedLayout, blocking));
   shared.average.set(shared.parameters);
   shared.statistics.set(statistics);
   shared.averageStatistics.set(statistics);
@@ -126,8 +129,8 @@ export function startTraining(options: TrainingOptions): Training {
   const group: WorkerGroup = startWorkers(
     {
       plan,
-      layout,
-      gradientModel: gradientModel(plan.network, layout, { task, blocking, ...sides }),
+      layout: trainedLayout,
+      gradientModel: gradientModel(lesson.network, trainedLayout, { task: lesson.task, blocking, ...sides }),
       evaluationModel: evaluationModel(plan.network, layout, sides),
       set: data.train,
       showings,
@@ -150,7 +153,7 @@ export function startTraining(options: TrainingOptions): Training {
   const done = group.done.then(({ steps, bestEpoch, isStopped }) => {
     const hasBest = bestEpoch !== undefined;
     const vector = new Float32Array(hasBest ? shared.best : shared.average);
-    const parameters = toPlainOrder(vector, layout, blocking);
+    const parameters = withoutTurns(toPlainOrder(vector, trainedLayout, blocking), trainedLayout, layout);
     refuseInfinite(parameters, layout);
     const statistics = new Float32Array(hasBest ? shared.bestStatistics : shared.averageStatistics);
     const result = { parameters, statistics, steps, bestEpoch, isStopped, curve };

@@ -36,6 +36,7 @@ export interface SharedState {
 export interface WorkerJob {
   worker: number;
   plan: Plan;
+  /** Of the lesson's network. */
   layout: Layout;
   gradientModel: Uint8Array;
   evaluationModel: Uint8Array;
@@ -75,7 +76,7 @@ export interface EpochReport {
   /** Of a job's report: which of its networks, from 1. */
   network?: number;
   steps: number;
-  /** Over the augmented pictures of the epoch. */
+  /** Over the pictures as they were shown, each by its own labels alone: neither smoothing nor turns are part of it. */
   trainLoss: number;
   trainAccuracy: number;
   trainTopKAccuracy?: number;

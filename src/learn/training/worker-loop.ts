@@ -1,9 +1,11 @@
 import { labelsOf, openPictures } from "../data/picture-set.ts";
-import { servedModel } from "../graph/models.ts";
+import { type NetworkWeights, servedModel } from "../graph/models.ts";
 import { toPlainOrder } from "../graph/weight-order.ts";
+import { type Layout, layoutOf } from "../network.ts";
 import { randomFrom, shuffled } from "../random.ts";
 import { learningRateAt, type Plan } from "../recipe.ts";
 import { taskOf } from "../task/task-of.ts";
+import { lessonOf, logitsOfTurns, withoutTurns } from "../turns.ts";
 import { viewsOf } from "../views.ts";
 import { augmenter } from "./augmentation.ts";
 import { meeting } from "./barrier.ts";
@@ -136,7 +138,10 @@ type Share = (epoch: number, order: Uint32Array, stepOfEpoch: number) => Promise
 async function gradientsOfShare(job: WorkerJob): Promise<Share> {
   const { worker, plan, layout, shared, set, showings } = job;
   const { group: size, batch, workers } = plan;
-  const { outcomes, columns, fillTarget, score } = taskOf(plan.network.classes, plan.multiLabel);
+  const asked = taskOf(plan.network.classes, plan.multiLabel);
+  const { classes, columns } = asked;
+  const { task, rowOf } = lessonOf(plan.network, asked, plan.turns);
+  const { outcomes } = task;
   const floats = 3 * set.height * set.width;
   const session = await openSession(job.gradientModel);
   const augment = augmenter(openPictures(set), job.normalisation, plan.augmentation);
@@ -145,12 +150,13 @@ async function gradientsOfShare(job: WorkerJob): Promise<Share> {
   const parameters = new Float32Array(layout.total);
   const gradients = new Float32Array(layout.total);
   const labels = new Int32Array(size * columns);
+  const turns = new Int32Array(size);
   const feeds = {
     x: floatTensor(x, [size, 3, set.height, set.width]),
     target: floatTensor(target, [size, outcomes]),
     P: floatTensor(parameters, [layout.total]),
   };
-  const fetches = { G: floatTensor(gradients, [layout.total]), loss: null, logits: null, S: null };
+  const fetches = { G: floatTensor(gradients, [layout.total]), logits: null, S: null };
   return async (epoch, order, stepOfEpoch) => {
     parameters.set(shared.parameters);
     for (let group = worker; group < batch / size; group += workers) {
@@ -158,16 +164,21 @@ async function gradientsOfShare(job: WorkerJob): Promise<Share> {
       for (let i = 0; i < size; i++) {
         const showing = showings[order[(first + i) % order.length]!]!;
         const index = showing % set.count;
-        augment.picture(index, randomFrom(plan.seed, 3, epoch, showing), { target: x, offset: i * floats });
+        const random = randomFrom(plan.seed, 3, epoch, showing);
+        const turn = plan.turns === 1 ? 0 : random.integer(plan.turns);
+        augment.picture(index, random, { target: x, offset: i * floats, turn });
         const own = set.labels.subarray(index * columns, (index + 1) * columns);
         labels.set(own, i * columns);
-        fillTarget(target.subarray(i * outcomes, (i + 1) * outcomes), own, plan.labelSmoothing);
+        turns[i] = turn;
+        task.fillTarget(target.subarray(i * outcomes, (i + 1) * outcomes), rowOf(own, turn), plan.labelSmoothing);
       }
       const outputs = await session.run(feeds, fetches);
       shared.gradients.set(gradients, group * layout.total);
       shared.batchStatistics.set(floatsOf(outputs, "S"), group * layout.statistics);
-      const { accuracy, topKAccuracy = 0 } = score(floatsOf(outputs, "logits"), labels, plan.topK);
-      shared.tallies.set([floatsOf(outputs, "loss")[0]!, accuracy, topKAccuracy], 3 * group);
+      // What the lesson adds to the labels is left out: this compares with the scores of pictures that are not trained on.
+      const logits = logitsOfTurns(floatsOf(outputs, "logits"), turns, classes);
+      const { loss, accuracy, topKAccuracy = 0 } = asked.score(logits, labels, plan.topK);
+      shared.tallies.set([loss, accuracy, topKAccuracy], 3 * group);
     }
   };
 }
@@ -218,21 +229,16 @@ function updateStatistics({ shared, layout, plan }: WorkerJob, step: number): vo
 
 /** Evaluates this worker's chunks of the held-out and the validation pictures with the averaged weights. */
 async function evaluation(job: WorkerJob, barrier: () => void): Promise<() => Promise<void>> {
-  const { shared, layout, plan, worker, validation, heldOutIndices } = job;
+  const { shared, plan, worker, validation, heldOutIndices } = job;
   const session = await openSession(job.evaluationModel);
   const { classes } = plan.network;
   const everything = Uint32Array.from({ length: validation?.count ?? 0 }, (_, i) => i);
-  const blocking = { batch: plan.group, block: plan.block };
   const sets = [
     { pictures: openPictures(job.set), indices: heldOutIndices },
     ...(validation === undefined ? [] : [{ pictures: openPictures(validation), indices: everything }]),
   ];
   return async () => {
-    const weights = {
-      parameters: toPlainOrder(new Float32Array(shared.average), layout, blocking),
-      statistics: new Float32Array(shared.averageStatistics),
-    };
-    const evaluate = evaluator(session, weights, job.normalisation);
+    const evaluate = evaluator(session, averaged(job).weights, job.normalisation);
     let row = 0;
     for (const { pictures, indices } of sets) {
       for (let from = 0, chunk = 0; from < indices.length; from += evaluationChunk, chunk++) {
@@ -277,13 +283,18 @@ function checkpointing(job: WorkerJob, tell: (message: WorkerMessage) => void): 
   };
 }
 
+/** The network as it would be if the training ended now. */
+function averaged({ plan, layout, shared }: WorkerJob): { weights: NetworkWeights; layout: Layout } {
+  const kept = layoutOf(plan.network, plan.precision);
+  const parameters = toPlainOrder(new Float32Array(shared.average), layout, { batch: plan.group, block: plan.block });
+  const statistics = new Float32Array(shared.averageStatistics);
+  return { weights: { parameters: withoutTurns(parameters, layout, kept), statistics }, layout: kept };
+}
+
 /** The averaged weights of this network so far as a model of their own, uncalibrated, named as AWS names its checkpoints. */
-function saveModel({ plan, layout, shared, normalisation }: WorkerJob, folder: string, epoch: number): string {
-  const blocking = { batch: plan.group, block: plan.block };
-  const network = {
-    parameters: toPlainOrder(new Float32Array(shared.average), layout, blocking),
-    statistics: new Float32Array(shared.averageStatistics),
-  };
+function saveModel(job: WorkerJob, folder: string, epoch: number): string {
+  const { plan, normalisation } = job;
+  const { weights: network, layout } = averaged(job);
   const weights = { members: [network], views: viewsOf(plan.views), temperature: 1, ...normalisation };
   const task = taskOf(plan.network.classes, plan.multiLabel);
   const model = servedModel(plan.network, layout, { task, weights, height: plan.height, width: plan.width });
