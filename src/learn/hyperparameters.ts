@@ -81,7 +81,7 @@ export const hyperparameterDocumentation: Readonly<Record<string, string>> = {
     "seconds in which the schedule of the training is run through, however slow the machine; ours, default no limit",
   hold_out: "share of the training pictures kept away to measure and calibrate on, 0 to 0.5; ours, default 0.1",
   ensemble_size:
-    "networks that are trained one after the other and averaged in one model, 1 to 16; ours, default 1 (best: 3)",
+    "networks that are trained one after the other and averaged in one model, 1 to 16; ours, default 1 (best: 2)",
   views:
     "what the model looks at and averages, each for the work of one: 1, the picture; 2, its mirror image as well; 10, both moved by a pixel to each corner as well; ours, default 1 (best: 10)",
   balance_classes:
@@ -90,13 +90,13 @@ export const hyperparameterDocumentation: Readonly<Record<string, string>> = {
     "a residual network of 18, 34, 50, 101, 152, 200 or 20, 32, 44, 56, 110 layers; default our small network",
   epochs: "passes over the training pictures; default by preset and number of pictures",
   mini_batch_size: "pictures per step, over all workers; default 64",
-  learning_rate: "peak of the learning rate; default 0.05 (fast 0.1), or 0.002 with adam and rmsprop",
+  learning_rate: "peak of the learning rate; default 0.05, or 0.002 with adam and rmsprop",
   lr_scheduler_step: "epochs, comma separated, at which the learning rate is multiplied; default warm-up and cosine",
   lr_scheduler_factor: "what it is then multiplied with; default 0.1",
   optimizer: "sgd, nag, adam or rmsprop; default nag",
   momentum: "of sgd and nag; default 0.9",
   weight_decay:
-    "of convolution and linear weights; default 0.005, less for long trainings (0.0005 with adam and rmsprop, with fast, and with a pretrained model)",
+    "of convolution and linear weights; default 0.005, less for long trainings (0.0005 with adam and rmsprop, and with a pretrained model)",
   beta_1: "of adam; default 0.9",
   beta_2: "of adam; default 0.999",
   eps: "of adam and rmsprop; default 1e-8",
