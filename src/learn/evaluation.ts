@@ -1,7 +1,6 @@
 import { fitTemperature, type Measurement, measure, probabilitiesOf, temperatures } from "./metrics.ts";
 import {
   fitLabelTemperature,
-  labelProbabilities,
   type MultiLabelMeasurement,
   measureLabels,
   type Weighing,
@@ -110,8 +109,7 @@ export function multiLabelEvaluationOf(input: EvaluationInput, weighing: Weighin
     ...measuredSets(input, {
       columns: weighing.classes,
       fit: ({ logits, truth }) => fitLabelTemperature(logits, truth, weighing),
-      measured: ({ logits, truth }, temperature) =>
-        measureLabels(labelProbabilities(logits, temperature), truth, { labels, weights }),
+      measured: ({ logits, truth }, temperature) => measureLabels(logits, truth, { labels, weights, temperature }),
     }),
   };
 }

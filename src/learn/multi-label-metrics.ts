@@ -53,12 +53,13 @@ export interface Weighing {
   weights?: readonly number[];
 }
 
-/** Measures rows of probabilities against rows of 0 and 1. */
+/** Measures rows of logits, divided by the temperature, against rows of 0 and 1. */
 export function measureLabels(
-  probabilities: ArrayLike<number>,
+  logits: ArrayLike<number>,
   truth: ArrayLike<number>,
-  { labels, weights }: { labels: readonly string[]; weights?: readonly number[] },
+  { labels, weights, temperature }: { labels: readonly string[]; weights?: readonly number[]; temperature?: number },
 ): MultiLabelMeasurement {
+  const probabilities = labelProbabilities(logits, temperature);
   const classes = labels.length;
   const pictures = truth.length / classes;
   const answerAt = (i: number): Answer => ({ confidence: probabilities[i]!, isThere: truth[i] === 1 });
@@ -89,7 +90,7 @@ export function measureLabels(
     exactMatchInterval95: wilsonInterval(correct, pictures),
     accuracy,
     accuracyInterval95: wilsonInterval(accuracy * pictures, pictures),
-    loss: lossOfLabels(probabilities, truth, { classes, weights }) / Math.max(1, pictures),
+    loss: lossOfLabels(logits, truth, { classes, weights, temperature }) / Math.max(1, pictures),
     meanAveragePrecision: share(
       precisions.reduce((sum, one) => sum + one, 0),
       precisions.length,
@@ -100,24 +101,25 @@ export function measureLabels(
   };
 }
 
-/** Sum over all pictures and classes. */
+/** Sum over all pictures and classes; infinite where a logit is, and wrong. */
 export function lossOfLabels(
-  probabilities: ArrayLike<number>,
+  logits: ArrayLike<number>,
   truth: ArrayLike<number>,
-  { classes, weights }: Weighing,
+  { classes, weights, temperature = 1 }: Weighing & { temperature?: number },
 ): number {
   let loss = 0;
   for (let i = 0; i < truth.length; i++) {
     const isThere = truth[i] === 1;
-    const probability = isThere ? probabilities[i]! : 1 - probabilities[i]!;
-    loss -= (weights?.[(i % classes) + (isThere ? 0 : classes)] ?? 1) * Math.log(Math.max(1e-12, probability));
+    const weight = weights?.[(i % classes) + (isThere ? 0 : classes)] ?? 1;
+    const wrongness = ((isThere ? -1 : 1) * logits[i]!) / temperature;
+    loss += weight * (Math.max(wrongness, 0) + Math.log1p(Math.exp(-Math.abs(wrongness))));
   }
   return loss;
 }
 
 /** The temperature that makes held-out answers most likely, of all classes together. */
 export function fitLabelTemperature(logits: ArrayLike<number>, truth: ArrayLike<number>, weighing: Weighing): number {
-  return bestTemperature((temperature) => lossOfLabels(labelProbabilities(logits, temperature), truth, weighing));
+  return bestTemperature((temperature) => lossOfLabels(logits, truth, { ...weighing, temperature }));
 }
 
 /** The sigmoid of each logit, divided by the temperature first. */

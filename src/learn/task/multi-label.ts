@@ -63,7 +63,7 @@ export function multiLabel(classes: number, given: MultiLabel = {}): Task {
       const pictures = Math.max(1, truth.length / classes);
       let right = 0;
       for (let i = 0; i < truth.length; i++) if (logits[i]! >= 0 === (truth[i] === 1)) right++;
-      const loss = lossOfLabels(labelProbabilities(logits), truth, { classes, weights });
+      const loss = lossOfLabels(logits, truth, { classes, weights });
       return { accuracy: right / (pictures * classes), loss: loss / pictures };
     },
     evaluationOf: (input) => multiLabelEvaluationOf(input, { classes, weights }),
