@@ -65,8 +65,9 @@ export async function train(
       }
       if (description.TrainingJobStatus === "Completed") return trainedModel(request.jobName, description, curve);
       if (description.TrainingJobStatus === "Failed" || description.TrainingJobStatus === "Stopped") {
+        const model = description.ModelArtifacts?.S3ModelArtifacts;
         throw new Error(
-          `training job ${request.jobName} ${description.TrainingJobStatus.toLowerCase()}: ${description.FailureReason ?? description.SecondaryStatus}`,
+          `training job ${request.jobName} ${description.TrainingJobStatus.toLowerCase()}: ${description.FailureReason ?? description.SecondaryStatus}${model === undefined ? "" : `; its model so far is ${model}`}`,
         );
       }
       await sleep(pollEveryMs, undefined, { signal: options.signal });

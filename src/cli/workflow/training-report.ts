@@ -27,7 +27,7 @@ export function trainingProgress(terminal: Terminal, line: string, curve: CurveP
 
 export function describeTraining(model: TrainedModel): string {
   const accuracy = (name: string): string => model.metrics[name]?.toFixed(3) ?? "-";
-  return `${model.curve.length} epochs, train accuracy ${accuracy("train:accuracy")}, held-out accuracy ${accuracy("validation:accuracy")}`;
+  return `${model.curve.length} epochs, accuracy ${accuracy("train:accuracy")} in training, ${accuracy("held_out:accuracy")} on kept-away pictures, ${accuracy("validation:accuracy")} on test pictures`;
 }
 
 /** The curve as letters, for the summary. */
