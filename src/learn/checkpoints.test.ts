@@ -1,15 +1,13 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, truncateSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import type { ModelManifest } from "../ports/model-package.ts";
 import { type JobFolder, jobFolder } from "./testing/job-folder.ts";
+import { runJob, runUntil } from "./testing/run-job.ts";
 import { safeBlockSize } from "./training/block-size.ts";
 import type { EpochReport } from "./training/worker-job.ts";
-import { trainingCommand } from "./training-command.ts";
 import { startJob } from "./training-job.ts";
 
 const small = {
@@ -29,24 +27,6 @@ function folderWith(context: TestContext, hyperparameters: Record<string, string
   return folder;
 }
 
-async function run({ prefix }: JobFolder, workerProgram?: URL) {
-  const lines: string[] = [];
-  const log = (line: string) => void lines.push(line);
-  const code = await startJob({ prefix, cores: 2, block: safeBlockSize, log, workerProgram }).done;
-  return { code, lines, text: lines.join("\n") };
-}
-
-/** The training program, killed as by a power cut when it has said what is waited for. */
-async function runUntil({ prefix }: JobFolder, said: string): Promise<void> {
-  const { command, args } = trainingCommand();
-  const child = spawn(command, args, { env: { SCONES_ML_PREFIX: prefix }, stdio: ["ignore", "pipe", "inherit"] });
-  const exit = new Promise((resolve) => child.on("exit", resolve));
-  for await (const line of createInterface(child.stdout)) {
-    if (line.includes(said)) child.kill("SIGKILL");
-  }
-  await exit;
-}
-
 const manifestOf = ({ prefix }: JobFolder) =>
   JSON.parse(readFileSync(join(prefix, "model/model.json"), "utf8")) as ModelManifest;
 const curveOf = ({ prefix }: JobFolder) =>
@@ -61,11 +41,11 @@ test("a training that was killed goes on from its checkpoint to the very same mo
   timeout: 120_000,
 }, async (context) => {
   const whole = folderWith(context, small);
-  await run(whole);
+  await runJob(whole);
   const cut = folderWith(context, small);
-  await runUntil(cut, "Epoch[3] Train-accuracy");
+  await runUntil(cut, { said: "Epoch[3] Train-accuracy", signal: "SIGKILL" });
   assert.ok(!existsSync(join(cut.prefix, "model/model.json")));
-  const { code, text } = await run(cut);
+  const { code, text } = await runJob(cut);
   assert.equal(code, 0, text);
   assert.match(text, /Resuming from the checkpoint after epoch [1-3]\./);
   assert.doesNotMatch(text, /Epoch\[0\]/);
@@ -77,17 +57,17 @@ test("early stopping remembers across a restart what it has seen", { timeout: 12
   const patience = { ...small, early_stopping: "1", early_stopping_min_epochs: "1", early_stopping_tolerance: "1" };
   const hyperparameters = { ...patience, early_stopping_patience: "4", checkpoint_frequency: "1", epochs: "20" };
   const whole = folderWith(context, hyperparameters);
-  await run(whole);
+  await runJob(whole);
   const cut = folderWith(context, hyperparameters);
-  await runUntil(cut, "Epoch[2] Train-accuracy");
-  await run(cut);
+  await runUntil(cut, { said: "Epoch[2] Train-accuracy", signal: "SIGKILL" });
+  await runJob(cut);
   assert.deepEqual(curveOf(cut), curveOf(whole));
   assert.equal(manifestOf(cut).model.sha256, manifestOf(whole).model.sha256);
 });
 
 test("checkpoint_frequency stores a model every so many epochs", async (context) => {
   const folder = folderWith(context, small);
-  await run(folder);
+  await runJob(folder);
   assert.deepEqual(
     modelFiles(folder).filter((name) => name.startsWith("image-classification")),
     ["image-classification-0002.onnx", "image-classification-0004.onnx"],
@@ -96,9 +76,9 @@ test("checkpoint_frequency stores a model every so many epochs", async (context)
 
 test("a network that was trained is not trained again", async (context) => {
   const folder = folderWith(context, small);
-  await run(folder);
+  await runJob(folder);
   const { sha256 } = manifestOf(folder).model;
-  const { code, text } = await run(folder);
+  const { code, text } = await runJob(folder);
   assert.equal(code, 0, text);
   assert.match(text, /Network 1 was trained already, up to epoch 5\./);
   assert.equal(manifestOf(folder).model.sha256, sha256);
@@ -106,25 +86,25 @@ test("a network that was trained is not trained again", async (context) => {
 
 test("a damaged checkpoint is not used", async (context) => {
   const folder = folderWith(context, small);
-  await runUntil(folder, "Epoch[3] Train-accuracy");
+  await runUntil(folder, { said: "Epoch[3] Train-accuracy", signal: "SIGKILL" });
   truncateSync(join(folder.prefix, "checkpoints/training.checkpoint"), 5000);
-  const { code, text } = await run(folder);
+  const { code, text } = await runJob(folder);
   assert.equal(code, 0);
   assert.match(text, /is damaged: the training begins anew/);
 });
 
 test("the checkpoint of another training is not used", async (context) => {
   const folder = folderWith(context, small);
-  await runUntil(folder, "Epoch[3] Train-accuracy");
+  await runUntil(folder, { said: "Epoch[3] Train-accuracy", signal: "SIGKILL" });
   folder.hyperparameters({ ...small, seed: "2" });
-  assert.match((await run(folder)).text, /is of another training/);
+  assert.match((await runJob(folder)).text, /is of another training/);
 });
 
 test("a disk too full for a checkpoint does not end the training", async (context) => {
   const folder = folderWith(context, small);
   mkdirSync(join(folder.prefix, "checkpoints"));
   symlinkSync("/dev/full", join(folder.prefix, "checkpoints/training.checkpoint.draft"));
-  const { code, text } = await run(folder);
+  const { code, text } = await runJob(folder);
   assert.equal(code, 0);
   assert.match(text, /no checkpoint was written, the training goes on: ENOSPC/);
 });
@@ -133,7 +113,7 @@ test("a disk too full for the model is named, and leaves nothing half-written", 
   const folder = folderWith(context, { ...small, epochs: "1", checkpoint_frequency: "1" });
   mkdirSync(join(folder.prefix, "model"));
   symlinkSync("/dev/full", join(folder.prefix, "model/model.json.draft"));
-  assert.equal((await run(folder)).code, 1);
+  assert.equal((await runJob(folder)).code, 1);
   assert.match(failureOf(folder), /^ClientError: no space is left on the disk/);
   assert.deepEqual(modelFiles(folder), ["metrics"]);
 });
@@ -142,21 +122,21 @@ test("the model of an epoch is stored before the checkpoint that a restart goes 
   const folder = folderWith(context, small);
   mkdirSync(join(folder.prefix, "checkpoints"));
   symlinkSync("/dev/full", join(folder.prefix, "checkpoints/training.checkpoint.draft"));
-  await run(folder);
+  await runJob(folder);
   assert.ok(modelFiles(folder).includes("image-classification-0002.onnx"));
 });
 
 test("memory that runs out is named, with what would help", async (context) => {
   const folder = folderWith(context, small);
   folder.write("worker.mjs", `throw new RangeError("Array buffer allocation failed");`);
-  const { code } = await run(folder, pathToFileURL(join(folder.prefix, "worker.mjs")));
+  const { code } = await runJob(folder, { workerProgram: pathToFileURL(join(folder.prefix, "worker.mjs")) });
   assert.equal(code, 1);
   assert.match(failureOf(folder), /^ClientError: there is not enough memory: use a smaller mini_batch_size/);
 });
 
 test("a loss that is no number is tried again once, at a tenth of the rate", async (context) => {
   const folder = folderWith(context, { ...small, epochs: "2", learning_rate: "100000" });
-  const { lines } = await run(folder);
+  const { lines } = await runJob(folder);
   const again = lines.filter((line) => line.includes("The training begins anew, once, with learning_rate 10000."));
   assert.equal(again.length, 1);
   assert.match(again[0]!, /the loss became \S+ at step \d+ \(epoch \d+\)/);
@@ -166,7 +146,7 @@ test("a stop that comes while an interrupted training begins again keeps the mod
   timeout: 120_000,
 }, async (context) => {
   const folder = folderWith(context, { ...small, epochs: "100000" });
-  await runUntil(folder, "Epoch[3] Train-accuracy");
+  await runUntil(folder, { said: "Epoch[3] Train-accuracy", signal: "SIGKILL" });
   const lines: string[] = [];
   const log = (line: string) => void lines.push(line);
   const job = startJob({ prefix: folder.prefix, cores: 2, block: safeBlockSize, log });

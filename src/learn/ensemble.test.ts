@@ -1,18 +1,15 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
 import type { ModelManifest } from "../ports/model-package.ts";
 import type { Evaluation } from "./evaluation.ts";
 import { readWeights } from "./onnx/model-reader.ts";
 import { type JobFolder, jobFolder } from "./testing/job-folder.ts";
-import { safeBlockSize } from "./training/block-size.ts";
+import { runJob, runUntil } from "./testing/run-job.ts";
 import { floatsOf, floatTensor, openSession } from "./training/runtime.ts";
 import type { EpochReport } from "./training/worker-job.ts";
-import { metricDefinitions, trainingCommand } from "./training-command.ts";
-import { startJob } from "./training-job.ts";
+import { metricDefinitions } from "./training-command.ts";
 
 // Several networks in one job: one model that averages their answers.
 
@@ -34,27 +31,6 @@ function folderWith(context: TestContext, hyperparameters: Record<string, string
   return folder;
 }
 
-async function run({ prefix }: JobFolder) {
-  const lines: string[] = [];
-  const log = (line: string) => void lines.push(line);
-  const code = await startJob({ prefix, cores: 2, block: safeBlockSize, log }).done;
-  return { code, text: lines.join("\n") };
-}
-
-/** The training program, sent the signal when it has said what is waited for; its exit code. */
-async function runUntil(
-  { prefix }: JobFolder,
-  { said, signal }: { said: string; signal: NodeJS.Signals },
-): Promise<number | null> {
-  const { command, args } = trainingCommand();
-  const child = spawn(command, args, { env: { SCONES_ML_PREFIX: prefix }, stdio: ["ignore", "pipe", "inherit"] });
-  const exit = new Promise<number | null>((resolve) => child.on("exit", resolve));
-  for await (const line of createInterface(child.stdout)) {
-    if (line.includes(said)) child.kill(signal);
-  }
-  return exit;
-}
-
 const modelOf = ({ prefix }: JobFolder) => readFileSync(join(prefix, "model/model.onnx"));
 const jsonOf = <T>({ prefix }: JobFolder, path: string) =>
   JSON.parse(readFileSync(join(prefix, "model", path), "utf8")) as T;
@@ -73,8 +49,8 @@ async function answer(model: Uint8Array, image: Float32Array): Promise<number[]>
 
 test("two networks become one model, the first of them the one that would be trained alone", async (context) => {
   const [alone, both] = [folderWith(context, small), folderWith(context, pair)];
-  await run(alone);
-  const { code, text } = await run(both);
+  await runJob(alone);
+  const { code, text } = await runJob(both);
   assert.equal(code, 0, text);
   const [one, two] = [readWeights(modelOf(alone)), readWeights(modelOf(both))];
   const names = [...one.keys()].filter((name) => !name.startsWith("scones_"));
@@ -86,7 +62,7 @@ test("two networks become one model, the first of them the one that would be tra
 
 test("what each network is worth is said beside what their mean is worth", async (context) => {
   const folder = folderWith(context, { ...pair, epochs: "8" });
-  await run(folder);
+  await runJob(folder);
   const { provenance } = jsonOf<ModelManifest>(folder, "model.json");
   const members = provenance!["members"] as { seed: number; steps: number; validationAccuracy: number }[];
   assert.deepEqual(
@@ -101,7 +77,7 @@ test("what each network is worth is said beside what their mean is worth", async
 
 test("the last value of a metric is that of the model, not of its last network", async (context) => {
   const folder = folderWith(context, { ...pair, epochs: "8" });
-  const { text } = await run(folder);
+  const { text } = await runJob(folder);
   const { validation, heldOut } = jsonOf<Evaluation>(folder, "metrics/evaluation.json");
   const lastOf = (name: string) => {
     const { regex } = metricDefinitions.find((one) => one.name === name)!;
@@ -114,7 +90,7 @@ test("the last value of a metric is that of the model, not of its last network",
 
 test("the epochs of all networks are counted on", async (context) => {
   const folder = folderWith(context, pair);
-  const { text } = await run(folder);
+  const { text } = await runJob(folder);
   const curve = curveOf(folder);
   assert.deepEqual(
     curve.map(({ epoch }) => epoch),
@@ -130,7 +106,7 @@ test("the epochs of all networks are counted on", async (context) => {
 
 test("a model that looks at mirror images answers the same for a picture and its mirror image", async (context) => {
   const folder = folderWith(context, pair);
-  await run(folder);
+  await runJob(folder);
   const image = Float32Array.from({ length: 768 }, (_, i) => (i * 37) % 251);
   const mirror = image.map((_, i) => image[i - (i % 16) + 15 - (i % 16)]!);
   const [a, b] = [await answer(modelOf(folder), image), await answer(modelOf(folder), mirror)];
@@ -142,11 +118,11 @@ test("a job killed in its second network goes on there, to the very same model",
 }, async (context) => {
   const hyperparameters = { ...pair, epochs: "12", checkpoint_frequency: "2" };
   const whole = folderWith(context, hyperparameters);
-  await run(whole);
+  await runJob(whole);
   const cut = folderWith(context, hyperparameters);
   await runUntil(cut, { said: "Epoch[15] Train-accuracy", signal: "SIGKILL" });
   assert.ok(!existsSync(join(cut.prefix, "model/model.json")));
-  const { code, text } = await run(cut);
+  const { code, text } = await runJob(cut);
   assert.equal(code, 0, text);
   assert.match(text, /Network 1 was trained already, up to epoch 11\./);
   assert.match(text, /Resuming from the checkpoint after epoch (1[3-9]|2[0-3])\./);
@@ -157,7 +133,7 @@ test("a job killed in its second network goes on there, to the very same model",
 
 test("a job stopped in its second network keeps the first one whole", { timeout: 120_000 }, async (context) => {
   const alone = folderWith(context, { ...small, views: "10", epochs: "16" });
-  await run(alone);
+  await runJob(alone);
   const stopped = folderWith(context, { ...pair, epochs: "16" });
   assert.equal(await runUntil(stopped, { said: "Epoch[17] Train-accuracy", signal: "SIGTERM" }), 0);
   assert.deepEqual(modelOf(stopped), modelOf(alone));

@@ -1,15 +1,11 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
 import type { ModelManifest } from "../ports/model-package.ts";
 import type { MultiLabelEvaluation } from "./evaluation.ts";
 import { barsPicture, type JobFolder, jobFolder } from "./testing/job-folder.ts";
-import { safeBlockSize } from "./training/block-size.ts";
-import { trainingCommand } from "./training-command.ts";
-import { startJob } from "./training-job.ts";
+import { runJob, runUntil } from "./testing/run-job.ts";
 
 // Whole jobs on pictures that show a lying bar, a standing one, both or none.
 
@@ -31,12 +27,6 @@ function folderWith(context: TestContext, hyperparameters: Record<string, string
   return folder;
 }
 
-async function run({ prefix }: JobFolder) {
-  const lines: string[] = [];
-  const code = await startJob({ prefix, cores: 2, block: safeBlockSize, log: (line) => void lines.push(line) }).done;
-  return { code, lines, text: lines.join("\n") };
-}
-
 const jsonOf = <T>({ prefix }: JobFolder, path: string) => JSON.parse(readFileSync(join(prefix, path), "utf8")) as T;
 const evaluationOf = (folder: JobFolder) => jsonOf<MultiLabelEvaluation>(folder, "model/metrics/evaluation.json");
 const manifestOf = (folder: JobFolder) => jsonOf<ModelManifest>(folder, "model/model.json");
@@ -44,7 +34,7 @@ const failureOf = ({ prefix }: JobFolder) => readFileSync(join(prefix, "output/f
 
 test("a job learns to say of every class whether it is there", async (context) => {
   const folder = folderWith(context, { epochs: "24" });
-  const { code, lines, text } = await run(folder);
+  const { code, lines, text } = await runJob(folder);
   assert.equal(code, 0, text);
   const evaluation = evaluationOf(folder);
   assert.ok(evaluation.validation!.accuracy >= 0.9, JSON.stringify(evaluation.validation));
@@ -63,7 +53,7 @@ test("several networks and views are one model, and one or two workers give the 
   const digests: string[] = [];
   for (const workers of ["1", "2"]) {
     const folder = folderWith(context, { ensemble_size: "2", views: "10", mini_batch_size: "64", workers });
-    assert.equal((await run(folder)).code, 0);
+    assert.equal((await runJob(folder)).code, 0);
     digests.push(manifestOf(folder).model.sha256);
   }
   assert.equal(digests[0], digests[1]);
@@ -80,7 +70,7 @@ test("use_weighted_loss finds more of a rare class", async (context) => {
       folder.write(`input/data/train/${i}.png`, barsPicture(shown, i));
     });
     folder.write("input/data/train_lst/train.lst", rows.join("\n"));
-    const { code, text } = await run(folder);
+    const { code, text } = await runJob(folder);
     assert.equal(code, 0, text);
     assert.equal(
       /presence and absence count 0 1\.00 and 1\.00, 1 5\.00 and 0\.56\./.test(text),
@@ -102,7 +92,7 @@ test("early stopping, checkpoints and a network of 20 layers are honoured", asyn
     early_stopping_patience: "1",
     early_stopping_tolerance: "1",
   });
-  assert.equal((await run(folder)).code, 0);
+  assert.equal((await runJob(folder)).code, 0);
   assert.match(evaluationOf(folder).selection, /selected by the held-out pictures/);
   assert.ok(readdirSync(join(folder.prefix, "model")).includes("image-classification-0001.onnx"));
 });
@@ -110,17 +100,10 @@ test("early stopping, checkpoints and a network of 20 layers are honoured", asyn
 test("a training that was killed goes on to the very same model", { timeout: 120_000 }, async (context) => {
   const asked = { epochs: "6", checkpoint_frequency: "2", use_weighted_loss: "1" };
   const [whole, killed] = [folderWith(context, asked), folderWith(context, asked)];
-  await run(whole);
-  const { command, args } = trainingCommand();
-  const child = spawn(command, args, {
-    env: { SCONES_ML_PREFIX: killed.prefix },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const exit = new Promise((resolve) => child.on("exit", resolve));
-  for await (const line of createInterface(child.stdout)) if (line.includes("Epoch[3] Train")) child.kill("SIGKILL");
-  await exit;
+  await runJob(whole);
+  await runUntil(killed, { said: "Epoch[3] Train", signal: "SIGKILL" });
   assert.ok(!existsSync(join(killed.prefix, "model/model.json")));
-  assert.match((await run(killed)).text, /Resuming from the checkpoint after epoch/);
+  assert.match((await runJob(killed)).text, /Resuming from the checkpoint after epoch/);
   assert.equal(manifestOf(killed).model.sha256, manifestOf(whole).model.sha256);
 });
 
@@ -128,12 +111,12 @@ test("what a model of one label knows is a beginning for one of several", async 
   const first = jobFolder(context);
   first.pictures("train", 80);
   first.hyperparameters({ ...small, multi_label: "0", num_training_samples: "80" });
-  assert.equal((await run(first)).code, 0);
+  assert.equal((await runJob(first)).code, 0);
   const second = folderWith(context, { use_pretrained_model: "1" });
   mkdirSync(join(second.prefix, "input/data/model"), { recursive: true });
   for (const name of ["model.json", "model.onnx"])
     copyFileSync(join(first.prefix, "model", name), join(second.prefix, "input/data/model", name));
-  const { code, text } = await run(second);
+  const { code, text } = await runJob(second);
   assert.equal(code, 0, text);
   assert.equal(manifestOf(second).output.isMultiLabel, true);
 });
@@ -141,7 +124,7 @@ test("what a model of one label knows is a beginning for one of several", async 
 test("what chooses between classes is refused with multi_label=1", async (context) => {
   const refusalOf = async (strings: Record<string, string>) => {
     const folder = folderWith(context, strings);
-    assert.equal((await run(folder)).code, 1);
+    assert.equal((await runJob(folder)).code, 1);
     return failureOf(folder);
   };
   const head = /^ClientError: Unable to initialize the algorithm\. Failed to validate hyperparameters\./;

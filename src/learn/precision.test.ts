@@ -1,17 +1,13 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { cpSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
 import type { ModelManifest } from "../ports/model-package.ts";
 import type { Evaluation } from "./evaluation.ts";
 import { fromHalf, toHalf } from "./onnx/half-precision.ts";
 import { readWeights } from "./onnx/model-reader.ts";
 import { type JobFolder, jobFolder } from "./testing/job-folder.ts";
-import { safeBlockSize } from "./training/block-size.ts";
-import { trainingCommand } from "./training-command.ts";
-import { startJob } from "./training-job.ts";
+import { runJob, runUntil } from "./testing/run-job.ts";
 
 // Weights of half precision, through the training program.
 
@@ -33,16 +29,9 @@ function folderWith(context: TestContext, hyperparameters: Record<string, string
   return folder;
 }
 
-async function run({ prefix }: JobFolder) {
-  const lines: string[] = [];
-  const log = (line: string) => void lines.push(line);
-  const code = await startJob({ prefix, cores: 4, block: safeBlockSize, log }).done;
-  return { code, text: lines.join("\n") };
-}
-
 async function trained(context: TestContext, hyperparameters: Record<string, string>): Promise<JobFolder> {
   const folder = folderWith(context, hyperparameters);
-  const { code, text } = await run(folder);
+  const { code, text } = await runJob(folder, { cores: 4 });
   assert.equal(code, 0, text);
   return folder;
 }
@@ -83,15 +72,9 @@ test("a training in half precision that was killed goes on to the very same mode
   const hyperparameters = { ...half, epochs: "6", mini_batch_size: "32", checkpoint_frequency: "2" };
   const whole = await trained(context, hyperparameters);
   const cut = folderWith(context, hyperparameters);
-  const { command, args } = trainingCommand();
-  const child = spawn(command, args, { env: { SCONES_ML_PREFIX: cut.prefix }, stdio: ["ignore", "pipe", "inherit"] });
-  const exit = new Promise((resolve) => child.on("exit", resolve));
-  for await (const line of createInterface(child.stdout)) {
-    if (line.includes("Epoch[3] Train-accuracy")) child.kill("SIGKILL");
-  }
-  await exit;
+  await runUntil(cut, { said: "Epoch[3] Train-accuracy", signal: "SIGKILL" });
   assert.ok(!existsSync(join(cut.prefix, "model/model.json")));
-  const { code, text } = await run(cut);
+  const { code, text } = await runJob(cut, { cores: 4 });
   assert.equal(code, 0, text);
   assert.match(text, /Resuming from the checkpoint after epoch [1-3]\./);
   assert.deepEqual(modelOf(cut), modelOf(whole));
@@ -112,7 +95,7 @@ test("networks that say of every class whether it is there have weights of half 
   const folder = jobFolder(context);
   folder.multiLabelPictures("train", 80);
   folder.hyperparameters({ ...half, multi_label: "1", epochs: "1" });
-  const { code, text } = await run(folder);
+  const { code, text } = await runJob(folder, { cores: 4 });
   assert.equal(code, 0, text);
   const { values } = readWeights(modelOf(folder)).get("head")!;
   assert.deepEqual(values, fromHalf(toHalf(values)));
@@ -124,7 +107,7 @@ test("a model of half precision is trained on, in either precision", async (cont
   const children = [folderWith(context, { ...small, ...gentle }), folderWith(context, { ...half, ...gentle })];
   for (const child of children) {
     cpSync(join(parent.prefix, "model"), join(child.prefix, "input/data/model"), { recursive: true });
-    const { code, text } = await run(child);
+    const { code, text } = await runJob(child, { cores: 4 });
     assert.equal(code, 0, text);
   }
   const [old, whole, halved] = [parent, ...children].map(
@@ -142,7 +125,7 @@ const huge = { optimizer: "adam", learning_rate: "1000000", weight_decay: "0" };
 test("a weight too large for half precision ends the training as a loss that is no number does", async (context) => {
   await trained(context, { ...small, ...huge });
   const folder = folderWith(context, { ...half, ...huge });
-  const { code, text } = await run(folder);
+  const { code, text } = await runJob(folder, { cores: 4 });
   assert.equal(code, 1);
   assert.match(text, /The training begins anew, once, with learning_rate 100000\./);
   const failure = readFileSync(join(folder.prefix, "output/failure"), "utf8");
@@ -152,7 +135,7 @@ test("a weight too large for half precision ends the training as a loss that is 
 
 test("a weight that became too large in the last step is found as well", async (context) => {
   const folder = folderWith(context, { ...half, ...huge, epochs: "1" });
-  const { code, text } = await run(folder);
+  const { code, text } = await runJob(folder, { cores: 4 });
   assert.equal(code, 1);
   assert.match(text, /The training begins anew, once, with learning_rate 100000\./);
   const failure = readFileSync(join(folder.prefix, "output/failure"), "utf8");

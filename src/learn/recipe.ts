@@ -80,7 +80,8 @@ export interface Augmentation {
   cutout: number;
 }
 
-const still: Augmentation = {
+/** A picture stays as it is. */
+export const still: Augmentation = {
   flip: false,
   shift: 0,
   rotationDegrees: 0,

@@ -11,11 +11,10 @@ import { resize } from "../images/resize.ts";
 import type { ModelManifest } from "../ports/model-package.ts";
 import type { Evaluation } from "./evaluation.ts";
 import { type JobFolder, jobFolder } from "./testing/job-folder.ts";
-import { safeBlockSize } from "./training/block-size.ts";
+import { runJob } from "./testing/run-job.ts";
 import { floatsOf, floatTensor, openSession } from "./training/runtime.ts";
 import type { EpochReport } from "./training/worker-job.ts";
 import { metricDefinitions, trainingCommand } from "./training-command.ts";
-import { startJob } from "./training-job.ts";
 
 const small = {
   image_shape: "3,16,16",
@@ -25,13 +24,6 @@ const small = {
   mini_batch_size: "32",
   workers: "2",
 };
-
-async function run({ prefix }: JobFolder, workerProgram?: URL) {
-  const lines: string[] = [];
-  const log = (line: string) => void lines.push(line);
-  const code = await startJob({ prefix, cores: 2, block: safeBlockSize, log, workerProgram }).done;
-  return { code, lines };
-}
 
 const modelFiles = (folder: JobFolder) =>
   existsSync(join(folder.prefix, "model")) ? readdirSync(join(folder.prefix, "model")) : [];
@@ -43,7 +35,7 @@ test("a job trains a model that recognises what it was shown", async (context) =
   folder.pictures("train", 80);
   folder.pictures("validation", 40);
   folder.hyperparameters({ ...small, epochs: "20", image_shape: "3,24,24" });
-  const { code, lines } = await run(folder);
+  const { code, lines } = await runJob(folder);
   assert.equal(code, 0, lines.join("\n"));
   const evaluation = jsonOf<Evaluation>(folder, "model/metrics/evaluation.json");
   assert.ok(evaluation.validation!.accuracy >= 0.9, JSON.stringify(evaluation.validation));
@@ -72,7 +64,7 @@ test("the service finds its metrics in the log lines of jobs of one label and of
   several.multiLabelPictures("train", 80);
   several.multiLabelPictures("validation", 8);
   several.hyperparameters({ ...small, epochs: "1", multi_label: "1" });
-  const lines = [...(await run(one)).lines, ...(await run(several)).lines];
+  const lines = [...(await runJob(one)).lines, ...(await runJob(several)).lines];
   const found = metricDefinitions.map(({ name, regex }) => [name, lines.some((line) => new RegExp(regex).test(line))]);
   assert.deepEqual(
     found,
@@ -84,7 +76,7 @@ test("a job says after a few batches how long everything takes", async (context)
   const folder = jobFolder(context);
   folder.pictures("train", 400);
   folder.hyperparameters({ ...small, num_training_samples: "400", mini_batch_size: "16", epochs: "2" });
-  const { lines } = await run(folder);
+  const { lines } = await runJob(folder);
   const at = lines.findIndex((line) =>
     /^Epoch\[0\] Batch \[20\]#011Speed: [0-9.]+ samples\/sec#011accuracy=0\.\d{6}$/.test(line),
   );
@@ -98,7 +90,7 @@ test("the same seed gives the same model with one, two or three workers, to the 
     const folder = jobFolder(context);
     folder.pictures("train", 80);
     folder.hyperparameters({ ...small, mini_batch_size: "64", workers, epochs: "2" });
-    await run(folder);
+    await runJob(folder);
     digests.push(jsonOf<ModelManifest>(folder, "model/model.json").model.sha256);
   }
   assert.equal(new Set(digests).size, 1);
@@ -117,7 +109,7 @@ test("adam, a residual network of 20 layers and early stopping are honoured", as
     early_stopping_tolerance: "1",
     epochs: "6",
   });
-  const { code, lines } = await run(folder);
+  const { code, lines } = await runJob(folder);
   assert.equal(code, 0, lines.join("\n"));
   // Python's way to print numbers, as in the rest of the dictionary.
   assert.ok(lines.some((line) => /optimizer: \{'name': 'adam', .*'eps': 1e-08,/.test(line)));
@@ -133,7 +125,7 @@ test("the epoch that is best on the validation channel is stored when that is as
   folder.pictures("train", 80);
   folder.pictures("validation", 20);
   folder.hyperparameters({ ...small, select_by_validation: "True" });
-  const { code, lines } = await run(folder);
+  const { code, lines } = await runJob(folder);
   assert.equal(code, 0, lines.join("\n"));
   const { selection, guarantees } = jsonOf<Evaluation>(folder, "model/metrics/evaluation.json");
   const curve = jsonOf<EpochReport[]>(folder, "model/metrics/training-curve.json");
@@ -148,7 +140,7 @@ test("a selection by a validation channel that is not there is refused", async (
   const folder = jobFolder(context);
   folder.pictures("train", 80);
   folder.hyperparameters({ ...small, select_by_validation: "True" });
-  assert.equal((await run(folder)).code, 1);
+  assert.equal((await runJob(folder)).code, 1);
   assert.match(failureOf(folder), /^ClientError: select_by_validation=True needs a channel "validation"/);
 });
 
@@ -157,7 +149,7 @@ test("top_k reports how often the class is among the best answers", async (conte
   folder.pictures("train", 80);
   folder.pictures("validation", 8);
   folder.hyperparameters({ ...small, epochs: "1", top_k: "2", use_weighted_loss: "0" });
-  const { lines } = await run(folder);
+  const { lines } = await runJob(folder);
   assert.ok(lines.includes("Epoch[0] Train-top_k_accuracy_2=1.000000"));
   assert.ok(lines.includes("Epoch[0] Validation-top_k_accuracy_2=1.000000"));
 });
@@ -166,7 +158,7 @@ test("resize cuts the middle out of every picture, and the model says so to whoe
   const folder = jobFolder(context);
   folder.pictures("train", 80);
   folder.hyperparameters({ ...small, epochs: "1", resize: "20" });
-  const { code, lines } = await run(folder);
+  const { code, lines } = await runJob(folder);
   assert.equal(code, 0, lines.join("\n"));
   const { input } = jsonOf<ModelManifest>(folder, "model/model.json");
   assert.deepEqual([input.crop, input.width], [{ height: 0.8, width: 0.8 }, 16]);
@@ -176,7 +168,7 @@ test("a limit of time is kept, with the schedule run through", async (context) =
   const folder = jobFolder(context);
   folder.pictures("train", 80);
   folder.hyperparameters({ ...small, epochs: "100000", max_seconds: "1" });
-  const { code } = await run(folder);
+  const { code } = await runJob(folder);
   assert.equal(code, 0);
   assert.equal(jsonOf<ModelManifest>(folder, "model/model.json").provenance!["stopped"], false);
 });
@@ -185,14 +177,14 @@ test("pictures of odd and unequal sides can be trained on", async (context) => {
   const folder = jobFolder(context);
   folder.pictures("train", 40);
   folder.hyperparameters({ ...small, image_shape: "3,21,18", num_training_samples: "40", epochs: "1" });
-  const { code, lines } = await run(folder);
+  const { code, lines } = await runJob(folder);
   assert.equal(code, 0, lines.join("\n"));
 });
 
 test("a refused hyperparameter ends the job with its reason and no model", async (context) => {
   const folder = jobFolder(context);
   folder.hyperparameters({ ...small, epochz: "2" });
-  assert.equal((await run(folder)).code, 1);
+  assert.equal((await runJob(folder)).code, 1);
   assert.match(failureOf(folder), /^ClientError: Unable to initialize the algorithm.*'epochz' was unexpected/s);
   assert.deepEqual(modelFiles(folder), []);
 });
@@ -201,7 +193,7 @@ test("a loss that is no number ends the job with the step and no model", async (
   const folder = jobFolder(context);
   folder.pictures("train", 80);
   folder.hyperparameters({ ...small, learning_rate: "1000000", epochs: "40" });
-  assert.equal((await run(folder)).code, 1);
+  assert.equal((await runJob(folder)).code, 1);
   assert.match(failureOf(folder), /the loss became .* at step \d+ \(epoch \d+\): use a lower learning_rate/);
   assert.deepEqual(modelFiles(folder), []);
 });
@@ -218,7 +210,7 @@ test("a network whose answers are no numbers ends the job with what to do and no
     weight_decay: "0",
     epochs: "1",
   });
-  assert.equal((await run(folder)).code, 1);
+  assert.equal((await runJob(folder)).code, 1);
   assert.match(failureOf(folder), /^ClientError: the answers of the trained network are no numbers: use a lower/);
   assert.deepEqual(modelFiles(folder), []);
 });
@@ -231,7 +223,7 @@ test("a worker that dies ends the job and lets the others go", async (context) =
   const program = `import { workerData } from "node:worker_threads";
     if (workerData.worker === 1) throw new Error("out of everything"); else await import(${JSON.stringify(worker)});`;
   folder.write("worker.mjs", program);
-  const { code } = await run(folder, pathToFileURL(join(folder.prefix, "worker.mjs")));
+  const { code } = await runJob(folder, { workerProgram: pathToFileURL(join(folder.prefix, "worker.mjs")) });
   assert.equal(code, 1);
   assert.match(failureOf(folder), /worker 1 died: out of everything/);
   assert.deepEqual(modelFiles(folder), []);
@@ -242,7 +234,7 @@ test("a model folder that cannot be written leaves nothing half-written", async 
   folder.pictures("train", 40);
   folder.hyperparameters({ ...small, num_training_samples: "40", epochs: "1" });
   folder.write("model/metrics", "a file where a folder must be");
-  assert.equal((await run(folder)).code, 1);
+  assert.equal((await runJob(folder)).code, 1);
   assert.deepEqual(modelFiles(folder), ["metrics"]);
 });
 

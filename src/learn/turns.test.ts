@@ -7,8 +7,7 @@ import { residualNetwork, resnet9 } from "./networks.ts";
 import { readWeights } from "./onnx/model-reader.ts";
 import { oneLabel } from "./task/one-label.ts";
 import { jobFolder } from "./testing/job-folder.ts";
-import { safeBlockSize } from "./training/block-size.ts";
-import { startJob } from "./training-job.ts";
+import { runJob } from "./testing/run-job.ts";
 import { lessonOf, logitsOfTurns, withoutTurns } from "./turns.ts";
 
 test("a network that sees no turned pictures learns what it is asked", () => {
@@ -59,13 +58,8 @@ test("a model that learned from turned pictures has an output for each class, as
   folder.pictures("train", 80);
   folder.pictures("validation", 40);
   folder.hyperparameters({ ...small, rotation_labels: "True", ensemble_size: "2" });
-  const lines: string[] = [];
-  const log = (line: string) => void lines.push(line);
-  assert.equal(
-    await startJob({ prefix: folder.prefix, cores: 4, block: safeBlockSize, log }).done,
-    0,
-    lines.join("\n"),
-  );
+  const { code, lines, text } = await runJob(folder, { cores: 4 });
+  assert.equal(code, 0, text);
   const model = (name: string) => readWeights(readFileSync(join(folder.prefix, "model", name)));
   for (const name of ["model.onnx", "image-classification-0010.onnx"]) {
     assert.deepEqual(model(name).get("head")!.shape, [2, 128], name);

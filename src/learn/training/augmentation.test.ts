@@ -2,22 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { OpenPictures } from "../data/picture-set.ts";
 import { randomFrom } from "../random.ts";
-import type { Augmentation } from "../recipe.ts";
+import { type Augmentation, still } from "../recipe.ts";
 import { augmenter, plainPicture } from "./augmentation.ts";
 
 const [height, width] = [7, 9];
 const area = height * width;
 const normalisation = { mean: [100, 110, 120], deviation: [50, 60, 70] };
-const still: Augmentation = {
-  flip: false,
-  shift: 0,
-  rotationDegrees: 0,
-  logScale: 0,
-  contrast: 0,
-  channelContrast: 0,
-  brightness: 0,
-  cutout: 0,
-};
 const moving: Augmentation = { ...still, flip: true, shift: 0.5, rotationDegrees: 40, logScale: 0.7 };
 
 const opened = (pixels: Uint8Array): OpenPictures => ({ height, width, at: () => pixels, close: () => undefined });

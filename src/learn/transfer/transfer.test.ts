@@ -11,18 +11,11 @@ import { ModelWriter } from "../onnx/model-writer.ts";
 import { randomFrom } from "../random.ts";
 import { oneLabel } from "../task/one-label.ts";
 import { type JobFolder, jobFolder } from "../testing/job-folder.ts";
-import { safeBlockSize } from "../training/block-size.ts";
-import { startJob } from "../training-job.ts";
+import { runJob } from "../testing/run-job.ts";
 import { logitsOf, regression } from "./logistic-regression.ts";
 import { minimise } from "./minimise.ts";
 
 const shape = { image_shape: "3,32,32", num_classes: "2", num_training_samples: "80", workers: "2" };
-
-async function run({ prefix }: JobFolder) {
-  const lines: string[] = [];
-  const code = await startJob({ prefix, cores: 2, block: safeBlockSize, log: (line) => void lines.push(line) }).done;
-  return { code, text: lines.join("\n") };
-}
 
 /** A backbone of one convolution: edges of 12 kinds, each by its mean and its maximum. */
 function backbone(side: number): Uint8Array {
@@ -70,7 +63,7 @@ const failureOf = ({ prefix }: JobFolder) => readFileSync(join(prefix, "output/f
 test("a head on a backbone's features is trained, calibrated and stored as one model", async (context) => {
   const folder = folderWith(context, { use_pretrained_model: "1" });
   withBackbone(folder, { side: 48 });
-  const { code, text } = await run(folder);
+  const { code, text } = await runJob(folder);
   assert.equal(code, 0, text);
   const evaluation = jsonOf<Evaluation>(folder, "model/metrics/evaluation.json");
   assert.ok(evaluation.validation!.accuracy >= 0.8, JSON.stringify(evaluation.validation));
@@ -83,7 +76,7 @@ test("a head on a backbone's features is trained, calibrated and stored as one m
 test("the head on a backbone is stored in half precision where that is asked for, and measured as it is stored", async (context) => {
   const folder = folderWith(context, { use_pretrained_model: "1", precision_dtype: "float16" });
   withBackbone(folder, { side: 32 });
-  const { code, text } = await run(folder);
+  const { code, text } = await runJob(folder);
   assert.equal(code, 0, text);
   const weights = readWeights(readFileSync(join(folder.prefix, "model/model.onnx")));
   for (const name of ["head", "head.bias"]) {
@@ -98,7 +91,7 @@ test("a head says of every class whether it is there, where pictures show severa
   folder.multiLabelPictures("validation", 40);
   folder.hyperparameters({ ...shape, use_pretrained_model: "1", multi_label: "1", use_weighted_loss: "1" });
   withBackbone(folder, { side: 48 });
-  const { code, text } = await run(folder);
+  const { code, text } = await runJob(folder);
   assert.equal(code, 0, text);
   const { validation } = jsonOf<MultiLabelEvaluation>(folder, "model/metrics/evaluation.json");
   assert.ok(validation!.accuracy >= 0.8, JSON.stringify(validation));
@@ -108,18 +101,18 @@ test("a head says of every class whether it is there, where pictures show severa
 test("a backbone is chosen by default for pictures larger than 64, and not for smaller ones", async (context) => {
   const large = folderWith(context, { image_shape: "3,80,80" });
   withBackbone(large, { side: 48 });
-  assert.match((await run(large)).text, /used, by default/);
+  assert.match((await runJob(large)).text, /used, by default/);
   const small = folderWith(context, { epochs: "1" });
   withBackbone(small, { side: 48 });
-  assert.match((await run(small)).text, /not used, training from scratch, by default/);
+  assert.match((await runJob(small)).text, /not used, training from scratch, by default/);
 });
 
 test("features that were computed before an interruption are not computed again", async (context) => {
   const folder = folderWith(context, { use_pretrained_model: "1" });
   withBackbone(folder, { side: 32 });
-  await run(folder);
+  await runJob(folder);
   const first = readFileSync(join(folder.prefix, "model/model.json"), "utf8");
-  const { text } = await run(folder);
+  const { text } = await runJob(folder);
   assert.match(text, /Features of 80 pictures were computed before the interruption/);
   assert.equal(readFileSync(join(folder.prefix, "model/model.json"), "utf8"), first);
   assert.equal(readdirSync(join(folder.prefix, "checkpoints")).length, 2);
@@ -129,26 +122,26 @@ test("a backbone that is not what its manifest says is refused", async (context)
   const folder = folderWith(context, { use_pretrained_model: "1" });
   const model = { file: "edges.onnx", sha256: "0".repeat(64) };
   withBackbone(folder, { side: 32, changes: { model } });
-  await run(folder);
+  await runJob(folder);
   assert.match(failureOf(folder), /^ClientError: edges\.onnx of channel "model" has the SHA-256 [0-9a-f]{64}, not/);
   withBackbone(folder, { side: 32, changes: { output: { name: "logits" } } });
-  await run(folder);
+  await runJob(folder);
   assert.match(failureOf(folder), /has the inputs image and outputs features; its manifest names image and logits/);
   withBackbone(folder, { side: 32, changes: { input: { name: "image" } } });
-  await run(folder);
+  await runJob(folder);
   assert.match(failureOf(folder), /the manifest in channel "model" must have format/);
   assert.ok(!existsSync(join(folder.prefix, "model")));
 });
 
 test("a pretrained model that was asked for and not given is named", async (context) => {
   const folder = folderWith(context, { use_pretrained_model: "1" });
-  await run(folder);
+  await runJob(folder);
   assert.match(failureOf(folder), /use_pretrained_model=1 needs a model, and none come with Scones/);
 });
 
 test("a model that Scones trained is trained on, with a new head for other classes", async (context) => {
   const parent = folderWith(context, { epochs: "3", mini_batch_size: "32" });
-  await run(parent);
+  await runJob(parent);
   const child = folderWith(context, {
     use_pretrained_model: "1",
     epochs: "1",
@@ -158,7 +151,7 @@ test("a model that Scones trained is trained on, with a new head for other class
   child.write("input/data/train_lst/train.lst", threeClasses(80));
   child.write("input/data/validation_lst/validation.lst", threeClasses(40));
   cpSync(join(parent.prefix, "model"), join(child.prefix, "input/data/model"), { recursive: true });
-  const { code, text } = await run(child);
+  const { code, text } = await runJob(child);
   assert.equal(code, 0, text);
   const [old, fresh] = [parent, child].map(({ prefix }) => readWeights(readFileSync(join(prefix, "model/model.onnx"))));
   const difference = fresh!
@@ -170,12 +163,12 @@ test("a model that Scones trained is trained on, with a new head for other class
 
 test("of a model of several networks each one is trained on, and one alone by default", async (context) => {
   const parent = folderWith(context, { epochs: "2", mini_batch_size: "32", ensemble_size: "2" });
-  await run(parent);
+  await runJob(parent);
   const gentle = { use_pretrained_model: "1", epochs: "1", learning_rate: "0.000001" };
   const [one, two] = [folderWith(context, gentle), folderWith(context, { ...gentle, ensemble_size: "2" })];
   for (const child of [one, two]) {
     cpSync(join(parent.prefix, "model"), join(child.prefix, "input/data/model"), { recursive: true });
-    const { code, text } = await run(child);
+    const { code, text } = await runJob(child);
     assert.equal(code, 0, text);
   }
   const [old, alone, both] = [parent, one, two].map(({ prefix }) =>
